@@ -1,0 +1,56 @@
+# Every command of the project. `make` alone lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VENV := .venv
+PYTHON ?= python3
+# uv: the one on the PATH, else one installed by pip into an environment of its own
+TOOLS := .venv-tools
+UV := $(shell command -v uv 2>/dev/null || echo $(TOOLS)/bin/uv)
+READY := $(VENV)/.ready
+RUN := $(VENV)/bin/
+
+N ?= 200000
+SEED ?= 1
+
+.PHONY: help
+help:  # list the commands
+	@grep -hE '^[a-z-]+:.*# ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*# (.*)/\1|\2/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+$(TOOLS)/bin/uv:
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install --quiet uv
+
+$(READY): pyproject.toml uv.lock $(if $(findstring $(TOOLS),$(UV)),$(TOOLS)/bin/uv)
+	$(UV) sync --quiet --frozen --extra all --python $(PYTHON)
+	@touch $@
+
+.PHONY: setup
+setup: $(READY)  # make the environment in .venv from nothing
+
+.PHONY: demo
+demo: $(READY)  # thirty simulated days through the whole path: wrappers, OTLP, store, statistics, advice
+	$(RUN)modeltally demo $(if $(DAYS),--days $(DAYS))
+
+.PHONY: test
+test: $(READY)  # the test suite
+	$(RUN)pytest
+
+.PHONY: lint
+lint: $(READY)  # ruff, mypy, SQL style
+	$(RUN)ruff check .
+	$(RUN)ruff format --check .
+	$(RUN)mypy
+	$(RUN)sqruff lint queries/views queries/jobs queries/checks
+
+.PHONY: format
+format: $(READY)  # let ruff mend what it can
+	$(RUN)ruff check --fix .
+	$(RUN)ruff format .
+
+.PHONY: oracle
+oracle: $(READY)  # every roll and view against a truth kept in Python: make oracle N=200000 SEED=1
+	$(RUN)python tests/queries/oracle.py --operations $(N) --seed $(SEED) --controls
+
+.PHONY: ci
+ci: lint test  # what .ci/run runs
