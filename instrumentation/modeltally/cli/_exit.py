@@ -1,0 +1,67 @@
+"""What the command line's exit codes mean, and which error ends with which."""
+
+from __future__ import annotations
+
+import enum
+from typing import Self
+
+from modeltally.errors import (
+    InputError,
+    ModelTallyError,
+    ParameterError,
+    ServerError,
+    SettingError,
+    StoreError,
+    StoreInUseError,
+    UnknownNameError,
+)
+
+__all__ = ["ExitCode", "exit_code_for"]
+
+
+class ExitCode(enum.IntEnum):
+    """The exit codes of every command; the members' docs are the table in the README and in ``--help``."""
+
+    meaning: str
+
+    def __new__(cls, value: int, meaning: str) -> Self:
+        """Keep the meaning beside the number."""
+        member = int.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
+
+    OK = 0, "done"
+    UNEXPECTED = 1, "an error nobody foresaw: please report it"
+    USAGE = 2, "bad input: a flag, a setting, a name, a file"
+    DIRECTORY_IN_USE = 3, "another process owns the data directory"
+    UNAVAILABLE = 4, "a server cannot be reached, or cannot start (port taken, directory not writable)"
+    DATABASE = 5, "the database refused or failed"
+    INTERRUPTED = 130, "stopped by Ctrl-C"
+
+
+# The most special class first: the first match counts.
+_CODES: tuple[tuple[type[ModelTallyError], ExitCode], ...] = (
+    (StoreInUseError, ExitCode.DIRECTORY_IN_USE),
+    (StoreError, ExitCode.DATABASE),
+    (ServerError, ExitCode.UNAVAILABLE),
+    (InputError, ExitCode.USAGE),
+    (SettingError, ExitCode.USAGE),
+    (UnknownNameError, ExitCode.USAGE),
+    (ParameterError, ExitCode.USAGE),
+)
+
+
+def exit_code_for(error: ModelTallyError) -> ExitCode:
+    """Say which exit code an error ends a command with.
+
+    Args:
+        error: The error that ended it.
+
+    Returns:
+        The code; ``UNEXPECTED`` for a kind that has none of its own.
+    """
+    for kind, code in _CODES:
+        if isinstance(error, kind):
+            return code
+    return ExitCode.UNEXPECTED

@@ -1,0 +1,93 @@
+"""The half-open window of time a question is about: ``since <= t < until``, as known at ``as_of``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from modeltally.errors import InputError
+
+__all__ = ["DEFAULT_SPAN", "Window", "format_moment", "parse_window"]
+
+DEFAULT_SPAN = timedelta(days=30)
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_RELATIVE = re.compile(r"([0-9]{1,6})([mhdw])")
+_ALLOWED = "2024-11-15, 2024-11-15T08:30, 2024-11-15T08:30:00+01:00 (UTC without an offset), or 30m, 24h, 7d, 4w back"
+# Events outside these years are refused by the store, so a question about them is a typing error.
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A window in UTC."""
+
+    since: datetime
+    until: datetime
+    as_of: datetime
+
+    def parameters(self) -> dict[str, object]:
+        """Give the window as views and jobs take it: ISO 8601 strings in UTC."""
+        return {
+            "since": format_moment(self.since),
+            "until": format_moment(self.until),
+            "as_of": format_moment(self.as_of),
+        }
+
+
+def parse_window(since: str | None, until: str | None, as_of: str | None, *, now: datetime) -> Window:
+    """Read the three flags.
+
+    A relative value counts back: ``--since`` from ``--until``, ``--until`` from ``--as-of``, ``--as-of`` from now.
+
+    Args:
+        since: The value of ``--since``; thirty days before ``until`` when None.
+        until: The value of ``--until``; ``as_of`` when None.
+        as_of: The value of ``--as-of``; ``now`` when None.
+        now: The current time, aware.
+
+    Returns:
+        The window.
+
+    Raises:
+        InputError: A value is not a date, or the window is empty.
+    """
+    as_of_at = _parse("--as-of", as_of, back_from=now) if as_of is not None else now
+    until_at = _parse("--until", until, back_from=as_of_at) if until is not None else as_of_at
+    since_at = _parse("--since", since, back_from=until_at) if since is not None else until_at - DEFAULT_SPAN
+    if since_at >= until_at:
+        raise InputError(
+            f"--since {format_moment(since_at)} is not before --until {format_moment(until_at)};"
+            " the window holds what began at or after --since and before --until"
+        )
+    return Window(since=since_at, until=until_at, as_of=as_of_at)
+
+
+def format_moment(moment: datetime) -> str:
+    """Write a time as ISO 8601 in UTC with milliseconds, for example ``2024-11-15T08:30:00.000Z``.
+
+    Args:
+        moment: An aware time.
+
+    Returns:
+        The text.
+    """
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _parse(flag: str, text: str, *, back_from: datetime) -> datetime:
+    relative = _RELATIVE.fullmatch(text.strip())
+    try:
+        if relative is not None:
+            moment = back_from - timedelta(**{_UNITS[relative[2]]: int(relative[1])})
+        else:
+            moment = datetime.fromisoformat(text.strip())
+    except (ValueError, OverflowError):
+        raise InputError(f"{flag} {text!r} is not a date; allowed: {_ALLOWED}") from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    if not _EARLIEST <= moment <= _LATEST:
+        raise InputError(f"{flag} {text!r} is outside the years 2000 to 2100; allowed: {_ALLOWED}")
+    return moment.astimezone(UTC)

@@ -1,0 +1,68 @@
+"""The deployment's user key: the secret that turns user ids into pseudonyms.
+
+One file in the data directory, readable by its owner alone. Every process that hashes users must use the same key,
+or one person counts as several.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import tempfile
+from pathlib import Path
+
+from modeltally.errors import SettingError
+
+__all__ = ["KEY_FILE_NAME", "ensure_user_key"]
+
+KEY_FILE_NAME = "user.key"
+
+_KEY_BYTES = 32
+_KEY_PATTERN = re.compile(r"[0-9a-f]{64}")
+
+
+def ensure_user_key(directory: Path) -> str:
+    """Read the data directory's user key; make the directory and the key when there are none.
+
+    Two processes that start at the same moment end up with the same key: the file appears whole or not at all.
+
+    Args:
+        directory: The data directory.
+
+    Returns:
+        The key, 64 hexadecimal digits.
+
+    Raises:
+        SettingError: The directory cannot be written, or the file holds something else than a key.
+    """
+    path = directory / KEY_FILE_NAME
+    try:
+        if not path.exists():
+            _create(path)
+        text = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(f"cannot use the user key {path}: {error}; choose another --dir") from error
+    if not _KEY_PATTERN.fullmatch(text):
+        raise SettingError(
+            f"the user key {path} does not hold 64 hexadecimal digits; restore it from a backup, or remove it"
+            " to start a new one (users counted before will then count again)"
+        )
+    return text
+
+
+def _create(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor, temporary_name = tempfile.mkstemp(dir=path.parent, prefix=".user-key-")  # mode 0600
+    temporary = Path(temporary_name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(_KEY_BYTES) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            path.hardlink_to(temporary)
+        except FileExistsError:
+            return  # another process was first: its key is the key
+    finally:
+        temporary.unlink()
