@@ -1,7 +1,7 @@
 """The deployment's user key: the secret that turns user ids into pseudonyms.
 
-One file in the data directory, readable by its owner alone. Every process that hashes users must use the same key,
-or one person counts as several.
+One file in the data directory, readable by its owner alone. Every process that hashes users must use the same
+key, or one person counts as several.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _KEY_PATTERN = re.compile(r"[0-9a-f]{64}")
 def ensure_user_key(directory: Path) -> str:
     """Read the data directory's user key; make the directory and the key when there are none.
 
-    Two processes that start at the same moment end up with the same key: the file appears whole or not at all.
+    Two processes that start at the same moment end up with one key: the file appears whole or not at all.
 
     Args:
         directory: The data directory.

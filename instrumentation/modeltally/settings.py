@@ -1,7 +1,7 @@
 """The one settings record: defaults, a file, environment variables, flags, in rising order of precedence.
 
-A setting is a field below; its environment variable is ``MODELTALLY_`` and the field's name in upper case, its key
-in the file ``modeltally.toml`` is the field's name. The table in the README is made from this record.
+A setting is a field below; its environment variable is ``MODELTALLY_`` and the field's name in upper case,
+its key in the file ``modeltally.toml`` is the field's name. The table in the README is made from this record.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How rows are shown: a table for people, JSON or CSV for programs.
 
-Programs get the columns the view gave. A table picks columns and formats each by the unit in its name, so a new view
-needs no new code here.
+Programs get the columns the view gave. A table picks columns and formats each by the unit in its name, so a
+new view needs no new code here.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
+
+    from rich.console import Console
 
 __all__ = [
     "Layout",
     "OutputFormat",
     "Row",
     "clean_text",
-    "evidence_text",
     "format_cell",
     "format_value",
     "write_rows",
@@ -243,15 +243,3 @@ def _csv_cell(value: object) -> object:
 def _iso(moment: datetime) -> str:
     aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     return aware.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def evidence_text(evidence: Mapping[str, object]) -> str:
-    """Write an advice's evidence in one line.
-
-    Args:
-        evidence: Names and values.
-
-    Returns:
-        ``name value`` pairs, formatted by the unit in the name.
-    """
-    return ", ".join(f"{_header(name)} {format_value(name, value)}" for name, value in evidence.items())

@@ -14,7 +14,9 @@ DEFAULT_SPAN = timedelta(days=30)
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _RELATIVE = re.compile(r"([0-9]{1,6})([mhdw])")
-_ALLOWED = "2024-11-15, 2024-11-15T08:30, 2024-11-15T08:30:00+01:00 (UTC without an offset), or 30m, 24h, 7d, 4w back"
+_ALLOWED = (
+    "2024-11-15, 2024-11-15T08:30, 2024-11-15T08:30+01:00 (UTC without an offset), or 30m, 24h, 7d, 4w back"
+)
 # Events outside these years are refused by the store, so a question about them is a typing error.
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC)
@@ -40,7 +42,8 @@ class Window:
 def parse_window(since: str | None, until: str | None, as_of: str | None, *, now: datetime) -> Window:
     """Read the three flags.
 
-    A relative value counts back: ``--since`` from ``--until``, ``--until`` from ``--as-of``, ``--as-of`` from now.
+    A relative value counts back: ``--since`` from ``--until``, ``--until`` from ``--as-of``, ``--as-of`` from
+    now.
 
     Args:
         since: The value of ``--since``; thirty days before ``until`` when None.

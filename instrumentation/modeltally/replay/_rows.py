@@ -28,7 +28,7 @@ _LONGEST = timedelta(days=366)
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _LARGEST_COUNT = 2**53
 _SHOWN_CHARS = 80
-# Bytes that are no UTF-8 are carried through the CSV reader as these, and found again in the field they stand in.
+# Bytes that are no UTF-8 travel through the CSV reader as these, and are found again in their field.
 _UNDECODABLE = range(0xDC80, 0xDD00)
 
 

@@ -1,0 +1,1 @@
+"""The demonstration: simulated traffic of a small studio, through the whole path."""
