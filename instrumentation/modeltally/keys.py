@@ -13,10 +13,9 @@ import tempfile
 from pathlib import Path
 
 from modeltally.errors import SettingError
+from modeltally.instrument._privacy import KEY_FILE_NAME
 
-__all__ = ["KEY_FILE_NAME", "ensure_user_key"]
-
-KEY_FILE_NAME = "user.key"
+__all__ = ["ensure_user_key"]
 
 _KEY_BYTES = 32
 _KEY_PATTERN = re.compile(r"[0-9a-f]{64}")

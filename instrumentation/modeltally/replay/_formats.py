@@ -147,9 +147,7 @@ def choose_format(header: Sequence[str], *, name: str | None, where: str) -> Csv
     candidates = [FORMATS[name]] if name is not None else list(FORMATS.values())
     closest = min(candidates, key=lambda one: len(set(one.required) - present))
     if not header:
-        raise InputError(
-            f"{where}: the file is empty; it needs a header with the columns {','.join(closest.required)}"
-        )
+        raise InputError(f"{where}: the file is empty; it needs a header with the columns {','.join(closest.required)}")
     missing = [column for column in closest.required if column not in present]
     if missing:
         raise InputError(

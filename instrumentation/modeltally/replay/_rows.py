@@ -116,8 +116,7 @@ class CsvRows:
             number += 1
             if len(line) == _LINE_LIMIT_BYTES and not line.endswith(b"\n"):
                 raise InputError(
-                    f"{self._path}:{number}: the line is longer than {_LINE_LIMIT_BYTES:,} bytes;"
-                    " is this a CSV file?"
+                    f"{self._path}:{number}: the line is longer than {_LINE_LIMIT_BYTES:,} bytes; is this a CSV file?"
                 )
             yield line.decode("utf-8-sig" if number == 1 else "utf-8", "surrogateescape")
 
@@ -137,8 +136,7 @@ class CsvRows:
     def _read(self, row: list[str], line: int) -> ImportedOperation | BadRow:
         if len(row) != self._width:
             return BadRow(
-                f"{self._path}:{line}: {len(row)} fields where the header has {self._width}:"
-                f" {_shown(','.join(row))}"
+                f"{self._path}:{line}: {len(row)} fields where the header has {self._width}: {_shown(','.join(row))}"
             )
         values = {name: row[place].strip() for name, place in self._places.items()}
         try:
