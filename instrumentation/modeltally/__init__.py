@@ -1,1 +1,27 @@
 """modeltally: which generative models your services really use, how well, at what cost."""
+
+from modeltally.instrument._counters import Counters
+from modeltally.instrument._operation import Operation, current_operation
+from modeltally.instrument._record import OperationRef
+from modeltally.instrument._runtime import configure, counters, flush, shutdown
+from modeltally.instrument.recording import evaluate, record
+from modeltally.instrument.wrap import download, health_check, load, model_request, pattern_run, unload
+
+__all__ = [
+    "Counters",
+    "Operation",
+    "OperationRef",
+    "configure",
+    "counters",
+    "current_operation",
+    "download",
+    "evaluate",
+    "flush",
+    "health_check",
+    "load",
+    "model_request",
+    "pattern_run",
+    "record",
+    "shutdown",
+    "unload",
+]

@@ -1,0 +1,97 @@
+"""The one guard around everything of ours: it catches, counts, and says so once a minute per place.
+
+Telemetry must never break the call it watches. Whatever can fail runs inside :func:`guarded`; the user's own
+function always runs outside it.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["guarded", "internal_error", "log", "problem", "problems"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+D = TypeVar("D")
+
+log = logging.getLogger("modeltally")
+
+LOG_INTERVAL_SECONDS = 60.0
+
+_lock = threading.RLock()  # re-entrant: a signal handler may use the library while we count
+_counts: dict[str, int] = {}
+_logged_at: dict[str, float] = {}
+
+
+def problem(site: str, message: str, *arguments: object) -> None:
+    """Count something that went wrong or was not usable; log it at most once a minute per site.
+
+    Args:
+        site: A short constant naming the kind of problem.
+        message: What, which value, what to do; ``%``-style.
+        *arguments: Plain scalars for the message, never a caller's object.
+    """
+    with _lock:
+        _counts[site] = _counts.get(site, 0) + 1
+        now = time.monotonic()
+        if now - _logged_at.get(site, -LOG_INTERVAL_SECONDS) < LOG_INTERVAL_SECONDS:
+            return
+        _logged_at[site] = now
+    log.warning(message, *arguments)
+
+
+def internal_error(site: str, error: Exception) -> None:
+    """Count an error of our own; the log names its class and place, never its message."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else "unknown place"
+    problem(site, "internal error in %s: %s at %s; the call goes on", site, type(error).__qualname__, place)
+
+
+def problems() -> dict[str, int]:
+    """Return how often each problem was counted in this process."""
+    with _lock:
+        return dict(_counts)
+
+
+def guarded(default: D) -> Callable[[Callable[P, R]], Callable[P, R | D]]:
+    """Make a function of ours unable to raise into the caller.
+
+    Args:
+        default: What the function returns when it failed.
+
+    Returns:
+        A decorator.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R | D]:
+        site = function.__qualname__
+
+        @functools.wraps(function)
+        def guard(*args: P.args, **kwargs: P.kwargs) -> R | D:
+            try:
+                return function(*args, **kwargs)
+            except Exception as error:  # noqa: BLE001 - the guard exists to catch everything
+                try:  # noqa: SIM105 - `suppress` is a call, which fails too at the recursion limit
+                    internal_error(site, error)
+                except Exception:  # noqa: BLE001, S110 - a logging handler or the recursion limit: nothing is left to do
+                    pass
+                return default
+
+        return guard
+
+    return decorate
+
+
+def after_fork() -> None:
+    """Give a forked child a lock nobody holds."""
+    global _lock  # noqa: PLW0603 - the parent's lock may be held by a thread that does not exist here
+    _lock = threading.RLock()

@@ -1,0 +1,329 @@
+"""The one lifecycle of an operation: start, set, then finish, fail or cancel. Nothing else emits.
+
+Nesting is kept in a context variable of our own. The host's current span is read, for its ids, and never changed;
+an operation of ours is never the host's current span.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry.trace import get_current_span
+
+from modeltally.instrument import _ids, _runtime
+from modeltally.instrument import _names as names
+from modeltally.instrument._guard import guarded, problem
+from modeltally.instrument._record import Record
+from modeltally.instrument._values import MAX_SPAN_BYTES, MAX_TEXT, Values, copy_values, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from contextvars import Token
+    from typing import Unpack
+
+    from modeltally.instrument._pipeline import Pipeline
+
+__all__ = [
+    "IGNORED",
+    "Operation",
+    "attach",
+    "begin",
+    "current_operation",
+    "detach",
+    "enclosing_of_kind",
+    "is_disabled",
+    "surroundings",
+]
+
+MAX_NAME: Final = 256
+RUNNING: Final = 0
+ENDED: Final = 1
+
+_current: ContextVar[Operation | None] = ContextVar("modeltally_operation", default=None)
+
+
+class Operation(Record):
+    """An operation that is running; told more with :meth:`set`, ended by what opened it."""
+
+    __slots__ = ("__weakref__", "_clock_ns", "_has_copy", "_outer", "_pipeline", "_state")
+
+    def __init__(
+        self,
+        operation: str,
+        *,
+        pipeline: Pipeline | None,
+        outer: Operation | None,
+        trace_id: int,
+        span_id: int,
+        parent_id: int,
+        sampled: bool,
+        start_ns: int,
+    ) -> None:
+        """Begin; :func:`begin` is the way to make one."""
+        super().__init__(
+            operation,
+            trace_id=trace_id,
+            span_id=span_id,
+            parent_id=parent_id,
+            sampled=sampled,
+            start_ns=start_ns,
+        )
+        self._clock_ns = time.perf_counter_ns()
+        self._pipeline = pipeline
+        self._outer = outer
+        self._state = RUNNING if pipeline is not None else ENDED
+        self._has_copy = False
+
+    @guarded(None)
+    def set(self, **values: Unpack[Values]) -> None:
+        """Tell more about the operation; a later value replaces an earlier one, None changes nothing.
+
+        Args:
+            **values: Any of the keywords of :class:`Values`. Durations are in seconds, sizes in bytes. ``user``,
+                ``prompt`` and ``negative_prompt`` leave the process only as keyed hashes.
+        """
+        if self._state == RUNNING:
+            self._copy(values)
+
+    @guarded(None)
+    def set_attribute(self, name: str, value: object) -> None:
+        """Set an attribute of your own, under the name you give it.
+
+        Args:
+            name: Its full name with your prefix, for example ``acme.team``; at most 256 characters.
+            value: A string, number or truth value.
+        """
+        if self._state != RUNNING:
+            return
+        scalar = plain(name, value)
+        if not isinstance(scalar, str | int | float) or len(self.custom or ()) >= MAX_NAME:
+            return
+        size = len(name) + (len(scalar) if isinstance(scalar, str) else 8)
+        if self.size + size > MAX_SPAN_BYTES:
+            problem("span_full", "an operation carries more than %d bytes; the rest is left out", MAX_SPAN_BYTES)
+            return
+        if self.custom is None:
+            self.custom = {}
+        self.custom[str.__str__(name)[:MAX_NAME]] = scalar
+        self.size += size
+
+    @guarded(None)
+    def failed(self, reason: str) -> None:
+        """Say that it ran and the result is not acceptable.
+
+        Args:
+            reason: A short constant, recorded as ``error.type``; never a message with the user's data.
+        """
+        self._settle(names.FAILURE, reason)
+
+    @guarded(None)
+    def partial(self) -> None:
+        """Say that only a part of the result was made."""
+        self._settle(names.PARTIAL_SUCCESS, None)
+
+    @guarded(None)
+    def cancel(self) -> None:
+        """Say that it was called off."""
+        self._settle(names.CANCELLED, None)
+
+    def _settle(self, outcome: str, error_type: str | None) -> None:
+        if self._state == RUNNING:
+            self.outcome = outcome
+            self.error_type = None if error_type is None else str.__str__(error_type)[:MAX_NAME]
+
+    def _copy(self, values: Mapping[str, object]) -> None:
+        room = MAX_SPAN_BYTES - self.size
+        if room < MAX_TEXT:  # values set again and again were added up each time: count what is really there
+            self.size = sum(len(value) if isinstance(value, str) else 32 for value in self.values.values())
+            room = MAX_SPAN_BYTES - self.size
+        self.size += copy_values(self.values, values, room)
+
+    @guarded(None)
+    def end(self, error: BaseException | None = None) -> None:
+        """End the operation, once; later calls change nothing.
+
+        Args:
+            error: What the watched code raised; None when it returned.
+        """
+        if self._state != RUNNING or self._pipeline is None:
+            return
+        self.end_ns = self.start_ns + time.perf_counter_ns() - self._clock_ns
+        if error is not None:
+            self._judge(error)
+        elif self.outcome == names.SUCCESS and self.values.get("quality_gate_failed") is True:
+            self.outcome, self.error_type = names.FAILURE, names.QUALITY_GATE
+        self._state = ENDED
+        if self.nested:
+            self._hand_facts()
+        self._pipeline.finish(self)
+
+    def end_cancelled(self) -> None:
+        """End an operation whose stream was given up before its end."""
+        self.cancel()
+        self.end()
+
+    def _judge(self, error: BaseException) -> None:
+        if isinstance(error, asyncio.CancelledError | GeneratorExit | KeyboardInterrupt | SystemExit):
+            self.outcome, self.error_type = names.CANCELLED, None
+            return
+        self.outcome = names.ERROR
+        self.error_type = _error_type(error)
+        self.error_site = _error_site(error)
+
+    def _hand_facts(self) -> None:
+        outer = enclosing_of_kind(self.operation, self._outer)
+        if outer is None:
+            return
+        for fact in names.HANDED_FACTS:
+            value = self.values.get(fact)
+            if value is not None:
+                outer.values.setdefault(fact, value)
+
+    def needs_copy(self, started_before_ns: int) -> bool:
+        """Tell, once, that it runs since before a reading of the performance counter."""
+        if self._has_copy or self._state != RUNNING or self._clock_ns > started_before_ns:
+            return False
+        self._has_copy = True
+        return True
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return self._state == RUNNING
+
+    @property
+    def outer(self) -> Operation | None:
+        """The operation of ours around it."""
+        return self._outer
+
+    def __del__(self) -> None:
+        """A stream nobody holds any more can never end by itself: it was given up."""
+        if self._state == RUNNING:
+            self.end_cancelled()
+
+
+IGNORED: Final = Operation(
+    "ignored", pipeline=None, outer=None, trace_id=0, span_id=0, parent_id=0, sampled=False, start_ns=0
+)
+
+
+def current_operation() -> Operation:
+    """Return the innermost operation running here; outside of any, one that ignores whatever it is told."""
+    return _current.get() or IGNORED
+
+
+@guarded(IGNORED)
+def begin(operation: str, values: Mapping[str, object]) -> Operation:
+    """Start an operation where the caller is.
+
+    Args:
+        operation: Its kind, one of the names in ``_names``.
+        values: Keywords of :class:`Values` known from the start.
+
+    Returns:
+        The running operation; one that ignores everything when telemetry is off.
+    """
+    if is_disabled():
+        return IGNORED
+    pipeline = _runtime.active()
+    if pipeline is None:
+        return IGNORED
+    outer, trace_id, parent_id, sampled = surroundings()
+    started = Operation(
+        operation,
+        pipeline=pipeline,
+        outer=outer,
+        trace_id=trace_id,
+        span_id=_ids.new_span_id(),
+        parent_id=parent_id,
+        sampled=sampled,
+        start_ns=time.time_ns(),
+    )
+    if outer is not None and operation in names.MODEL_OPERATIONS:
+        started.nested = enclosing_of_kind(operation, outer) is not None
+    started.size = copy_values(started.values, values, MAX_SPAN_BYTES)
+    pipeline.start(started)
+    return started
+
+
+def enclosing_of_kind(operation: str, outer: Operation | None) -> Operation | None:
+    """Return the nearest running operation of that kind, from one outwards."""
+    while outer is not None and not (outer.operation == operation and outer.is_running):
+        outer = outer.outer
+    return outer
+
+
+def surroundings() -> tuple[Operation | None, int, int, bool]:
+    """Look around: the nearest operation of ours still running, then trace id, parent span id, sampled flag.
+
+    Ids come from the enclosing operation of ours, else from the host's current span, else they are new.
+    """
+    enclosing = _current.get()
+    if enclosing is not None:
+        outer: Operation | None = enclosing
+        while outer is not None and not outer.is_running:
+            outer = outer.outer  # a finished one stays in the contexts of the tasks it started
+        return outer, enclosing.trace_id, enclosing.span_id, enclosing.sampled
+    host = get_current_span().get_span_context()
+    if host.is_valid:
+        return None, host.trace_id, host.span_id, host.trace_flags.sampled
+    return None, _ids.new_trace_id(), 0, True
+
+
+def attach(operation: Operation) -> Token[Operation | None] | None:
+    """Make an operation the current one here; returns what :func:`detach` needs."""
+    return None if operation is IGNORED else _current.set(operation)
+
+
+def detach(token: Token[Operation | None] | None) -> None:
+    """Undo :func:`attach`; in another context than it was attached in there is nothing to undo."""
+    if token is not None:
+        try:
+            _current.reset(token)
+        except (ValueError, RuntimeError):  # a framework stepped us in another context
+            return
+
+
+def is_disabled() -> bool:
+    """Tell whether the kill switches are set now: ``MODELTALLY_DISABLED`` or ``OTEL_SDK_DISABLED``."""
+    return _is_on(_SWITCHES[0]) or _is_on(_SWITCHES[1])
+
+
+def _is_on(key: object) -> bool:
+    value = _environment.get(key)
+    return value is not None and os.fsdecode(value).strip().lower() in _TRUE
+
+
+def _error_type(error: BaseException) -> str:
+    if isinstance(error, TimeoutError):
+        return names.TIMEOUT
+    kind = type(error)
+    if any(base is MemoryError or base.__name__ == "OutOfMemoryError" for base in kind.__mro__):
+        return names.OUT_OF_MEMORY
+    return kind.__qualname__[:MAX_NAME]
+
+
+def _error_site(error: BaseException) -> str | None:
+    trace = error.__traceback__
+    if trace is None:
+        return None
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    frame = trace.tb_frame
+    return f"{frame.f_globals.get('__name__', '?')}:{frame.f_code.co_qualname}"[:MAX_NAME]
+
+
+_TRUE: Final = frozenset({"1", "true", "yes", "on"})
+
+# `os.environ.get` takes a microsecond for a variable that is not set, most of it for the exception inside; the
+# mapping below it answers in a twentieth of that. Another interpreter may not have it: then the public one serves.
+_raw: Any = getattr(os.environ, "_data", None)
+_encode: Any = getattr(os.environ, "encodekey", None)
+_environment: Any = _raw if isinstance(_raw, dict) and _encode is not None else os.environ
+_SWITCHES: Final = tuple(
+    _encode(name) if _environment is _raw else name for name in ("MODELTALLY_DISABLED", "OTEL_SDK_DISABLED")
+)

@@ -1,0 +1,298 @@
+"""The way of a record out of the process: a bounded queue, one background thread, and counts of what was lost.
+
+The calling thread appends and goes on. The thread is made lazily, again in each forked child, and imports the SDK and
+the exporter itself.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from modeltally.instrument import _guard, _ids
+from modeltally.instrument import _names as names
+from modeltally.instrument._counters import Counters
+from modeltally.instrument._guard import internal_error, problem
+from modeltally.instrument._record import Record
+
+if TYPE_CHECKING:
+    from modeltally.instrument._config import Config
+    from modeltally.instrument._operation import Operation
+
+__all__ = ["BATCH_ITEMS", "Pipeline"]
+
+BATCH_ITEMS: Final = 512
+RECORD_BYTES: Final = 1024  # what a record takes in memory beside its values
+WAIT_FOR_ROOM_SECONDS: Final = 0.1
+BROKEN: Final = "export_failed"
+
+# held while the thread imports: a process that forks meanwhile would leave its child half a module and its lock
+imports = threading.Lock()
+
+
+class Pipeline:
+    """Queue, counters and running operations of one process."""
+
+    def __init__(self, config: Config) -> None:
+        """Take the configuration; nothing is started until the first operation."""
+        self.config = config
+        self.instance_id = _ids.new_instance_id()
+        self.wake = threading.Event()  # there is enough to send
+        self.hurry = threading.Event()  # somebody waits: do not sleep between attempts
+        self.closing = threading.Event()
+        self.done = threading.Event()  # the thread has ended
+        self.closes_at: float | None = None  # monotonic; when set, the thread ends by then
+        # re-entrant: garbage collection or a signal handler may end an operation while this thread holds it
+        self._lock = threading.RLock()
+        self._settled = threading.Condition(self._lock)
+        self._room = threading.Event()
+        self._queue: deque[Record] = deque()
+        self._queue_bytes = 0
+        self._running: dict[int, weakref.ref[Operation]] = {}
+        self._thread: threading.Thread | None = None
+        self._has_no_thread = False
+        self._started = 0
+        self._finished = 0
+        self._exported = 0
+        self._accepted = 0  # records that entered the queue, copies included
+        self._settled_count = 0  # of those, how many were delivered or dropped
+        self._on_the_way = 0  # counted records taken from the queue and not settled
+        self._dropped: dict[str, int] = {}
+        self._lost_at_flush = 0
+        self._is_abandoned = False
+        self._sequence = 0
+
+    # the calling thread
+
+    def start(self, operation: Operation) -> None:
+        """Register an operation that begins."""
+        with self._lock:
+            self._started += 1
+            self._running[operation.span_id] = weakref.ref(operation)
+        if self._thread is None:
+            self._start_thread()
+
+    def finish(self, operation: Operation) -> None:
+        """Queue an operation that ended; a second time changes nothing."""
+        with self._lock:
+            if self._running.pop(operation.span_id, None) is None:
+                return
+            self._finished += 1
+            self._offer(operation)
+
+    def add(self, record: Record, *, wait: bool) -> bool:
+        """Queue an operation that was over before it came here.
+
+        Args:
+            record: The operation.
+            wait: Wait for room instead of dropping it.
+
+        Returns:
+            Whether it was queued.
+        """
+        if self._thread is None:
+            self._start_thread()
+        while wait and self.closes_at is None and not self._has_room(record):
+            self._room.clear()
+            self.wake.set()
+            self._room.wait(WAIT_FOR_ROOM_SECONDS)
+        with self._lock:
+            self._started += 1
+            self._finished += not record.unfinished
+            return self._offer(record)
+
+    def flush(self, timeout_seconds: float) -> bool:
+        """Wait until everything recorded so far is settled.
+
+        Returns:
+            Whether it is, and nothing was lost since the last time this was asked.
+        """
+        with self._lock:
+            target = self._accepted
+            self.hurry.set()
+            self.wake.set()
+            is_settled = self._settled.wait_for(lambda: self._settled_count >= target, max(0.0, timeout_seconds))
+            lost = sum(self._dropped.values())
+            is_complete = is_settled and lost == self._lost_at_flush
+            self._lost_at_flush = lost
+            if self._settled_count >= self._accepted:
+                self.hurry.clear()
+            return is_complete
+
+    def shut_down(self, timeout_seconds: float) -> bool:
+        """Deliver what is queued, say goodbye, end the thread; what is left after the timeout is counted as lost.
+
+        Returns:
+            Whether everything was delivered.
+        """
+        with self._lock:
+            if self.closes_at is None:
+                self.closes_at = time.monotonic() + max(0.0, timeout_seconds)
+            self.closing.set()
+            self.hurry.set()
+            self.wake.set()
+            has_work = bool(self._queue or self._running or self._on_the_way or self._started)
+        if self._thread is not None:
+            self.done.wait(max(0.0, self.closes_at - time.monotonic()))
+        elif has_work and not self.done.is_set():
+            self._run()  # at interpreter exit no thread can be started any more
+        with self._lock:
+            if not self.done.is_set():
+                self._abandon()
+            lost = sum(self._dropped.values())
+        if lost:
+            problem("lost", "%d operations were not delivered", lost)
+        return lost == 0
+
+    def counters(self) -> Counters:
+        """Return the numbers as they are now."""
+        with self._lock:
+            return Counters(
+                started=self._started,
+                finished=self._finished,
+                exported=self._exported,
+                queued=sum(record.is_counted for record in self._queue) + self._on_the_way,
+                in_flight=len(self._running),
+                dropped=dict(self._dropped),
+                problems=_guard.problems(),
+            )
+
+    def _has_room(self, record: Record) -> bool:
+        return (
+            len(self._queue) < self.config.max_queue_items
+            and self._queue_bytes + record.size + RECORD_BYTES <= self.config.max_queue_bytes
+        )
+
+    def _offer(self, record: Record) -> bool:
+        """Append to the queue; the lock is held."""
+        if self.closes_at is not None and self.done.is_set():
+            self._drop("shut_down", int(record.is_counted))
+            return False
+        if not self._has_room(record):
+            self._drop("queue_full", int(record.is_counted))
+            return False
+        self._queue.append(record)
+        self._queue_bytes += record.size + RECORD_BYTES
+        self._accepted += 1
+        if len(self._queue) == BATCH_ITEMS:
+            self.wake.set()
+        return True
+
+    def _drop(self, reason: str, count: int) -> None:
+        if count:
+            self._dropped[reason] = self._dropped.get(reason, 0) + count
+            problem(reason, "operations are lost: %s (%d so far)", reason, self._dropped[reason])
+
+    def _start_thread(self) -> None:
+        with self._lock:
+            if self._thread is not None or self._has_no_thread or self.closes_at is not None:
+                return
+            thread = threading.Thread(target=self._run, name="modeltally", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # the interpreter is ending: the exit handler delivers in its own thread
+                self._has_no_thread = True
+                return
+            self._thread = thread
+
+    # the background thread
+
+    def _run(self) -> None:
+        try:
+            with imports:
+                from modeltally.instrument._worker import Worker  # noqa: PLC0415 - the SDK is imported in this thread
+
+                worker = Worker(self)
+            worker.run()
+        except Exception as error:  # noqa: BLE001 - the thread must not print a traceback into the host's output
+            internal_error("background thread", error)
+        finally:
+            with self._lock:
+                self._abandon()
+                self.closes_at = self.closes_at or time.monotonic()
+                self.done.set()
+
+    def take(self) -> list[Record]:
+        """Take up to a batch from the queue."""
+        with self._lock:
+            batch = [self._queue.popleft() for _ in range(min(BATCH_ITEMS, len(self._queue)))]
+            self._queue_bytes -= sum(record.size + RECORD_BYTES for record in batch)
+            self._on_the_way += sum(record.is_counted for record in batch)
+        if batch:
+            self._room.set()
+        return batch
+
+    def settle(self, *, delivered: int, dropped: int, reason: str | None) -> None:
+        """Account for counted records that are on the way no more."""
+        with self._lock:
+            if self._is_abandoned:
+                return
+            self._exported += delivered
+            self._on_the_way -= delivered + dropped
+            if reason is not None:
+                self._drop(reason, dropped)
+
+    def settled(self, records: int) -> None:
+        """Say that a batch of so many queue entries is dealt with."""
+        with self._lock:
+            self._settled_count += records
+            self._settled.notify_all()
+            if self._settled_count >= self._accepted and self.closes_at is None:
+                self.hurry.clear()
+
+    def is_full(self) -> bool:
+        """Tell whether new operations are being dropped for want of room."""
+        return len(self._queue) >= self.config.max_queue_items or (
+            self._queue_bytes + RECORD_BYTES > self.config.max_queue_bytes
+        )
+
+    def leave_copies(self, *, older_than_seconds: float) -> None:
+        """Queue an unfinished copy of each operation running for longer than that, once for each."""
+        limit_ns = int(older_than_seconds * 1e9)
+        now_ns = time.perf_counter_ns()
+        with self._lock:
+            running = [operation for reference in self._running.values() if (operation := reference()) is not None]
+            for operation in running:
+                if operation.needs_copy(now_ns - limit_ns):
+                    self._offer(operation.unfinished_copy())
+
+    def heartbeat(self, *, goodbye: bool) -> Record:
+        """Make the record that says how many operations there were."""
+        now_ns = time.time_ns()
+        beat = Record(
+            names.HEARTBEAT,
+            trace_id=_ids.new_trace_id(),
+            span_id=_ids.new_span_id(),
+            parent_id=0,
+            sampled=True,
+            start_ns=now_ns,
+        )
+        beat.is_counted = False
+        with self._lock:
+            beat.custom = {
+                names.HEARTBEAT_STARTED: self._started,
+                names.HEARTBEAT_FINISHED: self._finished,
+                names.HEARTBEAT_DROPPED: sum(self._dropped.values()),
+                **{f"{names.HEARTBEAT_DROPPED}.{reason}": count for reason, count in self._dropped.items()},
+                names.HEARTBEAT_SEQUENCE: self._sequence,
+                names.HEARTBEAT_IN_FLIGHT: len(self._running),
+                names.HEARTBEAT_GOODBYE: goodbye,
+            }
+            self._sequence += 1
+        return beat
+
+    def _abandon(self) -> None:
+        """Count everything not delivered as lost; the lock is held."""
+        if self._is_abandoned:
+            return
+        left = sum(record.is_counted for record in self._queue) + self._on_the_way
+        self._drop(BROKEN, left)
+        self._queue.clear()
+        self._queue_bytes = 0
+        self._on_the_way = 0
+        self._is_abandoned = True
+        self._settled_count = self._accepted
+        self._settled.notify_all()

@@ -1,0 +1,95 @@
+"""Users and prompts leave the process only as keyed hashes.
+
+One deployment has one key, so that a person counts once whatever process served them. Without a key nobody is
+recorded: a key made up per process would count every person several times.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import sys
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from modeltally.instrument._guard import problem
+
+__all__ = ["Fingerprint", "Hasher", "data_directory", "find_user_key", "fingerprint"]
+
+KEY_FILE_NAME: Final = "user.key"
+HASH_DIGITS: Final = 16
+KEY_ID_DIGITS: Final = 8
+MAX_HASHED_CHARACTERS: Final = 1024 * 1024  # a prompt's hash covers this much of it, so that a call stays fast
+
+
+class Fingerprint(NamedTuple):
+    """What is kept of a long text: a digest to be keyed later, and its length in characters."""
+
+    digest: bytes
+    length: int
+
+
+def fingerprint(text: str) -> Fingerprint:
+    """Reduce a text to its digest, of at most the first 1 MiB characters, and its full length."""
+    return Fingerprint(hashlib.sha256(_encoded(text[:MAX_HASHED_CHARACTERS])).digest(), len(text))
+
+
+class Hasher:
+    """Keyed hashes under one deployment key."""
+
+    def __init__(self, key: str | None) -> None:
+        """Take the key.
+
+        Args:
+            key: The deployment's key; None means that nothing can be hashed.
+        """
+        self._key = _encoded(key) if key else None
+        self.key_id = self._digits(b"modeltally key id", KEY_ID_DIGITS)
+
+    def user(self, user: str) -> str | None:
+        """Return the pseudonym of a user id, 16 hexadecimal digits; None without a key."""
+        hashed = self._digits(_encoded(user), HASH_DIGITS)
+        if hashed is None:
+            problem(
+                "no_user_key",
+                "no user key: users and prompts are not recorded; set MODELTALLY_USER_KEY or configure(user_key=...)",
+            )
+        return hashed
+
+    def prompt(self, prompt: Fingerprint) -> str | None:
+        """Return the keyed hash of a prompt, 16 hexadecimal digits; None without a key."""
+        return self._digits(prompt.digest, HASH_DIGITS)
+
+    def _digits(self, message: bytes, digits: int) -> str | None:
+        if self._key is None:
+            return None
+        return hmac.digest(self._key, message, "sha256").hex()[:digits]
+
+
+def find_user_key(given: str | None) -> str | None:
+    """Find the deployment key: the argument, else ``MODELTALLY_USER_KEY``, else the data directory's key file."""
+    key = given or os.environ.get("MODELTALLY_USER_KEY")
+    if key:
+        return key.strip() or None
+    try:
+        return (data_directory() / KEY_FILE_NAME).read_text(encoding="utf-8").strip() or None
+    except (OSError, ValueError, RuntimeError):  # absent, unreadable, not text, no home directory
+        return None
+
+
+def data_directory() -> Path:
+    """Return the data directory: ``MODELTALLY_DIR``, else the operating system's place for a user's data."""
+    given = os.environ.get("MODELTALLY_DIR")
+    if given:
+        return Path(given)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "modeltally"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "modeltally"
+    shared = os.environ.get("XDG_DATA_HOME", "").strip()
+    return (Path(shared) if shared else Path.home() / ".local" / "share") / "modeltally"
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "replace")

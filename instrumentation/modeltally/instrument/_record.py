@@ -1,0 +1,100 @@
+"""What a call leaves behind: ids, times, outcome and bounded copies of values; nothing of the caller's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modeltally.instrument import _names as names
+
+if TYPE_CHECKING:
+    from modeltally.instrument._values import Scalar, Stored
+
+__all__ = ["OperationRef", "Record"]
+
+
+@dataclass(frozen=True, slots=True)
+class OperationRef:
+    """Names one recorded operation, so that it can be judged later.
+
+    Attributes:
+        operation: Its kind, for example ``model.request``.
+        trace_id: 32 hexadecimal digits.
+        span_id: 16 hexadecimal digits.
+        started_at_ns: Its start, nanoseconds since the epoch.
+    """
+
+    operation: str
+    trace_id: str
+    span_id: str
+    started_at_ns: int
+
+
+class Record:
+    """One operation as the background thread needs it."""
+
+    __slots__ = (
+        "custom",
+        "end_ns",
+        "error_site",
+        "error_type",
+        "is_counted",
+        "nested",
+        "operation",
+        "outcome",
+        "parent_id",
+        "sampled",
+        "size",
+        "source",
+        "span_id",
+        "start_ns",
+        "trace_id",
+        "unfinished",
+        "values",
+    )
+
+    def __init__(
+        self, operation: str, *, trace_id: int, span_id: int, parent_id: int, sampled: bool, start_ns: int
+    ) -> None:
+        """Begin with what is known at the start."""
+        self.operation = operation
+        self.trace_id = trace_id
+        self.span_id = span_id
+        self.parent_id = parent_id  # 0: none
+        self.sampled = sampled
+        self.start_ns = start_ns
+        self.end_ns = start_ns
+        self.outcome = names.SUCCESS
+        self.error_type: str | None = None
+        self.error_site: str | None = None
+        self.nested = False
+        self.unfinished = False
+        self.is_counted = True  # False: a copy or a heartbeat, which is no operation of its own
+        self.source = names.SOURCE_WRAPPER
+        self.values: dict[str, Stored] = {}
+        self.custom: dict[str, Scalar] | None = None
+        self.size = 0
+
+    def unfinished_copy(self) -> Record:
+        """Return a zero-length copy with what is known now: same ids, same start."""
+        copy = Record(
+            self.operation,
+            trace_id=self.trace_id,
+            span_id=self.span_id,
+            parent_id=self.parent_id,
+            sampled=self.sampled,
+            start_ns=self.start_ns,
+        )
+        copy.nested = self.nested
+        copy.source = self.source
+        copy.values = dict(self.values)
+        copy.custom = dict(self.custom) if self.custom else None
+        copy.size = self.size
+        copy.unfinished = True
+        copy.is_counted = False
+        return copy
+
+    @property
+    def ref(self) -> OperationRef:
+        """The name of this operation, for :func:`modeltally.evaluate`."""
+        return OperationRef(self.operation, f"{self.trace_id:032x}", f"{self.span_id:016x}", self.start_ns)

@@ -1,0 +1,156 @@
+"""Streams: an operation that is a generator ends once, when the stream does, however it does.
+
+The operation is the current one only while the stream is being stepped: between two steps the code that consumes it
+runs, which is not part of the operation. The drivers are real generators, so that type, laziness and closing by
+garbage collection stay what they are.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from modeltally.instrument import _names as names
+from modeltally.instrument._operation import Operation, attach, detach
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+
+__all__ = ["drive", "drive_async", "drive_coroutine"]
+
+
+def drive(open_operation: Callable[[], Operation], stream: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+    """Step a generator inside an operation.
+
+    Args:
+        open_operation: Starts the operation, at the first step: before it nothing of the stream's body runs.
+        stream: The generator.
+
+    Yields:
+        What the generator yields.
+
+    Returns:
+        What the generator returns.
+    """
+    operation = open_operation()
+    first_step_ns = time.perf_counter_ns()
+    is_first = True
+    step, argument = stream.send, None
+    while True:
+        token = attach(operation)
+        try:
+            item = step(argument)
+        except StopIteration as stop:
+            detach(token)
+            operation.end()
+            return stop.value
+        except BaseException as error:
+            detach(token)
+            operation.end(error)
+            raise
+        detach(token)
+        if is_first:
+            is_first = False
+            _first_chunk(operation, first_step_ns)
+        try:
+            argument = yield item
+            step = stream.send
+        except GeneratorExit:
+            _close(operation, stream)
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever is thrown in is the stream's to handle
+            step, argument = stream.throw, error
+
+
+async def drive_async(
+    open_operation: Callable[[], Operation], stream: AsyncGenerator[Any, Any]
+) -> AsyncGenerator[Any, Any]:
+    """Step an asynchronous generator inside an operation; as :func:`drive`.
+
+    Args:
+        open_operation: Starts the operation, at the first step.
+        stream: The generator.
+
+    Yields:
+        What the generator yields.
+    """
+    operation = open_operation()
+    first_step_ns = time.perf_counter_ns()
+    is_first = True
+    step, argument = stream.asend, None
+    while True:
+        token = attach(operation)
+        try:
+            item = await step(argument)
+        except StopAsyncIteration:
+            detach(token)
+            operation.end()
+            return
+        except BaseException as error:
+            detach(token)
+            operation.end(error)
+            raise
+        detach(token)
+        if is_first:
+            is_first = False
+            _first_chunk(operation, first_step_ns)
+        try:
+            argument = yield item
+            step = stream.asend
+        except GeneratorExit:
+            await _close_async(operation, stream)
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever is thrown in is the stream's to handle
+            step, argument = stream.athrow, error
+
+
+async def drive_coroutine(open_operation: Callable[[], Operation], coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Await a coroutine inside an operation.
+
+    Args:
+        open_operation: Starts the operation, when the coroutine starts.
+        coroutine: The coroutine.
+
+    Returns:
+        What the coroutine returns.
+    """
+    operation = open_operation()
+    token = attach(operation)
+    try:
+        result = await coroutine
+    except BaseException as error:
+        detach(token)
+        operation.end(error)
+        raise
+    detach(token)
+    operation.end()
+    return result
+
+
+def _close(operation: Operation, stream: Generator[Any, Any, Any]) -> None:
+    token = attach(operation)
+    try:
+        stream.close()
+    except BaseException as error:
+        detach(token)
+        operation.end(error)
+        raise
+    detach(token)
+    operation.end_cancelled()
+
+
+async def _close_async(operation: Operation, stream: AsyncGenerator[Any, Any]) -> None:
+    token = attach(operation)
+    try:
+        await stream.aclose()
+    except BaseException as error:
+        detach(token)
+        operation.end(error)
+        raise
+    detach(token)
+    operation.end_cancelled()
+
+
+def _first_chunk(operation: Operation, first_step_ns: int) -> None:
+    if operation.operation == names.MODEL_REQUEST and "time_to_first_chunk_seconds" not in operation.values:
+        operation.set(time_to_first_chunk_seconds=(time.perf_counter_ns() - first_step_ns) / 1e9)

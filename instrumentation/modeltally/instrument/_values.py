@@ -1,0 +1,188 @@
+"""Values on their way from the caller: typed by keyword, copied as bounded scalars in the calling thread.
+
+The calling thread only bounds what it copies; names, types and hashes are settled later by the background thread.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping, Sequence  # noqa: TC003 - `get_type_hints(Values)` needs it
+from typing import Final, TypedDict
+
+from modeltally.instrument import _names as names
+from modeltally.instrument._guard import problem
+from modeltally.instrument._privacy import Fingerprint, fingerprint
+
+__all__ = ["MAX_SPAN_BYTES", "MAX_TEXT", "Scalar", "Stored", "Values", "copy_values", "plain"]
+
+MAX_TEXT: Final = 4096
+MAX_ITEMS: Final = 64
+MAX_SPAN_BYTES: Final = 64 * 1024
+ATTRIBUTE_BYTES: Final = 32  # a key and a number, roughly, on the wire
+
+Scalar = str | int | float | bool
+Stored = Scalar | Fingerprint
+
+_NUMBERS: Final = frozenset({int, float, bool})
+
+
+class Values(TypedDict, total=False):
+    """What can be told about an operation; every key is optional, ``None`` means unknown."""
+
+    # common
+    user: str | int | None
+    session_id: str | None
+    conversation_id: str | None
+    agent_name: str | None
+    project: str | None
+    context_type: str | None
+    context_id: str | None
+    file_type: str | None
+    correlation_id: str | None
+    attempt: int | None
+    queue_seconds: float | None
+    timeout_limit_seconds: float | None
+    device: str | None
+    # model
+    model: str | None
+    model_base: str | None
+    model_revision: str | None
+    model_type: str | None
+    model_size_bytes: int | None
+    model_memory_bytes: int | None
+    model_priority: str | None
+    # request
+    operation_name: str | None
+    provider: str | None
+    response_model: str | None
+    output_type: str | None
+    seed: int | None
+    choice_count: int | None
+    input_tokens: int | None
+    output_tokens: int | None
+    time_to_first_chunk_seconds: float | None
+    task: str | None
+    prompt: str | None
+    negative_prompt: str | None
+    image_width: int | None
+    image_height: int | None
+    output_count: int | None
+    steps_requested: int | None
+    steps_completed: int | None
+    guidance_scale: float | None
+    lora_names: str | Sequence[str] | None
+    lora_count: int | None
+    cold_start: bool | None
+    load_duration_seconds: float | None
+    gpu_memory_peak_bytes: int | None
+    # lifecycle of a model
+    download_bytes: int | None
+    download_size_bytes: int | None
+    download_files: int | None
+    download_cache_hit: bool | None
+    download_protocol: str | None
+    load_source: str | None
+    unload_reason: str | None
+    memory_freed_bytes: int | None
+    resident_seconds: float | None
+    health_status: str | None
+    integrity_score: float | None
+    performance_score: float | None
+    files_checked: int | None
+    files_corrupted: int | None
+    # pattern
+    pattern_id: str | None
+    pattern_name: str | None
+    pattern_version: str | None
+    pattern_kind: str | None
+    quality_score: float | None
+    quality_source: str | None
+    quality_gate_failed: bool | None
+
+
+def copy_values(target: dict[str, Stored], values: Mapping[str, object], room_bytes: int) -> int:
+    """Copy values as bounded scalars.
+
+    Args:
+        target: Where they go; only what is not None and fits arrives there.
+        values: The caller's keywords.
+        room_bytes: How much may still be added.
+
+    Returns:
+        About how many bytes were added.
+    """
+    used = 0
+    for name, value in values.items():
+        kind = type(value)
+        if kind is str:
+            size = len(value)  # type: ignore[arg-type]  # `kind is str` says it is one
+            if size > MAX_TEXT:
+                value = _long_text(name, value)  # type: ignore[arg-type]  # noqa: PLW2901 - the same value, bounded
+                size = MAX_TEXT
+        elif kind in _NUMBERS:
+            size = 0
+        elif value is None:
+            continue
+        else:
+            value = plain(name, value)  # noqa: PLW2901 - the same value, as a scalar
+            if value is None:
+                continue
+            size = len(value) if type(value) is str else 0
+        used += size + ATTRIBUTE_BYTES
+        if used > room_bytes:
+            used -= size + ATTRIBUTE_BYTES
+            problem("span_full", "an operation carries more than %d bytes; the rest is left out", MAX_SPAN_BYTES)
+            continue
+        target[name] = value  # type: ignore[assignment]  # every branch above leaves a scalar
+    return used
+
+
+def plain(name: str, value: object) -> Stored | None:
+    """Make a scalar of a value that is not exactly a built-in one; None when it has no scalar form.
+
+    Subclasses lose their class (their methods are the caller's code), sequences of scalars are joined with commas,
+    number-like objects (numpy, Decimal, tensors of one element) become numbers.
+    """
+    if isinstance(value, str):
+        text = str.__str__(value)
+        return text if len(text) <= MAX_TEXT else _long_text(name, text)
+    if isinstance(value, list | tuple):
+        return _joined(name, value)
+    number = _number(value)
+    if number is None:
+        problem(
+            "bad_value", "%s has a value of type %s, which is no scalar; it is left out", name, type(value).__qualname__
+        )
+    return number
+
+
+def _number(value: object) -> int | float | None:
+    try:
+        if isinstance(value, bool):
+            return bool(value)
+        if isinstance(value, float):
+            return float.__float__(value)
+        if hasattr(type(value), "__index__"):
+            return int.__index__(operator.index(value))  # type: ignore[arg-type]  # hasattr says it can
+        if hasattr(type(value), "__float__"):
+            return float(value)  # type: ignore[arg-type]  # hasattr says it can
+    except Exception:  # noqa: BLE001 - the caller's object refused: the same as having no scalar form
+        return None
+    return None
+
+
+def _joined(name: str, items: Sequence[object]) -> str:
+    parts = []
+    for item in items[:MAX_ITEMS]:
+        scalar = item if type(item) is str or type(item) in _NUMBERS else plain(name, item)
+        if isinstance(scalar, str):
+            parts.append(scalar[:MAX_TEXT])
+        elif isinstance(scalar, int | float):
+            parts.append(str(scalar))
+    return ",".join(parts)[:MAX_TEXT]
+
+
+def _long_text(name: str, text: str) -> Stored:
+    if name in names.PROMPT_KEYWORDS:
+        return fingerprint(text)  # hashed at once: holding long prompts until later would cost memory
+    return text[:MAX_TEXT]

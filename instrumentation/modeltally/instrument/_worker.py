@@ -1,0 +1,176 @@
+"""The background thread's work: batches, retries, copies of long operations, heartbeats, goodbye."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from typing import TYPE_CHECKING, Final
+
+from opentelemetry import context as otel_context
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.sdk.version import __version__ as sdk_version
+
+from modeltally.instrument import _ids
+from modeltally.instrument import _names as names
+from modeltally.instrument._convert import Converter, clean_text
+from modeltally.instrument._export import Delivery, ExporterSender, OtlpSender, Parcel, Sender
+from modeltally.instrument._guard import internal_error
+from modeltally.instrument._privacy import Hasher, find_user_key
+from modeltally.instrument._version import package_version
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from opentelemetry.sdk.trace import ReadableSpan
+
+    from modeltally.instrument._pipeline import Pipeline
+    from modeltally.instrument._record import Record
+
+__all__ = ["Worker"]
+
+FIRST_RETRY_SECONDS: Final = 0.5
+LAST_RETRY_SECONDS: Final = 30.0
+LAST_RETRY_AFTER_SECONDS: Final = 60.0
+HURRIED_RETRY_SECONDS: Final = 0.1
+ATTEMPTS_WHEN_FULL: Final = 8
+MAX_TEXT: Final = 4096
+
+
+class Worker:
+    """Turns the records of one pipeline into spans and sends them."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        """Prepare resource, key and sender."""
+        self._pipeline = pipeline
+        config = pipeline.config
+        version = package_version()
+        self._sender: Sender = (
+            ExporterSender(config.exporter)
+            if config.exporter is not None
+            else OtlpSender(config.destination, version=version)
+        )
+        self._converter = Converter(
+            resource=_resource(config.resource, pipeline.instance_id),
+            scope=InstrumentationScope(names.SCOPE, version),
+            hasher=Hasher(find_user_key(config.user_key)),
+        )
+        self._next_beat = 0.0
+
+    def run(self) -> None:
+        """Work until the pipeline closes."""
+        _suppress_instrumentation()
+        pipeline = self._pipeline
+        while pipeline.closes_at is None:
+            pipeline.wake.wait(pipeline.config.export_interval_seconds)
+            pipeline.wake.clear()
+            self._round()
+        pipeline.leave_copies(older_than_seconds=0.0)
+        self._drain()
+        self._deliver([pipeline.heartbeat(goodbye=True)])
+        self._sender.close()
+
+    def _round(self) -> None:
+        self._pipeline.leave_copies(older_than_seconds=self._pipeline.config.unfinished_after_seconds)
+        self._drain()
+        now = time.monotonic()
+        if now >= self._next_beat and self._pipeline.closes_at is None:
+            self._next_beat = now + self._pipeline.config.heartbeat_interval_seconds
+            self._deliver([self._pipeline.heartbeat(goodbye=False)])
+
+    def _drain(self) -> None:
+        while records := self._pipeline.take():
+            self._deliver(records)
+            self._pipeline.settled(len(records))
+
+    def _deliver(self, records: list[Record]) -> None:
+        spans: list[tuple[ReadableSpan, bool]] = []
+        lost = 0
+        for record in records:
+            try:
+                spans.append((self._converter.span(record), record.is_counted))
+            except Exception as error:  # noqa: BLE001 - one odd record must not take its batch with it
+                internal_error("span of a record", error)
+                lost += record.is_counted
+        parcel, unencodable = self._sender.pack(spans)
+        if lost + unencodable:
+            self._pipeline.settle(delivered=0, dropped=lost + unencodable, reason="unencodable")
+        self._send(parcel)
+
+    def _send(self, parcel: Parcel) -> None:
+        """Send until it is settled; while there is room in the queue there is time to wait for the other side."""
+        attempts = 0
+        while True:
+            delivery = self._attempt(parcel)
+            if delivery.is_too_large:
+                middle = len(parcel.spans) // 2
+                for half in (parcel.spans[:middle], parcel.spans[middle:]):
+                    self._send(self._sender.pack(half)[0])
+                return
+            if delivery.retry_after_seconds is None:
+                break
+            attempts += 1
+            is_given_up = self._pipeline.is_full() and attempts >= ATTEMPTS_WHEN_FULL
+            if is_given_up or not self._pause(attempts, delivery.retry_after_seconds):
+                delivery = Delivery(dropped_as="export_failed")
+                break
+        self._pipeline.settle(
+            delivered=delivery.delivered,
+            dropped=parcel.counted - delivery.delivered,
+            reason=delivery.dropped_as,
+        )
+
+    def _attempt(self, parcel: Parcel) -> Delivery:
+        closes_at = self._pipeline.closes_at
+        remaining = float("inf") if closes_at is None else closes_at - time.monotonic()
+        if remaining <= 0:
+            return Delivery(dropped_as="export_failed")
+        try:
+            return self._sender.send(parcel, timeout_seconds=remaining)
+        except Exception as error:  # noqa: BLE001 - a header or address the client library refuses: no retry helps
+            internal_error("export", error)
+            return Delivery(dropped_as="export_failed")
+
+    def _pause(self, attempts: int, retry_after_seconds: float) -> bool:
+        """Wait before the next attempt; False when the pipeline closes before it."""
+        pipeline = self._pipeline
+        backoff = min(LAST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(attempts - 1, 10)) * _ids.jitter()
+        until = time.monotonic() + (min(retry_after_seconds, LAST_RETRY_AFTER_SECONDS) or backoff)
+        if not retry_after_seconds and pipeline.hurry.wait(backoff):
+            # somebody waits with a deadline of their own: try again soon, but do not spin
+            until = time.monotonic() + HURRIED_RETRY_SECONDS * 2 ** min(attempts - 1, 4) * _ids.jitter()
+        pipeline.closing.wait(max(0.0, until - time.monotonic()))
+        if pipeline.closes_at is None:
+            return True
+        if until >= pipeline.closes_at:
+            return False
+        time.sleep(max(0.0, until - time.monotonic()))
+        return True
+
+
+def _resource(given: Mapping[str, str], instance_id: str) -> Resource:
+    """Describe this process; what the host says in OpenTelemetry's variables holds where no argument says otherwise."""
+    attributes = {
+        "telemetry.sdk.language": "python",
+        "telemetry.sdk.name": "opentelemetry",
+        "telemetry.sdk.version": sdk_version,
+        "service.name": "unknown_service:python",
+        "host.name": platform.node(),
+        **{key: str(value) for key, value in OTELResourceDetector().detect().attributes.items()},
+        **given,
+        # one per process even where the host names one for all its workers: heartbeats are told apart by it
+        "service.instance.id": instance_id,
+    }
+    cleaned = {clean_text(key, 256): clean_text(value, MAX_TEXT) for key, value in attributes.items()}
+    return Resource({**cleaned, "process.pid": os.getpid()})
+
+
+def _suppress_instrumentation() -> None:
+    """Keep the host's own instrumentation of HTTP clients from tracing our exports."""
+    context = otel_context.get_current()
+    for name in ("_SUPPRESS_INSTRUMENTATION_KEY", "_SUPPRESS_HTTP_INSTRUMENTATION_KEY"):
+        key = getattr(otel_context, name, None)
+        if key is not None:
+            context = otel_context.set_value(key, value=True, context=context)
+    otel_context.attach(context)
