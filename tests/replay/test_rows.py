@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from modeltally.errors import InputError, UnknownNameError
-from modeltally.replay import BadRow, CsvRows, ImportedOperation
+from modeltally.replay import BadRow, CsvRows, PastOperation
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 HEADER = (
@@ -22,7 +22,7 @@ GOOD = "2024-11-15 16:57:50,TXT_2_IMG,SUCCEED,32.5,G0000,63.0,26.0,1.0,30.0,M000
 NAMES = HEADER.split(",")
 
 
-def read(content: str | bytes, *, format_name: str | None = None) -> list[ImportedOperation | BadRow]:
+def read(content: str | bytes, *, format_name: str | None = None) -> list[PastOperation | BadRow]:
     """Read a whole file from memory."""
     data = content.encode() if isinstance(content, str) else content
     return list(CsvRows(Path("trace.csv"), io.BytesIO(data), format_name=format_name, now=NOW))
@@ -35,7 +35,7 @@ def with_value(column: str, value: str) -> str:
     return ",".join(values)
 
 
-def read_row(line: str) -> ImportedOperation | BadRow:
+def read_row(line: str) -> PastOperation | BadRow:
     """Read a file of one row."""
     (row,) = read(f"{HEADER}\n{line}\n")
     return row
@@ -51,7 +51,7 @@ def reason(line: str) -> str:
 def test_row_becomes_an_operation_with_every_fact() -> None:
     """Each column arrives under the name the wrappers know it by, in their units and words."""
     row = read_row(GOOD)
-    assert isinstance(row, ImportedOperation)
+    assert isinstance(row, PastOperation)
     started_at = datetime(2024, 11, 15, 16, 57, 50, tzinfo=UTC)
     assert (row.operation, row.outcome) == ("model.request", "success")
     assert (row.started_at, row.ended_at) == (started_at, started_at + timedelta(seconds=32.5))
@@ -72,21 +72,21 @@ def test_row_becomes_an_operation_with_every_fact() -> None:
 def test_failed_row_is_an_error() -> None:
     """FAILED is an error with its type."""
     row = read_row(with_value("predict_status", "FAILED"))
-    assert isinstance(row, ImportedOperation)
-    assert (row.outcome, row.facts["error_type"]) == ("error", "failed")
+    assert isinstance(row, PastOperation)
+    assert (row.outcome, row.error_type) == ("error", "failed")
 
 
 def test_pending_row_never_ended() -> None:
     """PENDING has no end, whatever its execution time says."""
     row = read_row(with_value("predict_status", "PENDING"))
-    assert isinstance(row, ImportedOperation)
-    assert (row.outcome, row.ended_at) == (None, None)
+    assert isinstance(row, PastOperation)
+    assert row.ended_at is None
 
 
 def test_empty_fields_leave_facts_out_and_the_model_is_unknown() -> None:
     """An empty model is called unknown; other empty fields are simply not known."""
     row = read_row("2024-11-26 22:50:35,TXT_2_IMG,PENDING,,G0325,,,,,,0")
-    assert isinstance(row, ImportedOperation)
+    assert isinstance(row, PastOperation)
     assert row.facts["model"] == "unknown"
     assert {"prompt_length", "output_count", "steps_requested"}.isdisjoint(row.facts)
 
@@ -94,11 +94,11 @@ def test_empty_fields_leave_facts_out_and_the_model_is_unknown() -> None:
 def test_ids_are_the_same_when_the_file_is_read_again() -> None:
     """The same row has the same id; an appended row changes no other."""
     other = with_value("groupId", "G0001")
-    first = [row.operation_id for row in read(f"{HEADER}\n{GOOD}\n{other}\n") if isinstance(row, ImportedOperation)]
+    first = [row.operation_id for row in read(f"{HEADER}\n{GOOD}\n{other}\n") if isinstance(row, PastOperation)]
     again = [
         row.operation_id
         for row in read(f"{HEADER}\n{GOOD}\n{other}\n{with_value('num_lora', '3')}\n")
-        if isinstance(row, ImportedOperation)
+        if isinstance(row, PastOperation)
     ]
     assert again[:2] == first
     assert len(set(again)) == 3
@@ -106,7 +106,7 @@ def test_ids_are_the_same_when_the_file_is_read_again() -> None:
 
 def test_identical_rows_of_a_file_each_have_their_own_id() -> None:
     """Two rows that read the same happened twice."""
-    rows = [row for row in read(f"{HEADER}\n{GOOD}\n{GOOD}\n") if isinstance(row, ImportedOperation)]
+    rows = [row for row in read(f"{HEADER}\n{GOOD}\n{GOOD}\n") if isinstance(row, PastOperation)]
     assert rows[0].operation_id != rows[1].operation_id
 
 
@@ -114,7 +114,7 @@ def test_ids_do_not_depend_on_column_order_or_further_columns() -> None:
     """A row is what its columns say, wherever they stand."""
     shuffled = ",".join(["note", *reversed(NAMES)]) + "\n" + ",".join(["x", *reversed(GOOD.split(","))])
     (row,), (moved,) = read(f"{HEADER}\n{GOOD}\n"), read(shuffled)
-    assert isinstance(row, ImportedOperation)
+    assert isinstance(row, PastOperation)
     assert row == moved
 
 
@@ -150,7 +150,7 @@ def test_bad_value_is_named_with_file_line_and_column(column: str, value: str, a
 def test_bad_row_hides_no_good_row() -> None:
     """Rows before and after a bad one are read; its line number counts every line of the file."""
     rows = read(f"{HEADER}\n{GOOD}\n\n{with_value('exec_time_seconds', 'x')}\n{GOOD}\n")
-    assert [type(row) for row in rows] == [ImportedOperation, BadRow, ImportedOperation]
+    assert [type(row) for row in rows] == [PastOperation, BadRow, PastOperation]
     assert isinstance(rows[1], BadRow)
     assert rows[1].reason.startswith("trace.csv:4: ")
 
@@ -167,7 +167,7 @@ def test_undecodable_value_is_bad_and_shown_escaped() -> None:
     assert isinstance(row, BadRow)
     assert "trace.csv:2: column 'checkpoint_model_version_id'" in row.reason
     assert "udcff" in row.reason
-    assert isinstance(good, ImportedOperation)
+    assert isinstance(good, PastOperation)
 
 
 def test_broken_quotes_are_bad() -> None:
@@ -227,9 +227,13 @@ def test_real_trace_is_read_whole(gentd26: Path) -> None:
     """Every row of the published trace is good, and each has its own id."""
     with gentd26.open("rb") as file:
         rows = list(CsvRows(gentd26, file, format_name=None, now=NOW))
-    operations = [row for row in rows if isinstance(row, ImportedOperation)]
+    operations = [row for row in rows if isinstance(row, PastOperation)]
     assert len(rows) == len(operations) == len({one.operation_id for one in operations}) == 14_279
-    assert Counter(one.outcome for one in operations) == {"success": 14_033, "error": 233, None: 13}
+    assert Counter(one.outcome if one.ended_at else None for one in operations) == {
+        "success": 14_033,
+        "error": 233,
+        None: 13,
+    }
 
 
 def test_reading_is_streamed() -> None:
@@ -239,4 +243,4 @@ def test_reading_is_streamed() -> None:
         source.write(f"{HEADER}\n{GOOD}\n".encode())
         buffered = io.BufferedReader(file)
         rows = iter(CsvRows(Path("pipe"), buffered, format_name=None, now=NOW))
-        assert isinstance(next(rows), ImportedOperation)
+        assert isinstance(next(rows), PastOperation)

@@ -13,9 +13,7 @@ __all__ = ["AsOf", "Directory", "Format", "Since", "Until"]
 
 Directory = Annotated[
     Path | None,
-    typer.Option(
-        "--dir", envvar="MODELTALLY_DIR", help="Data directory. Default: a per-user one.", show_default=False
-    ),
+    typer.Option("--dir", envvar="MODELTALLY_DIR", help="Data directory. Default: a per-user one.", show_default=False),
 ]
 Since = Annotated[
     str | None,
@@ -37,10 +35,6 @@ Until = Annotated[
 ]
 AsOf = Annotated[
     str | None,
-    typer.Option(
-        "--as-of", metavar="DATE", show_default=False, help="Answer as of this moment. Default: now."
-    ),
+    typer.Option("--as-of", metavar="DATE", show_default=False, help="Answer as of this moment. Default: now."),
 ]
-Format = Annotated[
-    OutputFormat, typer.Option("--format", help="A table for people, JSON or CSV for programs.")
-]
+Format = Annotated[OutputFormat, typer.Option("--format", help="A table for people, JSON or CSV for programs.")]

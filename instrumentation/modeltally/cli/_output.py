@@ -163,9 +163,7 @@ def clean_text(text: str) -> str:
     Returns:
         Printable text.
     """
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text
-    )
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
 def _header(name: str) -> str:

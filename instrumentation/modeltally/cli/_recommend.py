@@ -74,9 +74,7 @@ ADVICE: dict[str, Advice] = {
 def recommend(
     kind: Annotated[
         str,
-        typer.Argument(
-            metavar="KIND", help=f"One of: {', '.join(ADVICE)}.", autocompletion=lambda: list(ADVICE)
-        ),
+        typer.Argument(metavar="KIND", help=f"One of: {', '.join(ADVICE)}.", autocompletion=lambda: list(ADVICE)),
     ],
     *,
     since: Since = None,
@@ -96,9 +94,7 @@ def recommend(
     if kind not in ADVICE:
         raise UnknownNameError("kind of advice", kind, ADVICE)
     if not ADVICE[kind].has_window and (since is not None or until is not None):
-        raise InputError(
-            f"recommend {kind} takes no --since or --until: it looks at the whole history up to --as-of"
-        )
+        raise InputError(f"recommend {kind} takes no --since or --until: it looks at the whole history up to --as-of")
     if not ADVICE[kind].has_policy and policy is not None:
         raise InputError(f"recommend {kind} takes no --policy; only cleanup does")
     window = parse_window(since, until, as_of, now=datetime.now(UTC))

@@ -76,9 +76,7 @@ TOPICS: dict[str, Topic] = {
 def stats(
     topic: Annotated[
         str,
-        typer.Argument(
-            metavar="TOPIC", help=f"One of: {', '.join(TOPICS)}.", autocompletion=lambda: list(TOPICS)
-        ),
+        typer.Argument(metavar="TOPIC", help=f"One of: {', '.join(TOPICS)}.", autocompletion=lambda: list(TOPICS)),
     ],
     *,
     since: Since = None,
@@ -108,9 +106,7 @@ def stats(
             write_rows(rows, output_format)
 
 
-def print_topic(
-    store: Store, topic: str, window: Window, *, abandoned_after_seconds: float, console: Console
-) -> None:
+def print_topic(store: Store, topic: str, window: Window, *, abandoned_after_seconds: float, console: Console) -> None:
     """Print one topic as a table.
 
     Args:
@@ -124,9 +120,7 @@ def print_topic(
     write_table(rows, TOPICS[topic].layout, console=console)
 
 
-def _read(
-    store: Store, topic: str, window: Window, *, abandoned_after_seconds: float
-) -> list[dict[str, object]]:
+def _read(store: Store, topic: str, window: Window, *, abandoned_after_seconds: float) -> list[dict[str, object]]:
     parameters = window.parameters() | {"abandoned_after_seconds": abandoned_after_seconds}
     return store.read(TOPICS[topic].view, parameters)
 

@@ -14,9 +14,7 @@ DEFAULT_SPAN = timedelta(days=30)
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _RELATIVE = re.compile(r"([0-9]{1,6})([mhdw])")
-_ALLOWED = (
-    "2024-11-15, 2024-11-15T08:30, 2024-11-15T08:30+01:00 (UTC without an offset), or 30m, 24h, 7d, 4w back"
-)
+_ALLOWED = "2024-11-15, 2024-11-15T08:30, 2024-11-15T08:30+01:00 (UTC without an offset), or 30m, 24h, 7d, 4w back"
 # Events outside these years are refused by the store, so a question about them is a typing error.
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC)

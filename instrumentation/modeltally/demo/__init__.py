@@ -1,6 +1,6 @@
 """The demonstration: simulated traffic of a small studio, through the whole path."""
 
-from modeltally.demo._plan import LONGEST_DAYS, SHORTEST_DAYS, PlannedOperation, plan
+from modeltally.demo._plan import LONGEST_DAYS, SHORTEST_DAYS, plan
 from modeltally.demo._specs import GROWING, MODELS, NEVER_USED, SLOW, STALE
 
 __all__ = [
@@ -11,6 +11,5 @@ __all__ = [
     "SHORTEST_DAYS",
     "SLOW",
     "STALE",
-    "PlannedOperation",
     "plan",
 ]

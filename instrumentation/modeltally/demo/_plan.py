@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from modeltally.demo._specs import MODELS, PATTERNS, Ending, Medium, ModelSpec, PatternSpec
+from modeltally.replay import PastOperation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
+    from datetime import datetime
 
-__all__ = ["LONGEST_DAYS", "SHORTEST_DAYS", "PlannedOperation", "plan"]
+__all__ = ["LONGEST_DAYS", "SHORTEST_DAYS", "plan"]
 
 SHORTEST_DAYS = 7
 LONGEST_DAYS = 365
@@ -27,31 +30,11 @@ _SATURDAY = 5
 _USERS = 60
 _DOWNLOAD_BYTES_PER_SECOND = 150e6
 # What never ended must be older than this, or it is merely still running.
+_SUCCESS = Ending(1.0, "success")
 _SURELY_OVER = timedelta(hours=24)
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedOperation:
-    """One operation of the plan.
-
-    Attributes:
-        operation: Which operation, for example ``model.request``.
-        subject: The model or pattern it is about.
-        started_at: When it begins.
-        ended_at: When it ends; None when it never does.
-        outcome: How it ends; None when it never does.
-        facts: What else is known, by the keywords of ``modeltally.record``.
-    """
-
-    operation: str
-    subject: str
-    started_at: datetime
-    ended_at: datetime | None
-    outcome: str | None
-    facts: Mapping[str, object]
-
-
-def plan(days: int, seed: int, ends_at: datetime) -> Iterator[PlannedOperation]:
+def plan(days: int, seed: int, ends_at: datetime) -> Iterator[PastOperation]:
     """Plan a demonstration, day by day.
 
     Args:
@@ -69,7 +52,7 @@ def plan(days: int, seed: int, ends_at: datetime) -> Iterator[PlannedOperation]:
     ]
     for day in range(days):
         operations = [one for actor in actors for one in actor.day(day)]
-        operations.sort(key=lambda one: (one.started_at, one.operation, one.subject))
+        operations.sort(key=lambda one: (one.started_at, one.operation_id))
         yield from operations
 
 
@@ -91,6 +74,8 @@ class _Actor:
         self.span = span
         self.random = random.Random(f"{seed}:{name}")  # noqa: S311 - simulated traffic
         self._owed = self.random.random()
+        self._id_prefix = f"demo:{seed}:{span.days}:{span.ends_at.isoformat()}:{name}"
+        self._numbers = itertools.count()
 
     def arrivals(self, hour_at: datetime, expected: float) -> list[datetime]:
         """Spread the hour's share of operations over it; fractions are owed to the next hour.
@@ -108,7 +93,7 @@ class _Actor:
             if drawn < one.share:
                 return one
             drawn -= one.share
-        return Ending(1.0, "success")
+        return _SUCCESS
 
     def duration(self, median_seconds: float, spread: float) -> timedelta:
         return timedelta(seconds=median_seconds * math.exp(self.random.gauss(0.0, spread)))
@@ -116,31 +101,43 @@ class _Actor:
     def whole(self, median: float, spread: float) -> int:
         return round(median * math.exp(self.random.gauss(0.0, spread)))
 
-    def finish(
-        self, operation: str, subject: str, started_at: datetime, duration: timedelta, **facts: object
-    ) -> PlannedOperation:
-        """Plan an operation that succeeded."""
-        return PlannedOperation(operation, subject, started_at, started_at + duration, "success", facts)
+    def finish(self, operation: str, started_at: datetime, duration: timedelta, **facts: object) -> PastOperation:
+        """Plan an operation that succeeds."""
+        return self._plan(operation, started_at, started_at + duration, _SUCCESS, facts)
 
     def end(
         self,
         ending: Ending,
         *,
         operation: str,
-        subject: str,
         started_at: datetime,
         duration: timedelta,
         facts: dict[str, object],
-    ) -> Iterator[PlannedOperation]:
+    ) -> Iterator[PastOperation]:
         """Plan an operation with this ending, unless the span is over before it ends."""
-        ended_at = started_at + duration
         if ending.outcome is None:
             if started_at < self.span.ends_at - _SURELY_OVER:
-                yield PlannedOperation(operation, subject, started_at, None, None, facts)
-        elif ended_at <= self.span.ends_at:
-            if ending.error_type is not None:
-                facts["error_type"] = ending.error_type
-            yield PlannedOperation(operation, subject, started_at, ended_at, ending.outcome, facts)
+                yield self._plan(operation, started_at, None, ending, facts)
+        elif started_at + duration <= self.span.ends_at:
+            yield self._plan(operation, started_at, started_at + duration, ending, facts)
+
+    def _plan(
+        self,
+        operation: str,
+        started_at: datetime,
+        ended_at: datetime | None,
+        ending: Ending,
+        facts: dict[str, object],
+    ) -> PastOperation:
+        return PastOperation(
+            operation=operation,
+            operation_id=f"{self._id_prefix}:{next(self._numbers)}",
+            started_at=started_at,
+            ended_at=ended_at,
+            outcome=ending.outcome or "success",
+            error_type=ending.error_type,
+            facts=facts,
+        )
 
 
 class _ModelActor(_Actor):
@@ -150,7 +147,7 @@ class _ModelActor(_Actor):
         super().__init__(spec.name, span, seed=seed)
         self.spec = spec
 
-    def day(self, day: int) -> Iterator[PlannedOperation]:
+    def day(self, day: int) -> Iterator[PastOperation]:
         begins_at = self.span.begins_at + timedelta(days=day)
         if day == 0:
             yield from self._downloads(begins_at)
@@ -175,13 +172,12 @@ class _ModelActor(_Actor):
             rhythm *= self.spec.weekend
         return per_day * rhythm / _HOURS
 
-    def _hour(self, day: int, hour: int) -> Iterator[PlannedOperation]:
+    def _hour(self, day: int, hour: int) -> Iterator[PastOperation]:
         hour_at = self.span.begins_at + timedelta(days=day, hours=hour)
         for started_at in self.arrivals(hour_at, self._rate(day, hour)):
             yield from self.end(
                 self.ending(self.spec.endings),
                 operation="model.request",
-                subject=self.spec.name,
                 started_at=started_at,
                 duration=self.duration(self.spec.median_seconds, self.spec.spread),
                 facts=self._request_facts(),
@@ -221,22 +217,21 @@ class _ModelActor(_Actor):
                 facts |= {"operation_name": "embeddings", "input_tokens": self.whole(90, 0.4)}
         return facts
 
-    def _residence(self, requests: list[PlannedOperation]) -> Iterator[PlannedOperation]:
+    def _residence(self, requests: list[PastOperation]) -> Iterator[PastOperation]:
         """Load the model before the day's first request, unload it when idle after the last."""
         name = self.spec.name
         load = self.duration(self.spec.load_seconds, 0.2)
         first = requests[0]
         loaded_at = first.started_at - timedelta(seconds=1)
-        yield self.finish("model.load", name, loaded_at - load, load, model=name, load_source="disk")
+        yield self.finish("model.load", loaded_at - load, load, model=name, load_source="disk")
         facts = {**first.facts, "cold_start": True, "load_duration_seconds": load.total_seconds()}
-        yield PlannedOperation(first.operation, name, first.started_at, first.ended_at, first.outcome, facts)
+        yield replace(first, facts=facts)
         yield from requests[1:]
         unload_at = max(one.ended_at or one.started_at for one in requests) + timedelta(minutes=15)
         unload = timedelta(seconds=0.4)
         if unload_at + unload <= self.span.ends_at:
             yield self.finish(
                 "model.unload",
-                name,
                 unload_at,
                 unload,
                 model=name,
@@ -245,21 +240,24 @@ class _ModelActor(_Actor):
                 memory_freed_bytes=self.spec.size_bytes,
             )
 
-    def _downloads(self, begins_at: datetime) -> Iterator[PlannedOperation]:
+    def _downloads(self, begins_at: datetime) -> Iterator[PastOperation]:
         """Download the model in the first hour; a large one breaks off first."""
         name, size = self.spec.name, self.spec.size_bytes
         takes = timedelta(seconds=size / _DOWNLOAD_BYTES_PER_SECOND)
         started_at = begins_at + timedelta(minutes=1 + 4 * self.random.random())
         facts: dict[str, object] = {"model": name, "download_size_bytes": size, "download_protocol": "http"}
         if self.spec.medium is Medium.VIDEO:
-            broke_off_at = started_at + takes / 3
-            partly = facts | {"download_bytes": size // 3, "error_type": "ConnectionError", "attempt": 1}
-            yield PlannedOperation("model.download", name, started_at, broke_off_at, "error", partly)
-            started_at = broke_off_at + timedelta(minutes=2)
+            yield from self.end(
+                Ending(1.0, "error", "ConnectionError"),
+                operation="model.download",
+                started_at=started_at,
+                duration=takes / 3,
+                facts=facts | {"download_bytes": size // 3, "attempt": 1},
+            )
+            started_at += takes / 3 + timedelta(minutes=2)
             facts["attempt"] = 2
         yield self.finish(
             "model.download",
-            name,
             started_at,
             takes,
             **facts,
@@ -268,10 +266,9 @@ class _ModelActor(_Actor):
             download_cache_hit=False,
         )
 
-    def _health_check(self, started_at: datetime) -> PlannedOperation:
+    def _health_check(self, started_at: datetime) -> PastOperation:
         return self.finish(
             "model.health_check",
-            self.spec.name,
             started_at,
             self.duration(2.0, 0.3),
             model=self.spec.name,
@@ -290,7 +287,7 @@ class _PatternActor(_Actor):
         super().__init__(spec.pattern_id, span, seed=seed)
         self.spec = spec
 
-    def day(self, day: int) -> Iterator[PlannedOperation]:
+    def day(self, day: int) -> Iterator[PastOperation]:
         begins_at = self.span.begins_at + timedelta(days=day)
         for hour in range(_HOURS):
             hour_at = begins_at + timedelta(hours=hour)
@@ -313,7 +310,6 @@ class _PatternActor(_Actor):
                 yield from self.end(
                     ending,
                     operation="pattern.run",
-                    subject=self.spec.pattern_id,
                     started_at=started_at,
                     duration=self.duration(self.spec.median_seconds, 0.4),
                     facts=facts,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 import modeltally
-from modeltally.errors import ServerError
+from modeltally.errors import ServerError, SettingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,11 +15,34 @@ if TYPE_CHECKING:
 
     from modeltally.instrument._values import Values
 
-__all__ = ["Delivered", "Feed"]
+__all__ = ["Delivered", "Feed", "PastOperation"]
 
 # Few enough that the queue never fills: a full queue may give a batch up, a waiting one never does.
 _BLOCK = 4096
 _WAIT_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class PastOperation:
+    """An operation that is over, or never ended.
+
+    Attributes:
+        operation: Which operation, for example ``model.request``.
+        operation_id: What its ids are made from: the same one counts once, however often it is handed over.
+        started_at: When it began.
+        ended_at: When it ended; None when it never did.
+        outcome: How it ended; without meaning when it never did.
+        error_type: What kind of error ended it.
+        facts: What else is known, by the keywords of ``modeltally.record``.
+    """
+
+    operation: str
+    operation_id: str
+    started_at: datetime
+    ended_at: datetime | None = None
+    outcome: str = "success"
+    error_type: str | None = None
+    facts: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,39 +79,32 @@ class Feed:
         self._on_wait = on_wait
         self._unsettled = 0
 
-    def add(
-        self,
-        operation: str,
-        *,
-        operation_id: str,
-        started_at: datetime,
-        ended_at: datetime | None,
-        outcome: str | None,
-        facts: Mapping[str, object],
-    ) -> None:
+    def add(self, operation: PastOperation) -> None:
         """Hand over one operation; waits when the server lags behind.
 
         Args:
-            operation: Which operation.
-            operation_id: What its ids are made from.
-            started_at: When it began.
-            ended_at: When it ended; None when it never did.
-            outcome: How it ended; None when it never did.
-            facts: What else is known, by the keywords of ``modeltally.record``.
+            operation: The operation.
 
         Raises:
             ServerError: The server took nothing for too long.
+            SettingError: Telemetry is switched off.
         """
-        modeltally.record(
-            operation,
-            started_at=started_at,
-            ended_at=ended_at,
-            outcome=outcome or "success",
-            operation_id=operation_id,
+        ref = modeltally.record(
+            operation.operation,
+            started_at=operation.started_at,
+            ended_at=operation.ended_at,
+            outcome=operation.outcome,
+            error_type=operation.error_type,
+            operation_id=operation.operation_id,
             source="import",
             wait=True,
-            **cast("Values", facts),
+            **cast("Values", operation.facts),
         )
+        if ref is None:
+            raise SettingError(
+                "an operation was not recorded: is telemetry switched off here? Unset MODELTALLY_DISABLED and"
+                " OTEL_SDK_DISABLED"
+            )
         self._unsettled += 1
         if self._unsettled >= _BLOCK:
             self.settle()

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from modeltally.errors import InputError
+from modeltally.replay._feed import PastOperation
 from modeltally.replay._formats import Column, CsvFormat, Kind, choose_format
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-__all__ = ["BadRow", "CsvRows", "ImportedOperation"]
+__all__ = ["BadRow", "CsvRows"]
 
 _LINE_LIMIT_BYTES = 1024**2
 _LONGEST = timedelta(days=366)
@@ -30,27 +31,6 @@ _LARGEST_COUNT = 2**53
 _SHOWN_CHARS = 80
 # Bytes that are no UTF-8 travel through the CSV reader as these, and are found again in their field.
 _UNDECODABLE = range(0xDC80, 0xDD00)
-
-
-@dataclass(frozen=True, slots=True)
-class ImportedOperation:
-    """One row as an operation that is already over, or never ended.
-
-    Attributes:
-        operation: Which operation.
-        operation_id: Made from the row's content and its occurrence number in the file.
-        started_at: When it began.
-        ended_at: When it ended; None when it never did.
-        outcome: How it ended; None when it never did.
-        facts: What else is known, by the keywords of ``modeltally.record``.
-    """
-
-    operation: str
-    operation_id: str
-    started_at: datetime
-    ended_at: datetime | None
-    outcome: str | None
-    facts: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +76,7 @@ class CsvRows:
         self._width = len(header)
         self._places = {name: header.index(name) for name in self.format.required}
 
-    def __iter__(self) -> Iterator[ImportedOperation | BadRow]:
+    def __iter__(self) -> Iterator[PastOperation | BadRow]:
         """Yield every row, blank lines left out."""
         while True:
             first_line = self._reader.line_num + 1
@@ -133,7 +113,7 @@ class CsvRows:
                 )
         return header
 
-    def _read(self, row: list[str], line: int) -> ImportedOperation | BadRow:
+    def _read(self, row: list[str], line: int) -> PastOperation | BadRow:
         if len(row) != self._width:
             return BadRow(
                 f"{self._path}:{line}: {len(row)} fields where the header has {self._width}: {_shown(','.join(row))}"
@@ -144,7 +124,7 @@ class CsvRows:
         except _FieldError as error:
             return BadRow(f"{self._path}:{line}: {error}")
 
-    def _operation(self, values: Mapping[str, str]) -> ImportedOperation:
+    def _operation(self, values: Mapping[str, str]) -> PastOperation:
         form = self.format
         for name, text in values.items():
             if _is_binary(text):
@@ -165,14 +145,13 @@ class CsvRows:
             fact = _fact(column, values[column.name])
             if fact is not None:
                 facts[column.fact] = fact
-        if ending.error_type is not None:
-            facts["error_type"] = ending.error_type
-        return ImportedOperation(
+        return PastOperation(
             operation=form.operation,
             operation_id=self._identity(values),
             started_at=started_at,
             ended_at=started_at + duration if ending.outcome is not None else None,
-            outcome=ending.outcome,
+            outcome=ending.outcome or "success",
+            error_type=ending.error_type,
             facts=facts,
         )
 

@@ -62,6 +62,7 @@ def replay_file(
     Raises:
         InputError: The file or a row of it cannot be read. The rows before it are delivered first.
         UnknownNameError: No format has that name.
+        SettingError: Telemetry is switched off.
         ServerError: The server took nothing for too long.
     """
     try:
@@ -77,14 +78,7 @@ def replay_file(
                 if isinstance(row, BadRow):
                     _skip(row, account, skip_bad=skip_bad)
                     continue
-                feed.add(
-                    row.operation,
-                    operation_id=row.operation_id,
-                    started_at=row.started_at,
-                    ended_at=row.ended_at,
-                    outcome=row.outcome,
-                    facts=row.facts,
-                )
+                feed.add(row)
                 account.recorded += 1
                 on_progress(file.tell())
         except InputError:
