@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+import modeltally
+from replay.receiver import Receiver
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FILE_NAME = "lora_request_trace.csv"
 
@@ -22,3 +29,13 @@ def gentd26() -> Path:
             " cluster-trace-v2026-GenAI) and name its folder in MODELTALLY_GENTD26"
         )
     return path
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Run a receiver, and this process's telemetry towards it."""
+    one = Receiver()
+    modeltally.configure(endpoint=one.address, service_name="test", user_key="k" * 64)
+    yield one
+    one.go_away()
+    modeltally.shutdown(timeout_seconds=0.1)

@@ -59,6 +59,11 @@ class Delivered:
     delivered: int
     dropped: Mapping[str, int]
 
+    @property
+    def lost(self) -> int:
+        """How many were lost, whatever the reason."""
+        return sum(self.dropped.values())
+
 
 class Feed:
     """A way for many operations into one server, which may go away and come back in between.
