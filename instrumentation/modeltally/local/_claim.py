@@ -1,0 +1,93 @@
+"""What a server must have to itself: its data directory and its ports."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import ipaddress
+import os
+import socket
+from typing import TYPE_CHECKING, Final
+
+from modeltally.errors import SettingError, StoreInUseError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["listen", "own", "url"]
+
+LOCK_FILE_NAME: Final = "lock"
+
+
+@contextlib.contextmanager
+def own(directory: Path) -> Iterator[None]:
+    """Hold a data directory's lock, which ends with the process however that ends.
+
+    Raises:
+        SettingError: The directory cannot be used.
+        StoreInUseError: Another process holds it.
+    """
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(directory / LOCK_FILE_NAME, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise SettingError(
+            f"cannot use the data directory {directory}: {error.strerror}; choose another --dir"
+        ) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            raise StoreInUseError(
+                f"the data directory {directory} is in use by process {owner};"
+                " stop that one, ask it with the other commands, or choose another --dir"
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def listen(host: str, port: int, *, name: str) -> Iterator[socket.socket]:
+    """Claim a port.
+
+    Args:
+        host: An IP address of this machine, or ``localhost``.
+        port: The port; 0 picks a free one.
+        name: The setting the port comes from, for messages.
+
+    Raises:
+        SettingError: The port is taken, or the address is no loopback address.
+    """
+    try:
+        address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
+    except ValueError:
+        raise SettingError(
+            f"setting 'host' has the value {host!r}: give an IP address, for example 127.0.0.1"
+        ) from None
+    if not address.is_loopback:
+        raise SettingError(
+            f"setting 'host' has the value {host!r}: this server has no passwords and no TLS, so it listens on"
+            " this machine only; put the OpenTelemetry Collector in front of it"
+        )
+    family = socket.AF_INET6 if address.version == 6 else socket.AF_INET  # noqa: PLR2004 - the version's number
+    with socket.socket(family, socket.SOCK_STREAM) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((str(address), port))
+        except OSError as error:
+            raise SettingError(
+                f"setting {name!r}: cannot listen on {address} port {port}: {error.strerror};"
+                " stop what uses it, or choose another port (0 picks a free one)"
+            ) from error
+        yield listening
+
+
+def url(listening: socket.socket) -> str:
+    """Write a claimed port as an address."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

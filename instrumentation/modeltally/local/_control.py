@@ -1,0 +1,162 @@
+"""The HTTP side for people and commands: health, status, and the control channel."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import hmac
+import json
+import math
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from modeltally.errors import ModelTallyError, ParameterError, StoreError, UnknownNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from modeltally.store import Row, Store
+
+__all__ = ["control_app"]
+
+MAX_BODY_BYTES: Final = 1024**2
+BODY_TIMEOUT_SECONDS: Final = 10.0
+
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def control_app(
+    store: Store,
+    *,
+    token: str,
+    host: str,
+    status: Callable[[], dict[str, object]],
+    health: Callable[[], str | None],
+) -> Starlette:
+    """Build the application.
+
+    Args:
+        store: What answers.
+        token: What callers of the control channel must show.
+        host: The address the server listens on, which requests may name besides localhost.
+        status: Gives the content of ``/status``.
+        health: Gives what is wrong, or None.
+    """
+
+    async def get_health(_: Request) -> Response:
+        problem = health()
+        if problem:
+            return JSONResponse({"status": "failing", "reason": problem}, status_code=503)
+        return JSONResponse({"status": "ok"})
+
+    async def get_status(_: Request) -> Response:
+        return _answer(status())
+
+    async def read_view(request: Request) -> Response:
+        return await _call(store.read, request)
+
+    async def run_job(request: Request) -> Response:
+        return await _call(store.run, request)
+
+    hosts = frozenset({"localhost", "127.0.0.1", "::1", host.lower()})
+    return Starlette(
+        routes=[
+            Route("/healthz", _local_only(get_health, hosts)),
+            Route("/status", _local_only(get_status, hosts)),
+            Route("/control/views/{name}", _local_only(_authorized(read_view, token), hosts), methods=["POST"]),
+            Route("/control/jobs/{name}", _local_only(_authorized(run_job, token), hosts), methods=["POST"]),
+        ]
+    )
+
+
+def _local_only(handler: Handler, hosts: frozenset[str]) -> Handler:
+    """Refuse what a browser sends for a page that pretends to be on this machine (DNS rebinding)."""
+
+    async def guarded(request: Request) -> Response:
+        if (request.url.hostname or "").lower() not in hosts:
+            return JSONResponse({"error": "this host name is not served here; use localhost"}, status_code=421)
+        return await handler(request)
+
+    return guarded
+
+
+def _authorized(handler: Handler, token: str) -> Handler:
+    expected = f"Bearer {token}".encode()
+
+    async def guarded(request: Request) -> Response:
+        shown = request.headers.get("authorization", "").encode("latin-1", "replace")
+        if not hmac.compare_digest(shown, expected):
+            return JSONResponse({"error": "the token is missing or wrong"}, status_code=401)
+        return await handler(request)
+
+    return guarded
+
+
+async def _call(function: Callable[[str, Mapping[str, object]], list[Row]], request: Request) -> Response:
+    try:
+        parameters = await _parameters(request)
+        rows = await run_in_threadpool(function, request.path_params["name"], parameters)
+    except UnknownNameError as error:
+        return JSONResponse({"error": str(error), "nearest": error.nearest}, status_code=404)
+    except StoreError as error:
+        return JSONResponse({"error": str(error)}, status_code=500)
+    except ModelTallyError as error:
+        return JSONResponse({"error": str(error)}, status_code=400)
+    return _answer({"rows": rows, "types": _types(rows)})
+
+
+async def _parameters(request: Request) -> dict[str, object]:
+    body = b""
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    raise ParameterError(f"the body is larger than {MAX_BODY_BYTES} bytes")
+        content = json.loads(body or b"{}")
+    except TimeoutError:
+        raise ParameterError(f"the body did not come within {BODY_TIMEOUT_SECONDS} seconds") from None
+    except (ValueError, RecursionError) as error:
+        raise ParameterError(f"the body is not JSON: {error}") from None
+    parameters = content.get("parameters", {}) if isinstance(content, dict) else None
+    if not isinstance(parameters, dict):
+        raise ParameterError('the body must look like {"parameters": {...}}')
+    return parameters
+
+
+def _types(rows: Sequence[Row]) -> dict[str, str]:
+    """Name the columns whose values JSON cannot tell from text."""
+    types: dict[str, str] = {}
+    for row in rows:
+        for column, value in row.items():
+            if isinstance(value, dt.datetime):
+                types[column] = "datetime"
+            elif isinstance(value, dt.date):
+                types[column] = "date"
+    return types
+
+
+def _answer(content: Mapping[str, object]) -> Response:
+    return Response(json.dumps(_plain(content)), media_type="application/json")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dt.datetime):
+        utc = value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
+        return utc.isoformat().replace("+00:00", "Z")
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    return str(value)
