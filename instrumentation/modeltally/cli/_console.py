@@ -35,9 +35,16 @@ def output_console() -> Console:
     return _PipeConsole(highlight=False)
 
 
-def error_console() -> Console:
-    """Make the console for progress and messages."""
-    return _PipeConsole(stderr=True, highlight=False)
+def error_console(*, is_quiet: bool = False) -> Console:
+    """Make the console for progress and messages.
+
+    Args:
+        is_quiet: Print nothing.
+
+    Returns:
+        The console.
+    """
+    return _PipeConsole(stderr=True, highlight=False, quiet=is_quiet)
 
 
 def guarded(command: Callable[P, None]) -> Callable[P, None]:

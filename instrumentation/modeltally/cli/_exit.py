@@ -33,9 +33,9 @@ class ExitCode(enum.IntEnum):
 
     OK = 0, "done"
     UNEXPECTED = 1, "an error nobody foresaw: please report it"
-    USAGE = 2, "bad input: a flag, a setting, a name, a file"
+    USAGE = 2, "bad input: a flag, a setting (a port that is taken, a directory that cannot be written), a name, a file"
     DIRECTORY_IN_USE = 3, "another process owns the data directory"
-    UNAVAILABLE = 4, "a server cannot be reached, or cannot start (port taken, directory not writable)"
+    UNAVAILABLE = 4, "a server cannot be reached, or failed"
     DATABASE = 5, "the database refused or failed"
     INTERRUPTED = 130, "stopped by Ctrl-C"
 

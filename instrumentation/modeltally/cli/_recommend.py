@@ -99,7 +99,7 @@ def recommend(
         raise InputError(f"recommend {kind} takes no --policy; only cleanup does")
     window = parse_window(since, until, as_of, now=datetime.now(UTC))
     settings = load_settings(dir=directory)
-    with open_reader(settings.dir) as store:
+    with open_reader(settings) as store:
         rows = _ask(store, kind, window, policy=policy or Policy.GUARDED)
     if output_format is OutputFormat.TABLE:
         _write_advice(rows, kind, console=output_console())

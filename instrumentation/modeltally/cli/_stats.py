@@ -90,7 +90,7 @@ def stats(
         raise UnknownNameError("topic of stats", topic, TOPICS)
     window = parse_window(since, until, as_of, now=datetime.now(UTC))
     settings = load_settings(dir=directory)
-    with open_reader(settings.dir) as store:
+    with open_reader(settings) as store:
         if output_format is OutputFormat.TABLE:
             console = output_console()
             print_topic(

@@ -1,0 +1,132 @@
+"""``modeltally demo``: simulated days through the whole path, then the statistics and the advice."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from modeltally.cli._console import error_console, output_console
+from modeltally.cli._engine import local_server
+from modeltally.cli._progress import WaitingBar, exporting_to
+from modeltally.cli._recommend import print_advice
+from modeltally.cli._stats import print_topic
+from modeltally.cli._window import Window, format_moment
+from modeltally.demo import LONGEST_DAYS, SHORTEST_DAYS, plan
+from modeltally.errors import InputError, ServerError, StoreError
+from modeltally.local.client import RemoteStore
+from modeltally.replay import Feed
+from modeltally.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+
+    from modeltally.replay import Delivered
+    from modeltally.store import Store
+
+__all__ = ["demo"]
+
+_SEED = 1
+_SERVICE_NAME = "demo-studio"
+_PATIENCE_SECONDS = 60.0
+_TOPICS = ("overview", "models", "failures")
+_KINDS = ("preload", "performance", "cleanup")
+
+
+def demo(
+    *,
+    days: Annotated[int, typer.Option(min=SHORTEST_DAYS, max=LONGEST_DAYS, help="How many days to simulate.")] = 30,
+    directory: Annotated[
+        Path | None,
+        # not from the environment: simulated traffic must not end up among real one
+        typer.Option(
+            "--dir", help="An empty directory to keep the data in. Default: a temporary one.", show_default=False
+        ),
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the temporary directory.")] = False,
+) -> None:
+    """Send simulated days of a small studio through the whole path, then print statistics and advice."""
+    console = output_console()
+    ends_at = datetime.now(UTC)
+    with _data_directory(directory, keep=keep) as data:
+        settings = load_settings(dir=data, otlp_port=0, http_port=0, roll_interval_seconds=3600.0)
+        with local_server(settings) as server:
+            delivered = _send(days, ends_at, endpoint=server.address.otlp_url, settings=settings)
+            if not server.wait_until_stored():
+                raise StoreError("what the server acknowledged did not reach the database in time; please report this")
+            store = RemoteStore(server.address)
+            window = Window(since=ends_at - timedelta(days=days), until=ends_at, as_of=datetime.now(UTC))
+            store.run("roll", {"as_of": format_moment(window.as_of)})
+            _print_answers(store, window, settings=settings, console=console)
+        _print_next(days, delivered, data if keep or directory is not None else None, console=console)
+
+
+@contextlib.contextmanager
+def _data_directory(directory: Path | None, *, keep: bool) -> Iterator[Path]:
+    if directory is not None:
+        if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+            raise InputError(f"--dir {directory} is not an empty directory; the demonstration needs one of its own")
+        yield directory
+        return
+    temporary = Path(tempfile.mkdtemp(prefix="modeltally-demo-"))
+    try:
+        yield temporary
+    finally:
+        if not keep:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _send(days: int, ends_at: datetime, *, endpoint: str, settings: Settings) -> Delivered:
+    """Hand every planned operation to the public wrappers, over a real socket."""
+    begins_at = ends_at - timedelta(days=days)
+    with (
+        exporting_to(endpoint, service_name=_SERVICE_NAME, directory=settings.dir) as address,
+        WaitingBar(f"{days} simulated days", total=days, console=error_console()) as bar,
+    ):
+        feed = Feed(address=address, patience_seconds=_PATIENCE_SECONDS, on_wait=bar.wait)
+        for operation in plan(days, _SEED, ends_at):
+            feed.add(operation)
+            bar.advance_to((operation.started_at - begins_at).days)
+        feed.settle()
+        bar.advance_to(days)
+        delivered = feed.delivered()
+    if delivered.lost:
+        raise ServerError(f"{delivered.lost:,} operations of the demonstration were lost; please report this")
+    return delivered
+
+
+def _print_answers(store: Store, window: Window, *, settings: Settings, console: Console) -> None:
+    for topic in _TOPICS:
+        print_topic(store, topic, window, abandoned_after_seconds=settings.abandoned_after_seconds, console=console)
+    for kind in _KINDS:
+        print_advice(store, kind, window, console=console)
+
+
+def _print_next(days: int, delivered: Delivered, kept: Path | None, *, console: Console) -> None:
+    """Say what happened and what to run next."""
+    lines = [
+        "",
+        f"{delivered.started:,} operations of {days} simulated days went through the wrappers, OTLP and the store.",
+        "What next:",
+    ]
+    if kept is not None:
+        lines += [
+            f"  modeltally stats hours --dir {kept}          more statistics of these days",
+            f"  modeltally up --dir {kept}                   a server on them",
+        ]
+    else:
+        lines += ["  modeltally demo --keep                       the same, and keep the data to ask it more"]
+        lines += ["  modeltally demo --days 200                   long enough a history for cleanup to advise"]
+    lines += [
+        "  modeltally up                                a server for your own services, then in them:",
+        "      modeltally.configure(service_name=...)   and @modeltally.model_request(...) around the call",
+    ]
+    console.print(Text("\n".join(lines)), soft_wrap=True)

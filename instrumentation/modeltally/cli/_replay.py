@@ -1,0 +1,131 @@
+"""``modeltally replay``: import a CSV file of recorded operations, the same way a service's calls take."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path  # noqa: TC003 - typer reads the annotation at run time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from modeltally.cli._console import error_console, output_console
+from modeltally.cli._engine import local_server
+from modeltally.cli._options import Directory, Format  # noqa: TC001 - typer reads the annotations at run time
+from modeltally.cli._output import OutputFormat, clean_text, write_rows
+from modeltally.cli._progress import WaitingBar, exporting_to
+from modeltally.errors import ServerError
+from modeltally.local.client import find_server
+from modeltally.replay import FORMATS, Feed, replay_file
+from modeltally.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+
+    from modeltally.replay import Account, Delivered
+
+__all__ = ["replay"]
+
+_SERVICE_NAME = "modeltally-replay"
+_ENDPOINT_VARIABLES = (
+    "MODELTALLY_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+)
+
+
+def replay(
+    file: Annotated[Path, typer.Argument(help="The CSV file.", show_default=False)],
+    *,
+    format_name: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Its format, one of: {', '.join(FORMATS)}. Default: found by its header.", show_default=False
+        ),
+    ] = None,
+    endpoint: Annotated[
+        str | None,
+        typer.Option(
+            help="Base address of an OTLP/HTTP receiver. Default: the server running on --dir, else what the"
+            " environment names, else a server for the time of the import.",
+            show_default=False,
+        ),
+    ] = None,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad rows out, and list them at the end.")] = False,
+    patience_seconds: Annotated[
+        float, typer.Option(min=0, help="How long to wait for a server that takes nothing.")
+    ] = 600.0,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print no progress and no summary.")] = False,
+    output_format: Format = OutputFormat.TABLE,
+    directory: Directory = None,
+) -> None:
+    """Import recorded operations from a CSV file; a row counts once, however often it is imported."""
+    settings = load_settings(dir=directory)
+    progress_console = error_console(is_quiet=quiet)
+    with (
+        _receiver(settings, endpoint, console=progress_console) as wanted,
+        exporting_to(wanted, service_name=_SERVICE_NAME, directory=settings.dir) as address,
+        WaitingBar(file.name, total=_size(file), console=progress_console) as bar,
+    ):
+        feed = Feed(address=address, patience_seconds=patience_seconds, on_wait=bar.wait)
+        account = replay_file(file, feed, format_name=format_name, skip_bad=skip_bad, on_progress=bar.advance_to)
+        delivered = feed.delivered()
+    if output_format is not OutputFormat.TABLE:
+        write_rows([_summary_row(file, account, delivered)], output_format)
+    elif not quiet:
+        _print_summary(file, account, delivered)
+    if delivered.lost:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in delivered.dropped.items())
+        raise ServerError(f"{delivered.lost:,} operations were lost ({reasons}); run the import again")
+
+
+@contextlib.contextmanager
+def _receiver(settings: Settings, endpoint: str | None, *, console: Console) -> Iterator[str | None]:
+    """Find where the operations go; start a server when there is none. None: where the environment says."""
+    server = find_server(settings.dir) if endpoint is None else None
+    if server is not None:
+        yield server.address.otlp_url
+    elif endpoint is not None or any(os.environ.get(name) for name in _ENDPOINT_VARIABLES):
+        yield endpoint
+    else:
+        console.print(Text(f"no server runs on {settings.dir}: starting one for the time of the import"))
+        with local_server(settings) as started:
+            yield started.address.otlp_url
+
+
+def _size(file: Path) -> int | None:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return None  # opening it says why
+
+
+def _summary_row(file: Path, account: Account, delivered: Delivered) -> dict[str, object]:
+    return {
+        "file": str(file),
+        "format": account.format_name,
+        "rows": account.rows,
+        "recorded": account.recorded,
+        "skipped": account.skipped,
+        "started": delivered.started,
+        "delivered": delivered.delivered,
+        "dropped": delivered.lost,
+    }
+
+
+def _print_summary(file: Path, account: Account, delivered: Delivered) -> None:
+    console = output_console()
+    console.print(
+        Text(
+            f"{clean_text(file.name)} ({account.format_name}): {account.rows:,} rows ="
+            f" {account.recorded:,} recorded + {account.skipped:,} skipped\n"
+            f"{delivered.started:,} started = {delivered.delivered:,} delivered + {delivered.lost:,} dropped"
+        )
+    )
+    for reason in account.reasons:
+        console.print(Text(f"  skipped {clean_text(reason)}"), soft_wrap=True)
+    if account.skipped > len(account.reasons):
+        console.print(Text(f"  and {account.skipped - len(account.reasons):,} more"))

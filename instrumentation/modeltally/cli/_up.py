@@ -1,0 +1,85 @@
+"""``modeltally up``: the local server, from OTLP to statistics in one process."""
+
+from __future__ import annotations
+
+import enum
+import json
+import logging
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from modeltally.cli._console import error_console, output_console
+from modeltally.cli._engine import serve
+from modeltally.cli._options import Directory  # noqa: TC001 - typer reads the annotation at run time
+from modeltally.settings import load_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from modeltally.local.client import ServerAddress
+
+__all__ = ["up"]
+
+
+class ReadyFormat(enum.StrEnum):
+    """The values of ``--format``."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def up(
+    *,
+    otlp_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="Port for OTLP/HTTP; 0 picks a free one. Default: 4318.", show_default=False
+        ),
+    ] = None,
+    http_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Port for health, status and commands; 0 picks a free one. Default: 4319.",
+            show_default=False,
+        ),
+    ] = None,
+    output_format: Annotated[
+        ReadyFormat, typer.Option("--format", help="How to say that it is ready: text, or one line of JSON.")
+    ] = ReadyFormat.TEXT,
+    directory: Directory = None,
+) -> None:
+    """Receive OTLP, store it, roll it up and answer the other commands, until SIGTERM or Ctrl-C."""
+    settings = load_settings(dir=directory, otlp_port=otlp_port, http_port=http_port)
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    serve(settings, ready=lambda address: _announce(address, settings.dir, output_format))
+    if output_format is ReadyFormat.TEXT:
+        error_console().print("stopped; everything acknowledged is kept")
+
+
+def _announce(address: ServerAddress, directory: Path, output_format: ReadyFormat) -> None:
+    if output_format is ReadyFormat.JSON:
+        ready = {
+            "otlp_url": address.otlp_url,
+            "http_url": address.http_url,
+            "dir": str(directory),
+            "pid": address.pid,
+        }
+        sys.stdout.write(json.dumps(ready) + "\n")
+    else:
+        output_console().print(
+            Text(
+                f"ready, data in {directory}\n"
+                f"  OTLP over HTTP   {address.otlp_url}\n"
+                f"  health, status   {address.http_url}/healthz {address.http_url}/status\n"
+                "  Ctrl-C stops it"
+            ),
+            soft_wrap=True,
+        )
+    sys.stdout.flush()
