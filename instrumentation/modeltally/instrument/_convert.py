@@ -23,6 +23,7 @@ __all__ = ["Converter", "clean_text"]
 
 MAX_NAME: Final = 256
 MAX_INT: Final = 2**63 - 1
+MAX_INT_BITS: Final = 512  # larger ones would be text longer than Python converts
 
 _UNSET: Final = Status(StatusCode.UNSET)
 _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
@@ -112,7 +113,9 @@ class Converter:
             return clean_text(value, MAX_TEXT)
         if isinstance(value, float):
             return value if math.isfinite(value) else None
-        return value if -MAX_INT <= value <= MAX_INT else str(value)[:MAX_NAME]
+        if value.bit_length() > MAX_INT_BITS:
+            return None
+        return value if -MAX_INT <= value <= MAX_INT else str(value)
 
 
 def clean_text(text: str, limit_bytes: int) -> str:

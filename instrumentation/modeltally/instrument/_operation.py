@@ -18,7 +18,7 @@ from modeltally.instrument import _ids, _runtime
 from modeltally.instrument import _names as names
 from modeltally.instrument._guard import guarded, problem
 from modeltally.instrument._record import Record
-from modeltally.instrument._values import MAX_SPAN_BYTES, MAX_TEXT, Values, copy_values, plain
+from modeltally.instrument._values import MAX_SPAN_BYTES, MAX_TEXT, Stored, Values, copy_values, plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -217,12 +217,13 @@ def current_operation() -> Operation:
 
 
 @guarded(IGNORED)
-def begin(operation: str, values: Mapping[str, object]) -> Operation:
+def begin(operation: str, values: Mapping[str, Stored], size: int) -> Operation:
     """Start an operation where the caller is.
 
     Args:
         operation: Its kind, one of the names in ``_names``.
-        values: Keywords of :class:`Values` known from the start.
+        values: What is known from the start, bounded by :func:`copy_values`; copied again for each operation.
+        size: What that returned.
 
     Returns:
         The running operation; one that ignores everything when telemetry is off.
@@ -245,7 +246,8 @@ def begin(operation: str, values: Mapping[str, object]) -> Operation:
     )
     if outer is not None and operation in names.MODEL_OPERATIONS:
         started.nested = enclosing_of_kind(operation, outer) is not None
-    started.size = copy_values(started.values, values, MAX_SPAN_BYTES)
+    started.values = dict(values)
+    started.size = size
     pipeline.start(started)
     return started
 

@@ -8,7 +8,7 @@ garbage collection stay what they are.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from modeltally.instrument import _names as names
 from modeltally.instrument._operation import Operation, attach, detach
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["drive", "drive_async", "drive_coroutine"]
 
+S = TypeVar("S")
+
 
 def drive(open_operation: Callable[[], Operation], stream: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
     """Step a generator inside an operation.
@@ -26,12 +28,18 @@ def drive(open_operation: Callable[[], Operation], stream: Generator[Any, Any, A
         open_operation: Starts the operation, at the first step: before it nothing of the stream's body runs.
         stream: The generator.
 
-    Yields:
-        What the generator yields.
-
     Returns:
-        What the generator returns.
+        A generator that yields and returns what the given one does.
     """
+    return _named_like(_step(open_operation, stream), stream)
+
+
+def drive_async(open_operation: Callable[[], Operation], stream: AsyncGenerator[Any, Any]) -> AsyncGenerator[Any, Any]:
+    """Step an asynchronous generator inside an operation; as :func:`drive`."""
+    return _named_like(_step_async(open_operation, stream), stream)
+
+
+def _step(open_operation: Callable[[], Operation], stream: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
     operation = open_operation()
     first_step_ns = time.perf_counter_ns()
     is_first = True
@@ -62,18 +70,9 @@ def drive(open_operation: Callable[[], Operation], stream: Generator[Any, Any, A
             step, argument = stream.throw, error
 
 
-async def drive_async(
+async def _step_async(
     open_operation: Callable[[], Operation], stream: AsyncGenerator[Any, Any]
 ) -> AsyncGenerator[Any, Any]:
-    """Step an asynchronous generator inside an operation; as :func:`drive`.
-
-    Args:
-        open_operation: Starts the operation, at the first step.
-        stream: The generator.
-
-    Yields:
-        What the generator yields.
-    """
     operation = open_operation()
     first_step_ns = time.perf_counter_ns()
     is_first = True
@@ -104,7 +103,9 @@ async def drive_async(
             step, argument = stream.athrow, error
 
 
-async def drive_coroutine(open_operation: Callable[[], Operation], coroutine: Coroutine[Any, Any, Any]) -> Any:
+def drive_coroutine(
+    open_operation: Callable[[], Operation], coroutine: Coroutine[Any, Any, Any]
+) -> Coroutine[Any, Any, Any]:
     """Await a coroutine inside an operation.
 
     Args:
@@ -112,12 +113,32 @@ async def drive_coroutine(open_operation: Callable[[], Operation], coroutine: Co
         coroutine: The coroutine.
 
     Returns:
-        What the coroutine returns.
+        A coroutine that returns what the given one returns.
     """
+    return _named_like(_await(open_operation, _Held(coroutine)), coroutine)
+
+
+class _Held:
+    """A coroutine that is closed when nobody will await it any more.
+
+    A task that is cancelled before its first step never runs ours; the one inside would then complain that it was
+    never awaited, which it does not without us.
+    """
+
+    __slots__ = ("coroutine",)
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        self.coroutine = coroutine
+
+    def __del__(self) -> None:
+        self.coroutine.close()
+
+
+async def _await(open_operation: Callable[[], Operation], held: _Held) -> Any:
     operation = open_operation()
     token = attach(operation)
     try:
-        result = await coroutine
+        result = await held.coroutine
     except BaseException as error:
         detach(token)
         operation.end(error)
@@ -125,6 +146,14 @@ async def drive_coroutine(open_operation: Callable[[], Operation], coroutine: Co
     detach(token)
     operation.end()
     return result
+
+
+def _named_like(driver: S, stream: Any) -> S:
+    """Give a driver the name of what it drives: it appears in warnings and in debuggers."""
+    named: Any = driver  # the abstract types do not say that the real ones have names
+    named.__name__ = stream.__name__
+    named.__qualname__ = stream.__qualname__
+    return driver
 
 
 def _close(operation: Operation, stream: Generator[Any, Any, Any]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping, Sequence  # noqa: TC003 - `get_type_hints(Values)` needs it
-from typing import Final, TypedDict
+from typing import Any, Final, TypedDict
 
 from modeltally.instrument import _names as names
 from modeltally.instrument._guard import problem
@@ -143,31 +143,34 @@ def plain(name: str, value: object) -> Stored | None:
     Subclasses lose their class (their methods are the caller's code), sequences of scalars are joined with commas,
     number-like objects (numpy, Decimal, tensors of one element) become numbers.
     """
-    if isinstance(value, str):
+    kind = type(value)  # `isinstance` would ask the object for its `__class__`, which is the caller's code
+    try:
+        scalar = _scalar(name, value, kind)
+    except Exception:  # noqa: BLE001 - the caller's object refused: the same as having no scalar form
+        scalar = None
+    if scalar is None:
+        problem("bad_value", "%.64s has a value of type %.64s, no scalar; it is left out", name, kind.__qualname__)
+    return scalar
+
+
+def _scalar(name: str, value: Any, kind: type) -> Stored | None:
+    if issubclass(kind, str):
         text = str.__str__(value)
         return text if len(text) <= MAX_TEXT else _long_text(name, text)
-    if isinstance(value, list | tuple):
+    if issubclass(kind, list | tuple):
         return _joined(name, value)
-    number = _number(value)
-    if number is None:
-        problem(
-            "bad_value", "%s has a value of type %s, which is no scalar; it is left out", name, type(value).__qualname__
-        )
-    return number
+    return _number(value, kind)
 
 
-def _number(value: object) -> int | float | None:
-    try:
-        if isinstance(value, bool):
-            return bool(value)
-        if isinstance(value, float):
-            return float.__float__(value)
-        if hasattr(type(value), "__index__"):
-            return int.__index__(operator.index(value))  # type: ignore[arg-type]  # hasattr says it can
-        if hasattr(type(value), "__float__"):
-            return float(value)  # type: ignore[arg-type]  # hasattr says it can
-    except Exception:  # noqa: BLE001 - the caller's object refused: the same as having no scalar form
-        return None
+def _number(value: Any, kind: type) -> int | float | None:
+    if kind is bool:
+        return bool(value)
+    if issubclass(kind, float):
+        return float.__float__(value)
+    if hasattr(kind, "__index__"):
+        return int.__index__(operator.index(value))
+    if hasattr(kind, "__float__"):
+        return float(value)
     return None
 
 

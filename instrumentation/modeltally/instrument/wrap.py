@@ -50,18 +50,19 @@ F = TypeVar("F", bound="Callable[..., Any]")
 class Watch:
     """Watches one kind of operation; a decorator and, synchronously or not, a context manager."""
 
-    __slots__ = ("_entered", "_operation", "_values")
+    __slots__ = ("_entered", "_operation", "_size", "_values")
 
-    def __init__(self, operation: str, values: dict[str, Stored]) -> None:
+    def __init__(self, operation: str, values: dict[str, Stored], size: int) -> None:
         """Take what is known of every operation it will watch; :func:`model_request` and the like make one."""
         self._operation = operation
         self._values = values
-        self._entered: list[tuple[Operation, Token[Operation | None] | None]] = []
+        self._size = size
+        self._entered: dict[int, tuple[Operation, Token[Operation | None] | None]] = {}
 
     def __enter__(self) -> Operation:
         """Start an operation."""
         operation = self._open()
-        self._entered.append((operation, attach(operation)))
+        self._entered[operation.span_id] = (operation, attach(operation))
         return operation
 
     def __exit__(
@@ -111,16 +112,14 @@ class Watch:
         return result
 
     def _open(self) -> Operation:
-        return begin(self._operation, self._values)
+        return begin(self._operation, self._values, self._size)
 
     def _leave(self) -> tuple[Operation, Token[Operation | None] | None]:
         """Find the operation that this context entered: several threads or tasks may share one object."""
-        current = current_operation()
-        entered = self._entered
-        for index in range(len(entered) - 1, -1, -1):
-            if entered[index][0] is current:
-                return entered.pop(index)
-        return entered.pop() if entered else (IGNORED, None)
+        mine = self._entered.pop(current_operation().span_id, None)
+        if mine is None:  # a framework left in another context than it entered in
+            mine = self._entered.popitem()[1] if self._entered else (IGNORED, None)
+        return mine
 
 
 def model_request(model: str | None = None, /, **values: Unpack[Values]) -> Watch:
@@ -170,15 +169,14 @@ def pattern_run(name: str | None = None, /, **values: Unpack[Values]) -> Watch:
 
 
 def _watch(operation: str, subject: str | None, values: Values) -> Watch:
-    return Watch(operation, _template(operation, subject, values) or {})
-
-
-@guarded(None)
-def _template(operation: str, subject: str | None, values: Values) -> dict[str, Stored] | None:
     template: dict[str, Stored] = {}
+    return Watch(operation, template, _fill(template, operation, subject, values))
+
+
+@guarded(0)
+def _fill(template: dict[str, Stored], operation: str, subject: str | None, values: Values) -> int:
     keyword = names.PATTERN_NAME_KEYWORD if operation == names.PATTERN_RUN else names.MODEL_KEYWORD
-    copy_values(template, {keyword: subject, **values}, MAX_SPAN_BYTES)
-    return template
+    return copy_values(template, {keyword: subject, **values}, MAX_SPAN_BYTES)
 
 
 def _callable_kind(function: Any) -> Callable[[Callable[[], Operation], Any], Any] | None:

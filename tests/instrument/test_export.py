@@ -1,0 +1,250 @@
+"""Delivery over a real socket, to a receiver that behaves and to one that does not."""
+
+from __future__ import annotations
+
+import random
+import socket
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import SpanContext
+
+import modeltally
+from instrument.sink import Answer, Sink, wait_until
+from modeltally.instrument._config import Destination
+from modeltally.instrument._export import OtlpSender
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def request(count: int = 1) -> None:
+    """Make requests."""
+    for _ in range(count):
+        with modeltally.model_request("m"):
+            pass
+
+
+def refused_endpoint() -> str:
+    """Return an address where nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+
+
+def test_spans_arrive_as_they_were_recorded(exported: Sink) -> None:
+    """Names, attributes, ids, scope and resource, as OTLP protobuf on the traces path."""
+    with modeltally.model_request("m", user="u", output_tokens=5) as operation:
+        ref = operation.ref
+    assert modeltally.flush()
+    (span,) = exported.operations
+    assert exported.paths[0] == "/v1/traces"
+    assert exported.headers[0]["content-type"] == "application/x-protobuf"
+    assert span.name == "generate_content m"
+    assert span.scope == "modeltally"
+    assert (span.trace_id, span.span_id, span.start_ns) == (ref.trace_id, ref.span_id, ref.started_at_ns)
+    assert span.attributes["gen_ai.usage.output_tokens"] == 5
+    assert {"service.name", "service.instance.id", "host.name", "process.pid"} <= set(span.resource)
+
+
+def test_spans_travel_in_batches_when_there_are_many(exported: Sink) -> None:
+    """At most 512 in a request, none lost, none twice."""
+    request(3000)
+    assert modeltally.flush()
+    assert max(exported.batches) == 512
+    assert len({span.span_id for span in exported.operations}) == 3000 == len(exported.operations)
+    counters = modeltally.counters()
+    assert (counters.started, counters.exported, counters.lost) == (3000, 3000, 0)
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_batch_is_sent_again_when_receiver_is_busy(exported: Sink, status: int) -> None:
+    """What a later attempt delivers is not lost, and counts once."""
+    exported.answers = [Answer(status=status), Answer(status=status)]
+    request(3)
+    assert modeltally.flush()
+    assert len(exported.operations) == 3
+    assert modeltally.counters().exported == 3
+
+
+def test_receiver_names_the_time_of_the_next_attempt(exported: Sink) -> None:
+    """Retry-After is honoured, also when somebody waits in flush."""
+    exported.answers = [Answer(status=503, headers={"Retry-After": "30"})]
+    request()
+    assert exported.wait_for(lambda: len(exported.paths) == 1)
+    assert not modeltally.flush(timeout_seconds=0.3)
+    assert len(exported.paths) == 1
+
+
+def test_batch_is_sent_again_when_connection_breaks(exported: Sink) -> None:
+    """A reset is no answer."""
+    exported.answers = [Answer(is_resetting=True)]
+    request(3)
+    assert modeltally.flush()
+    assert len(exported.operations) == 3
+
+
+def test_batch_waits_when_nobody_listens_yet() -> None:
+    """A receiver that starts later gets everything."""
+    endpoint = refused_endpoint()
+    modeltally.configure(endpoint=endpoint, export_interval_seconds=0.02)
+    request(5)
+    assert not modeltally.flush(timeout_seconds=0.2)
+    counters = modeltally.counters()
+    assert (counters.queued, counters.lost) == (5, 0)
+
+
+@pytest.mark.parametrize(("status", "reason"), [(307, "export_failed"), (500, "export_failed"), (400, "rejected")])
+def test_operations_are_counted_as_lost_when_answer_is_final(exported: Sink, status: int, reason: str) -> None:
+    """Only 2xx is success: a redirect is not followed, and no other answer is taken for a delivery."""
+    exported.answers = [Answer(status=status, headers={"Location": exported.url + "/v1/traces"})]
+    request(4)
+    assert not modeltally.flush()
+    counters = modeltally.counters()
+    assert counters.dropped == {reason: 4}
+    assert counters.exported == 0
+    request()
+    assert modeltally.flush()
+    assert modeltally.counters().exported == 1
+
+
+def test_rejected_spans_are_counted_when_success_is_partial(exported: Sink) -> None:
+    """The answer 200 may say that some were not taken."""
+    exported.answers = [Answer(rejected=3)]
+    request(10)
+    assert not modeltally.flush()
+    counters = modeltally.counters()
+    assert counters.dropped == {"rejected": 3}
+    assert counters.exported == 7
+
+
+def test_batch_is_halved_when_too_large(exported: Sink) -> None:
+    """Halves are tried until they fit."""
+    exported.answers = [Answer(status=413), Answer(status=413)]
+    request(8)
+    assert modeltally.flush()
+    assert len(exported.operations) == 8
+    assert exported.batches[:2] == [2, 2]
+
+
+def test_operation_is_counted_as_rejected_when_alone_too_large(exported: Sink) -> None:
+    """One that can never fit does not block the others."""
+    exported.answers = [Answer(status=413)]
+    request(1)
+    assert not modeltally.flush()
+    assert modeltally.counters().dropped == {"rejected": 1}
+
+
+def test_service_goes_on_when_receiver_hangs(exported: Sink) -> None:
+    """A receiver that never answers costs the flush its timeout, and the calls nothing."""
+    exported.answer = Answer(is_hanging=True)
+    request(3)
+    assert not modeltally.flush(timeout_seconds=0.2)
+    request(3)
+    assert not modeltally.shutdown(timeout_seconds=0.3)
+    counters = modeltally.counters()
+    assert counters.dropped == {"export_failed": 6}
+    assert counters.queued == 0
+
+
+def test_headers_and_compression_are_sent(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Headers from argument and environment; gzip when the standard variable asks for it."""
+    monkeypatch.setenv("MODELTALLY_OTLP_HEADERS", "x-tenant=blue%20team, x-other=1")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")
+    modeltally.configure(endpoint=sink.url, headers={"authorization": "Bearer t"}, export_interval_seconds=0.02)
+    request()
+    assert modeltally.flush()
+    assert sink.headers[0]["x-tenant"] == "blue team"
+    assert sink.headers[0]["x-other"] == "1"
+    assert sink.headers[0]["authorization"] == "Bearer t"
+    assert sink.headers[0]["content-encoding"] == "gzip"
+    assert len(sink.operations) == 1
+
+
+def span(name: str) -> ReadableSpan:
+    """Return a span with that name."""
+    return ReadableSpan(
+        name,
+        context=SpanContext(1, 1, is_remote=False),
+        resource=Resource({}),
+        instrumentation_scope=InstrumentationScope("x"),
+        start_time=1,
+        end_time=2,
+    )
+
+
+def test_one_unencodable_span_does_not_take_its_batch(sink: Sink) -> None:
+    """A lone surrogate in a name breaks the encoder; the other 9,999 arrive."""
+    sender = OtlpSender(Destination(url=sink.url + "/v1/traces", reason="test"), version="0")
+    spans = [(span(f"s{index}" if index != 777 else "s\udcff"), True) for index in range(10_000)]
+    parcel, unencodable = sender.pack(spans)
+    assert unencodable == 1
+    assert sender.send(parcel, timeout_seconds=10).delivered == 9999
+    assert len(sink.spans) == 9999
+    sender.close()
+
+
+class RaisingExporter(SpanExporter):
+    """Raises."""
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Raise."""
+        raise RuntimeError(f"{len(spans)} spans")
+
+
+class RefusingExporter(SpanExporter):
+    """Fails."""
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Fail."""
+        del spans
+        return SpanExportResult.FAILURE
+
+
+@pytest.mark.parametrize("exporter", [RaisingExporter(), RefusingExporter()])
+def test_calls_go_on_when_the_exporter_fails(exporter: SpanExporter) -> None:
+    """Whatever an exporter does, the call returns and the loss is counted."""
+    modeltally.configure(exporter=exporter, export_interval_seconds=0.02)
+    request(3)
+    assert not modeltally.flush()
+    assert modeltally.counters().dropped == {"export_failed": 3}
+
+
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_hosts_random_sequence_is_untouched(sink: Sink, *, is_refused: bool) -> None:
+    """A host that seeds the global generator before each request draws what it would draw without us."""
+    modeltally.configure(endpoint=refused_endpoint() if is_refused else sink.url, export_interval_seconds=0.02)
+    random.seed(42)
+    state = random.getstate()
+    for _ in range(20):
+        random.seed(42)
+        request()
+        assert random.getstate() == state
+    if is_refused:
+        assert wait_until(lambda: modeltally.counters().problems.get("unreachable", 0) >= 2)
+        assert not modeltally.flush(timeout_seconds=0.3)
+    else:
+        assert modeltally.flush()
+        assert len({item.span_id for item in sink.operations}) == 20
+        assert len({item.trace_id for item in sink.operations}) == 20
+    assert random.getstate() == state
+    counters = modeltally.counters()
+    assert counters.started == 20 == counters.exported + counters.queued
+
+
+def test_no_operation_is_lost_when_many_threads_record(exported: Sink) -> None:
+    """Numbers are exact, however the threads interleave."""
+    threads = [threading.Thread(target=request, args=(250,)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert modeltally.flush()
+    counters = modeltally.counters()
+    assert (counters.started, counters.finished, counters.exported) == (2000, 2000, 2000)
+    assert len({item.span_id for item in exported.operations}) == 2000
