@@ -74,6 +74,55 @@ class Settings(BaseSettings):
         description="Seconds without an end after which an unfinished operation counts as abandoned.",
     )
 
+    # what an advice needs before it is given
+    cleanup_history_days: float = Field(
+        default=180, ge=0, description="Days the deployment must have been watched before a deletion is advised."
+    )
+    cleanup_age_days: float = Field(
+        default=45, ge=0, description="Days a model must be here since its first sight or last download."
+    )
+    cleanup_never_used_days: float = Field(
+        default=120, ge=0, description="Days a model that was never used must be here."
+    )
+    cleanup_threshold_days: float = Field(
+        default=30, ge=0, description="Days a model must idle, and twice its longest gap so far."
+    )
+    cleanup_few_uses: int = Field(default=4, ge=0, description="Below so many uses a model's gaps say too little.")
+    cleanup_few_uses_idle_days: float = Field(
+        default=120, ge=0, description="Days a model with few uses must idle instead."
+    )
+    cleanup_evidence_idle_days: float = Field(
+        default=7, ge=0, description="Days of idleness from which the evidence about a model is shown."
+    )
+    cleanup_seed_uses_per_day: float = Field(
+        default=0.1, ge=0, description="The plain cleanup rule: fewer uses a day over 30 days."
+    )
+    cleanup_seed_success_rate: float = Field(
+        default=0.5, ge=0, le=1, description="The plain cleanup rule: a lower success rate over 30 days."
+    )
+    preload_history_days: float = Field(default=14, ge=0, description="Days of use needed to see a trend.")
+    preload_threshold_frequency: float = Field(
+        default=0.5, ge=0, description="Uses a day above which a model may be preloaded."
+    )
+    preload_success_rate: float = Field(
+        default=0.9, ge=0, le=1, description="Success rate above which a model may be preloaded."
+    )
+    preload_probability: float = Field(
+        default=0.5, gt=0, lt=1, description="Chance of a use within the time of a load and one hour more."
+    )
+    preload_unknown_load_seconds: float = Field(
+        default=60, ge=0, description="Seconds a load is taken to need where none was seen."
+    )
+    performance_tracking_window_days: int = Field(
+        default=7, ge=1, description="Days the performance advice looks back where no window is given."
+    )
+    performance_slow_seconds: float = Field(
+        default=300, gt=0, description="Mean seconds of a request above which a model counts as slow."
+    )
+    performance_success_rate: float = Field(
+        default=0.8, ge=0, le=1, description="Success rate below which a model counts as unreliable."
+    )
+
     @classmethod
     def settings_customise_sources(
         cls,

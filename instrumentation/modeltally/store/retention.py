@@ -1,0 +1,99 @@
+"""Forgetting on purpose: events past their retention, landing days past theirs, users who ask for it."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from modeltally.errors import ParameterError, StoreError
+from modeltally.store import sql
+from modeltally.store.roll import Roller, numbering_stopped
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from modeltally.store.client import Database, Row
+
+__all__ = ["erase_user", "expire"]
+
+_HASH_DIGITS = 16
+
+
+def expire(
+    database: Database, *, as_of: dt.datetime, event_retention_days: int, landing_retention_days: int
+) -> list[Row]:
+    """Drop what is past its retention, counted from receipt; figures stay, in rolls.
+
+    A month is frozen first (its late rows go aside from then on), rolled, checked, then dropped. A run that was
+    interrupted goes on where it stopped.
+
+    Args:
+        database: Where.
+        as_of: The time that decides.
+        event_retention_days: Days events are kept.
+        landing_retention_days: Days landed spans are kept.
+
+    Returns:
+        What was dropped, one row each: table and partition.
+
+    Raises:
+        StoreError: A frozen month cannot be rolled clean; nothing of it was dropped.
+    """
+    dropped: list[Row] = []
+    landing = database.query(
+        sql.statement("expire/landing_days"), {"as_of": as_of, "retention_days": landing_retention_days}
+    )
+    for row in landing:
+        database.command(sql.statement("expire/drop_landing_day"), {"day": row["day"]})
+        dropped.append({"table": "otel_traces", "partition": str(row["day"])})
+    months = database.query(sql.statement("expire/months"), {"as_of": as_of, "retention_days": event_retention_days})
+    for row in months:
+        if not row["is_frozen"]:
+            _freeze(database, month=row["month"], as_of=as_of)
+    if months:
+        roller = Roller(database)
+        roller.run()
+        dirty = {bucket.date().replace(day=1) for kind in roller.kinds() for bucket, _ in roller.dirty(kind, "hour")}
+        for row in months:
+            if row["month"] in dirty:
+                raise StoreError(f"the month {row['month']} is frozen but not fully rolled; its events are kept")
+            database.command(sql.statement("expire/drop_month"), {"month": row["month"]})
+            dropped.append({"table": "usage_events", "partition": str(row["month"])})
+    return dropped
+
+
+def _freeze(database: Database, *, month: object, as_of: dt.datetime) -> None:
+    # an insert that began before the mark must be over before the month is rolled
+    with database.insert_gate:
+        database.command(sql.statement("expire/freeze_month"), {"month": month, "as_of": as_of})
+
+
+def erase_user(database: Database, *, user_hash: str, as_of: dt.datetime) -> list[Row]:
+    """Erase a user: from every stored row now, and from every row that still comes.
+
+    A random substitute takes the hash's place, so counts of distinct users keep their value and nothing leads back.
+
+    Args:
+        database: Where.
+        user_hash: The 16 hex digits of the user's keyed hash.
+        as_of: The time noted on the tombstone.
+
+    Returns:
+        One row that says it is done.
+
+    Raises:
+        ParameterError: The hash is not 16 hex digits.
+    """
+    try:
+        number = int(user_hash, 16)
+    except ValueError:
+        number = 0
+    if len(user_hash) != _HASH_DIGITS or not number:
+        raise ParameterError(f"user_hash = {user_hash!r} is not a keyed user hash of {_HASH_DIGITS} hex digits")
+    swap = {"user_hash": number, "substitute": secrets.randbits(64) | 1}
+    with database.insert_gate, numbering_stopped():
+        database.command(sql.statement("erase/tombstone"), {"user_hash": number, "as_of": as_of})
+        for table in ("usage_events", "usage_late", "users"):
+            database.command(sql.statement(f"erase/substitute_in_{table}"), swap)
+        database.command(sql.statement("erase/forget_in_landing"), {"user_hex": user_hash.lower()})
+    return [{"erased": True}]

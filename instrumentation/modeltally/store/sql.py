@@ -1,0 +1,162 @@
+"""The SQL files: where they are, what they are called, which parameters they take.
+
+All SQL is in ``queries/``, one statement per file; the wheel carries the folder as ``modeltally/sql``. A file's name is
+the name of its view or statement. Parameters are ClickHouse's own, ``{name:Type}``; values never become text of a
+statement.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modeltally.errors import ParameterError, UnknownNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Statement", "root", "schema", "statement", "view", "view_names", "views_in_order"]
+
+_PARAMETER = re.compile(r"\{(\w+):((?:[^{}]|\([^{}]*\))+)\}")
+_COMMENT = re.compile(r"--[^\n]*")
+# The longest text a parameter may hold: subjects are at most 4 KiB, nothing else comes near.
+_MAX_TEXT = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One SQL file."""
+
+    name: str
+    text: str
+
+    @cached_property
+    def body(self) -> str:
+        """The statement without its comments."""
+        return _COMMENT.sub("", self.text).strip()
+
+    @cached_property
+    def parameters(self) -> dict[str, str]:
+        """The ClickHouse type of each parameter, by name."""
+        return dict(_PARAMETER.findall(self.body))
+
+    def bind(self, values: Mapping[str, object]) -> dict[str, object]:
+        """Check and convert the values of a call.
+
+        Args:
+            values: A value for each parameter; times as aware datetimes or ISO 8601 text (UTC where no zone is given).
+
+        Returns:
+            The values as the client wants them.
+
+        Raises:
+            ParameterError: One is missing, is not taken, or does not fit its type.
+        """
+        unknown = sorted(set(values) - set(self.parameters))
+        if unknown:
+            raise ParameterError(
+                f"{self.name} takes no parameter {unknown[0]!r}; it takes {', '.join(self.parameters)}"
+            )
+        missing = [name for name in self.parameters if name not in values]
+        if missing:
+            raise ParameterError(f"{self.name} needs the parameter {missing[0]!r} ({self.parameters[missing[0]]})")
+        return {name: self._convert(name, kind, values[name]) for name, kind in self.parameters.items()}
+
+    def _convert(self, name: str, kind: str, value: object) -> object:
+        try:
+            if kind.startswith("DateTime64"):
+                return as_utc(value).strftime("%Y-%m-%d %H:%M:%S.%f")
+            if kind == "Date":
+                return dt.date.fromisoformat(str(value)).isoformat()
+            if kind == "String":
+                return _plain_text(value)
+            if kind == "Float64":
+                return float(value)  # type: ignore[arg-type] # anything float() refuses is the error below
+            if kind.startswith("UInt"):
+                return _unsigned(value, int(kind.removeprefix("UInt")))
+        except (TypeError, ValueError) as error:
+            raise ParameterError(f"{self.name}: {name} = {str(value)[:80]!r} is no {kind}: {error}") from None
+        raise ParameterError(f"{self.name}: {name} has the type {kind}, which no caller can pass")
+
+
+def as_utc(value: object) -> dt.datetime:
+    """Read a time; text and naive times are UTC.
+
+    Raises:
+        ValueError: It is not a time.
+    """
+    moment = value if isinstance(value, dt.datetime) else dt.datetime.fromisoformat(str(value))
+    return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
+
+
+def _plain_text(value: object) -> str:
+    text = str(value)
+    if len(text) > _MAX_TEXT:
+        raise ValueError(f"longer than {_MAX_TEXT} characters")
+    if not text.isprintable():
+        raise ValueError("control characters are not allowed")
+    return text
+
+
+def _unsigned(value: object, bits: int) -> int:
+    number = int(str(value))
+    if not 0 <= number < 2**bits:
+        raise ValueError(f"not in 0..{2**bits - 1}")
+    return number
+
+
+@cache
+def root() -> Path:
+    """The folder that holds the SQL: in the installed package, else in the checkout it was installed from."""
+    installed = Path(__file__).parents[1] / "sql"
+    return installed if installed.is_dir() else Path(__file__).parents[3] / "queries"
+
+
+def statement(name: str) -> Statement:
+    """Read one statement of ``jobs/``, named by its path without the ending, for example ``roll/number_users``."""
+    return Statement(name, (root() / "jobs" / f"{name}.sql").read_text())
+
+
+def schema() -> list[Statement]:
+    """The numbered schema files, in order."""
+    return [Statement(path.stem, path.read_text()) for path in sorted((root() / "schema").glob("*.sql"))]
+
+
+@cache
+def _views() -> dict[str, Statement]:
+    return {path.stem: Statement(path.stem, path.read_text()) for path in sorted((root() / "views").rglob("*.sql"))}
+
+
+def view_names() -> list[str]:
+    """The name of every view."""
+    return list(_views())
+
+
+def view(name: str) -> Statement:
+    """Read one view by its name.
+
+    Raises:
+        UnknownNameError: There is none of that name; the error offers the nearest.
+    """
+    try:
+        return _views()[name]
+    except KeyError:
+        raise UnknownNameError("view", name, _views()) from None
+
+
+def views_in_order() -> list[Statement]:
+    """Every view, each after the views it reads."""
+    names = re.compile(r"\b(" + "|".join(map(re.escape, _views())) + r")\b")
+    reads = {name: set(names.findall(found.body)) - {name} for name, found in _views().items()}
+    ordered: list[str] = []
+    while len(ordered) < len(reads):
+        ready = [name for name in reads if name not in ordered and reads[name] <= set(ordered)]
+        if not ready:
+            circle = sorted(set(reads) - set(ordered))
+            raise RuntimeError(f"views read each other in a circle: {', '.join(circle)}")
+        ordered.extend(ready)
+    return [_views()[name] for name in ordered]

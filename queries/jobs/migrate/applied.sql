@@ -1,0 +1,7 @@
+-- The schema files already applied.
+-- Grain: one row per file.
+-- Reads: schema_migrations
+-- Read by: migrate
+SELECT name, checksum
+FROM schema_migrations FINAL
+ORDER BY name

@@ -1,0 +1,188 @@
+-- Which models may be deleted: guarded by how long the deployment was watched, how old the model is here, and how long
+-- it idles measured by its own past. What a guard stops is refused, with the guard's name and the same evidence.
+-- Slowness and failures never count here. Only models idle for evidence_idle_days or never used are looked at.
+-- Confidence: one minus the chance of a use within 30 days, from all gaps between uses, of any model, that lasted as
+-- long as this one has (finished within 30 days more, or not), with one of each added (Laplace).
+-- Grain: one row per idle model, and one for the run ('*') where it may advise nothing.
+-- Reads: usage_figures, heartbeats
+INSERT INTO recommendations
+WITH
+    pieces AS (
+        SELECT name::String AS model, operation, bucket, operations, first_at, last_at, size_bytes
+        FROM usage_figures(
+            kind = 'model',
+            since = '2000-01-01 00:00:00',
+            until = {as_of:DateTime64(6, 'UTC')},
+            finest = 'day'
+        )
+    ),
+
+    models AS (
+        SELECT
+            model,
+            min(first_at) AS first_seen_at,
+            maxIf(last_at, operation = 'model.download') AS downloaded_at,
+            max(size_bytes) AS size_bytes
+        FROM pieces
+        GROUP BY model
+    ),
+
+    days_of_use AS (
+        SELECT model, min(first_at) AS first_at, max(last_at) AS last_at, sum(operations) AS uses
+        FROM pieces
+        WHERE operation = 'model.request'
+        GROUP BY model, toStartOfDay(bucket)
+    ),
+
+    use AS (
+        SELECT
+            model,
+            sum(uses) AS uses,
+            max(last_at) AS last_used_at,
+            arraySort(groupArray((first_at, last_at))) AS spells,
+            arrayMap(
+                (before, after) -> dateDiff('second', before.2, after.1) / 86400,
+                arrayPopBack(spells),
+                arrayPopFront(spells)
+            ) AS gaps
+        FROM days_of_use
+        GROUP BY model
+    ),
+
+    -- finished gaps, and for each model the one that is open
+    every_gap AS (
+        SELECT
+            groupArrayArray(gaps) AS finished,
+            groupArray(dateDiff('second', last_used_at, {as_of:DateTime64(6, 'UTC')}) / 86400) AS open
+        FROM use
+    ),
+
+    run AS (
+        SELECT
+            min(first_seen_at) AS history_since,
+            dateDiff('day', history_since, {as_of:DateTime64(6, 'UTC')}) AS history_days,
+            count() AS models
+        FROM models
+    ),
+
+    losses AS (
+        SELECT sum(dropped) AS dropped
+        FROM (
+            SELECT instance, max(dropped) AS dropped
+            FROM heartbeats
+            WHERE at < {as_of:DateTime64(6, 'UTC')}
+            GROUP BY instance
+        )
+    ),
+
+    judged AS (
+        SELECT
+            m.model AS model,
+            u.uses AS uses,
+            m.first_seen_at AS first_seen_at,
+            if(m.downloaded_at = 0, NULL, m.downloaded_at) AS downloaded_at,
+            if(u.uses = 0, NULL, u.last_used_at) AS last_used_at,
+            m.size_bytes AS size_bytes,
+            run.history_since AS history_since,
+            run.history_days AS history_days,
+            losses.dropped AS known_loss,
+            dateDiff('second', greatest(m.first_seen_at, m.downloaded_at), {as_of:DateTime64(6, 'UTC')}) / 86400
+                AS age_days,
+            dateDiff(
+                'second', if(u.uses = 0, m.first_seen_at, u.last_used_at), {as_of:DateTime64(6, 'UTC')}
+            ) / 86400 AS idle_days,
+            arrayMax(arrayConcat([0.], u.gaps)) AS longest_gap_days,
+            multiIf(
+                u.uses = 0, {never_used_days:Float64},
+                u.uses < {few_uses:UInt32}, {few_uses_idle_days:Float64},
+                greatest({idle_days:Float64}, 2 * longest_gap_days)
+            ) AS idle_limit_days,
+            if(u.uses = 0, {never_used_days:Float64}, {age_days:Float64}) AS age_limit_days,
+            arrayCount(gap -> gap >= idle_days AND gap <= idle_days + 30, every_gap.finished) AS gaps_ended,
+            arrayCount(gap -> gap > idle_days + 30, arrayConcat(every_gap.finished, every_gap.open)) AS gaps_lasted,
+            multiIf(
+                history_days < {history_days:Float64}, 'history',
+                known_loss > 0, 'loss',
+                age_days < age_limit_days, 'age',
+                idle_days < idle_limit_days, 'idle',
+                ''
+            ) AS stopped_by,
+            1 - (gaps_ended + 1) / (gaps_ended + gaps_lasted + 2) AS confidence
+        FROM models AS m
+        LEFT JOIN use AS u ON u.model = m.model
+        CROSS JOIN every_gap
+        CROSS JOIN run
+        CROSS JOIN losses
+    )
+
+SELECT
+    'cleanup' AS kind,
+    'guarded' AS policy,
+    {as_of:DateTime64(6, 'UTC')} AS as_of,
+    model AS subject,
+    if(stopped_by = '', 'advise', 'refused') AS verdict,
+    multiIf(
+        stopped_by = 'history',
+        format('history: watched for {} days, {} are needed', toString(history_days), toString({history_days:Float64})),
+        stopped_by = 'loss',
+        format('loss: {} operations were dropped before they were stored', toString(known_loss)),
+        stopped_by = 'age',
+        format('age: here for {} days, {} are needed', toString(floor(age_days)), toString(age_limit_days)),
+        stopped_by = 'idle',
+        format('idle: for {} days, {} are needed', toString(floor(idle_days)), toString(ceil(idle_limit_days))),
+        uses = 0,
+        format('delete: never used in the {} days it is here', toString(floor(age_days))),
+        format('delete: not used for {} days, longest gap before {}',
+            toString(floor(idle_days)), toString(round(longest_gap_days, 1)))
+    ) AS reason,
+    if(stopped_by = '', confidence, NULL) AS confidence,
+    multiIf(
+        stopped_by != '', '',
+        confidence * size_bytes >= 10 * pow(2, 30), 'high',
+        confidence * size_bytes >= pow(2, 30), 'medium',
+        'low'
+    ) AS priority,
+    toJSONString(CAST(
+        (
+            uses, last_used_at, round(idle_days, 1), round(idle_limit_days, 1), round(longest_gap_days, 1),
+            first_seen_at, downloaded_at, round(age_days, 1), size_bytes, history_days, known_loss
+        ),
+        'Tuple(
+            uses UInt64, last_used_at Nullable(DateTime64(0, \'UTC\')), idle_days Float64, idle_limit_days Float64,
+            longest_gap_days Float64, first_seen_at DateTime64(0, \'UTC\'),
+            downloaded_at Nullable(DateTime64(0, \'UTC\')), age_days Float64, size_bytes UInt64,
+            history_days Int64, known_loss UInt64
+        )'
+    )) AS evidence,
+    history_since AS window_since,
+    {as_of:DateTime64(6, 'UTC')} AS window_until,
+    {as_of:DateTime64(6, 'UTC')} + INTERVAL 7 DAY AS expires_at,
+    false AS is_unsafe
+FROM judged
+WHERE idle_days >= {evidence_idle_days:Float64} OR uses = 0
+UNION ALL
+SELECT
+    'cleanup',
+    'guarded',
+    {as_of:DateTime64(6, 'UTC')},
+    '*',
+    'refused',
+    if(
+        run.history_days < {history_days:Float64},
+        format('history: watched for {} days, {} are needed before any model is advised away',
+            toString(run.history_days), toString({history_days:Float64})),
+        format('loss: {} operations were dropped before they were stored', toString(losses.dropped))
+    ),
+    NULL,
+    '',
+    toJSONString(CAST(
+        (run.history_days, run.models, losses.dropped),
+        'Tuple(history_days Int64, models UInt64, known_loss UInt64)'
+    )),
+    run.history_since,
+    {as_of:DateTime64(6, 'UTC')},
+    {as_of:DateTime64(6, 'UTC')} + INTERVAL 7 DAY,
+    false
+FROM run
+CROSS JOIN losses
+WHERE run.models > 0 AND (run.history_days < {history_days:Float64} OR losses.dropped > 0)

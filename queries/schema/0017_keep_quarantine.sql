@@ -1,0 +1,12 @@
+-- What cannot be counted is kept with its reason.
+-- Reads: usage_input
+CREATE MATERIALIZED VIEW IF NOT EXISTS usage_quarantine_from_input TO usage_quarantine AS
+SELECT
+    received_at,
+    reject_reason AS reason,
+    lower(hex(trace_id)) AS trace_id,
+    lower(hex(span_id)) AS span_id,
+    operation AS name,
+    concat('start ', toString(start), ', model ', model, ', service ', service) AS detail
+FROM usage_input
+WHERE reject_reason != ''

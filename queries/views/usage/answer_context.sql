@@ -1,0 +1,72 @@
+-- What an answer about a window rests on: the window as served, the newest data, what is known to be lost.
+-- A window over events that are gone snaps outward to whole hours. coverage is 'exact': only operations of our own
+-- wrappers are counted, which no sampler touches. Losses are what each process said of itself.
+-- Grain: one row.
+-- Reads: usage_cover, heartbeats, usage_late, usage_quarantine
+-- Read by: every answer shown to a person
+WITH
+    served AS (
+        SELECT
+            minIf(bucket, source != 'raw') AS rolled_since,
+            maxIf(bucket + if(source = 'day', 86400, 3600), source != 'raw') AS rolled_until,
+            countIf(source = 'raw') AS raw_hours,
+            countIf(source != 'raw') AS rolled_buckets,
+            max(bucket) AS newest_bucket
+        FROM usage_cover(
+            kind = 'model',
+            since = {since:DateTime64(6, 'UTC')},
+            until = {until:DateTime64(6, 'UTC')},
+            finest = 'hour'
+        )
+    ),
+
+    losses AS (
+        SELECT sum(dropped) AS dropped
+        FROM (
+            SELECT instance, max(dropped) AS dropped
+            FROM heartbeats
+            WHERE at >= {since:DateTime64(6, 'UTC')} AND at < {until:DateTime64(6, 'UTC')}
+            GROUP BY instance
+        )
+    ),
+
+    newest AS (
+        SELECT max(received_at) AS received_at
+        FROM usage_events
+        WHERE start >= {since:DateTime64(6, 'UTC')} AND start < {until:DateTime64(6, 'UTC')}
+    ),
+
+    refused AS (
+        SELECT count() AS quarantined
+        FROM usage_quarantine
+        WHERE received_at >= {since:DateTime64(6, 'UTC')} AND received_at < {until:DateTime64(6, 'UTC')}
+    ),
+
+    late AS (
+        SELECT count() AS late
+        FROM usage_late
+        WHERE start >= {since:DateTime64(6, 'UTC')} AND start < {until:DateTime64(6, 'UTC')}
+    )
+
+SELECT
+    if(
+        served.rolled_buckets > 0,
+        least({since:DateTime64(6, 'UTC')}, served.rolled_since::DateTime64(6, 'UTC')),
+        {since:DateTime64(6, 'UTC')}
+    ) AS window_since,
+    if(
+        served.rolled_buckets > 0,
+        greatest({until:DateTime64(6, 'UTC')}, served.rolled_until::DateTime64(6, 'UTC')),
+        {until:DateTime64(6, 'UTC')}
+    ) AS window_until,
+    if(newest.received_at = 0, NULL, newest.received_at) AS newest_at,
+    'exact' AS coverage,
+    losses.dropped AS known_loss,
+    served.raw_hours AS dirty_hours,
+    refused.quarantined AS quarantined,
+    late.late AS late
+FROM served
+CROSS JOIN losses
+CROSS JOIN newest
+CROSS JOIN refused
+CROSS JOIN late

@@ -1,0 +1,468 @@
+"""The oracle: every roll and view against a truth kept in Python, after every step of a hostile history.
+
+Run it alone with ``make oracle N=200000 SEED=1``; ``make test`` runs it with 20,000 operations. The controls break
+one rule of the store each, and must be caught.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import math
+import random
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from oracle_truth import (
+    DAY_US,
+    FIRST_DAY,
+    FIRST_US,
+    HOUR_US,
+    KINDS,
+    OPERATIONS,
+    Copy,
+    Truth,
+    generate,
+    marker,
+    moment,
+    started,
+)
+
+from modeltally.errors import StoreError
+from modeltally.settings import Settings
+from modeltally.store import sql
+from modeltally.store.client import Database
+from modeltally.store.embedded import EmbeddedStore
+from modeltally.store.roll import Roller
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+DAYS = 120
+_COLUMNS = (
+    "Timestamp",
+    "TraceId",
+    "SpanId",
+    "SpanName",
+    "ServiceName",
+    "SpanAttributes",
+    "Duration",
+    "ReceivedAt",
+)
+
+# What each control breaks: file -> (text, replacement).
+CONTROLS: dict[str, dict[str, tuple[tuple[str, str], ...]]] = {
+    "identity by span id alone": {
+        "usage_figures": (("LIMIT 1 BY start, trace_id, span_id", "LIMIT 1 BY span_id"),),
+    },
+    "append-only rolls": {
+        "0010_create_usage_rolls": (("ReplacingMergeTree(consumed)", "MergeTree"),),
+        "usage_figures": (("FROM usage_rolls FINAL", "FROM usage_rolls"),),
+    },
+    "dirtiness by clock": {
+        "usage_cover": (
+            ("count() AS hour_rows", "max(toUnixTimestamp64Milli(received_at))::UInt64 AS hour_rows"),
+            ("sum(stored_rows) AS stored", "max(stored_rows) AS stored"),
+            ("stored = rolled", "stored <= rolled"),
+        ),
+        "roll/roll_buckets": (("sum(stored_rows) AS consumed", "max(stored_rows) AS consumed"),),
+    },
+}
+
+
+class _Broken(Database):
+    """A database whose statements are changed on the way in; for controls."""
+
+    edits: dict[str, tuple[tuple[str, str], ...]]
+
+    def _edited(self, statement: sql.Statement) -> sql.Statement:
+        text = statement.text
+        for old, new in self.edits.get(statement.name, ()):
+            assert old in text, f"the control's text {old!r} is not in {statement.name}"
+            text = text.replace(old, new)
+        return sql.Statement(statement.name, text)
+
+    def command(self, statement: sql.Statement, *args: object, **kwargs: object) -> None:
+        super().command(self._edited(statement), *args, **kwargs)  # type: ignore[arg-type] # passed through
+
+    def install_view(self, view: sql.Statement) -> None:
+        super().install_view(self._edited(view))
+
+
+class Oracle:
+    """One history, one store, one truth."""
+
+    def __init__(
+        self, directory: Path, *, seed: int, edits: dict[str, tuple[tuple[str, str], ...]] | None = None
+    ) -> None:
+        self.rng = random.Random(seed)
+        self.seed = seed
+        name = f"oracle_{abs(hash((seed, str(edits)))) % 10**9}"
+        database = (_Broken if edits else Database).open_directory(directory, name=name)
+        if isinstance(database, _Broken):
+            database.edits = edits or {}
+        self.store = EmbeddedStore(database, settings=Settings(), jobs={})
+        self.store.migrate()
+        self.roller = Roller(database)
+        self.truth = Truth()
+        self.compared = 0
+        self.wrong = 0
+        self.first_difference = ""
+
+    # -- doing
+
+    def send(self, copies: Sequence[Copy]) -> None:
+        """Store copies the way the collector does: rows of otel_traces, in batches."""
+        self.truth.add(copies)
+        self.insert(copies)
+
+    def insert(self, copies: Sequence[Copy]) -> None:
+        """Insert without telling the truth."""
+        size = 20_000
+        for at in range(0, len(copies), size):
+            self.store.database.insert_rows("otel_traces", _COLUMNS, [_span(c) for c in copies[at : at + size]])
+
+    def roll(self) -> None:
+        """Roll all that is dirty."""
+        self.roller.run()
+
+    def alias(self, kind: str, alias: str, name: str, *, edited: int) -> None:
+        """Give an alias its name."""
+        self.truth.aliases[kind, alias] = name
+        self.store.database.command(
+            sql.statement("set_alias"),
+            {"kind": kind, "alias": alias, "name": name, "as_of": FIRST_DAY + dt.timedelta(days=edited)},
+        )
+
+    def erase(self, user: int) -> None:
+        """Erase a user."""
+        self.truth.erase(user)
+        self.store.run("erase_user", {"user_hash": f"{user:016x}", "as_of": FIRST_DAY})
+
+    def expire(self, *, as_of: dt.datetime) -> None:
+        """Expire what is past its retention, and tell the truth which months that was."""
+        gone = {
+            dt.date.fromisoformat(str(row["partition"]))
+            for row in self.store.run("expire", {"as_of": as_of})
+            if row["table"] == "usage_events"
+        }
+        assert gone, f"nothing expired as of {as_of}"
+        self.truth.frozen |= gone
+        self.truth.dropped |= gone
+
+    # -- asking
+
+    def check(self, step: str) -> None:
+        """Compare random windows with the truth."""
+        began = time.perf_counter()
+        wrong = 0
+        for question in self._questions(step):
+            expected, got = self.truth.answer(**question), self._ask(question)  # type: ignore[arg-type] # one record
+            self.compared += 1
+            difference = _difference(expected, got)
+            if difference:
+                wrong += 1
+                self.first_difference = self.first_difference or f"{step}: {question}: {difference}"
+        self.wrong += wrong
+        seconds = time.perf_counter() - began
+        print(f"{'ok   ' if not wrong else 'WRONG'} {step:58s} {wrong} wrong, {seconds:.1f} s", flush=True)  # noqa: T201 - a script's progress
+
+    def _questions(self, step: str) -> list[dict[str, object]]:
+        rng = random.Random(f"{step}{self.seed}")
+        end = FIRST_US + DAYS * DAY_US
+        a, b = sorted(FIRST_US + rng.randrange(DAYS * DAY_US) for _ in range(2))
+        short = FIRST_US + rng.randrange(DAYS * DAY_US)
+        asked: list[tuple[str, str, str, int, int]] = [
+            ("model", "model.request", "subject", FIRST_US, end),
+            ("model", "model.request", "total", a, b + 1),
+            ("model", "model.request", "subject", short, short + rng.randrange(60 * 10**6, 3 * HOUR_US)),
+            ("model", "model.request", "hour_of_day", a, b + 1),
+            ("model", "model.request", "day", a, b + 1),
+        ]
+        for kind in KINDS:
+            since = FIRST_US + rng.randrange((DAYS - 1) * DAY_US)
+            until = since + 1 + rng.randrange(20 * DAY_US)
+            operation = "pattern.run" if kind == "pattern" else rng.choice(OPERATIONS[:3])
+            asked.append((kind, operation, "subject", since, until))
+        return [
+            {
+                "kind": kind,
+                "operation": operation,
+                "by": by,
+                "since_us": since,
+                "until_us": until,
+                "as_of_us": until,
+                "abandoned_after_us": rng.randrange(5 * DAY_US),
+            }
+            for kind, operation, by, since, until in asked
+        ]
+
+    def _ask(self, question: dict[str, object]) -> dict[str, dict[str, object]]:
+        rows = self.store.read(
+            "usage_summary",
+            {
+                "kind": question["kind"],
+                "operation": question["operation"],
+                "by": question["by"],
+                "finest": "hour" if question["by"] == "hour_of_day" else "day",
+                "since": moment(int(str(question["since_us"]))),
+                "until": moment(int(str(question["until_us"]))),
+                "as_of": moment(int(str(question["as_of_us"]))),
+                "abandoned_after_seconds": int(str(question["abandoned_after_us"])) / 10**6,
+            },
+        )
+        return {str(row["key"]): row for row in rows if row["operations"]}
+
+
+def _difference(expected: dict[str, dict[str, object]], got: dict[str, dict[str, object]]) -> str:
+    if expected.keys() != got.keys():
+        return f"keys {sorted(expected.keys() ^ got.keys())[:5]} on one side only"
+    for key, figures in expected.items():
+        for name, value in figures.items():
+            given = got[key][name]
+            same = (
+                math.isclose(value, given, rel_tol=1e-9)
+                if isinstance(value, float) and isinstance(given, float)
+                else value == given
+            )
+            if not same:
+                return f"{key!r} {name}: expected {value!r}, got {given!r}"
+    return ""
+
+
+def _span(copy: Copy) -> list[object]:
+    attributes = {
+        "modeltally.operation": copy.operation,
+        "modeltally.outcome": copy.outcome,
+        "modeltally.unfinished": "true" if copy.is_unfinished else "",
+        "modeltally.nested": "" if copy.is_counted else "true",
+        "modeltally.model.id": copy.model,
+        "modeltally.pattern.id": copy.pattern,
+        "error.type": copy.error_type,
+        "user.hash": f"{copy.user:016x}" if copy.user else "",
+        "modeltally.model.cold_start": "true" if copy.cold_start else "",
+        "gen_ai.usage.input_tokens": str(copy.input_tokens),
+        "modeltally.download.bytes": str(copy.moved_bytes),
+        "modeltally.model.size": str(copy.size_bytes),
+        "modeltally.quality.score": "" if copy.quality_ppm is None else str(copy.quality_ppm / 10**6),
+    }
+    return [
+        copy.start_ns,
+        f"{copy.trace_id:032x}",
+        f"{copy.span_id:016x}",
+        copy.operation,
+        copy.service,
+        {name: value for name, value in attributes.items() if value},
+        0 if copy.is_unfinished else copy.duration_us * 1000 + 999,
+        moment(copy.received_ms * 1000),
+    ]
+
+
+def run(
+    directory: Path, *, operations: int, seed: int, edits: dict[str, tuple[tuple[str, str], ...]] | None = None
+) -> Oracle:
+    """Play the whole history.
+
+    Args:
+        directory: Where the engine keeps its files.
+        operations: How many operations the first wave has; later waves add about half as many.
+        seed: Repeats the run.
+        edits: What a control breaks.
+
+    Returns:
+        The oracle, with how many answers it compared and how many were wrong.
+    """
+    o = Oracle(directory, seed=seed, edits=edits)
+    rng = o.rng
+    ops = generate(operations, days=DAYS, rng=rng)
+    late, first = [], []
+    for op in ops:
+        (late if rng.random() < 0.08 else first).append(op)
+    late = [replace(op, received_ms=op.received_ms + 9 * 86400_000) for op in late]
+    replays = [_replayed(op, rng) for op in rng.sample(ops, operations // 5)]
+    extra = _extra_copies(ops, rng)
+    before, after = extra[::2], extra[1::2]
+    for wave in (first, late, replays, before, after):
+        rng.shuffle(wave)
+    half = len(first) // 2
+
+    o.send(before)
+    o.send(first[:half])
+    o.check("half inserted, started copies and markers first, nothing rolled")
+    o.roll()
+    o.check("rolled")
+    o.send(first[half:])
+    o.check("other half, dirty")
+    for kind in KINDS[:2]:
+        o.roller.rewrite(kind, "hour", o.roller.dirty(kind, "hour")[:200])
+    o.check("stopped after some hours of two kinds")
+    for kind in KINDS:
+        o.roller.rewrite(kind, "hour", o.roller.dirty(kind, "hour"))
+    o.check("hours rolled, days not")
+    o.roll()
+    o.check("rolled")
+    o.send(after)
+    o.check("started copies and markers after their originals, dirty")
+    o.send(replays[::2])
+    o.check("a tenth replayed in other batches, dirty")
+    o.roll()
+    o.check("rolled")
+    o.send(replays[1::2] + first[: half // 4])
+    o.check("another tenth, and a batch again, dirty")
+    o.roll()
+    o.send(late)
+    o.check("nine days late, dirty")
+    o.roll()
+    o.check("rolled")
+    _edit_aliases(o)
+    _erase_users(o, ops, replays)
+    _new_users_without_numbers(o, operations // 10)
+    _two_rollers(o, operations // 5)
+    _expire_months(o, operations // 20, first)
+    return o
+
+
+def _replayed(op: Copy, rng: random.Random) -> Copy:
+    later = replace(op, received_ms=op.received_ms + rng.randrange(-3600_000, 10**8))
+    if rng.random() < 0.3 and not op.is_unfinished:  # a conflicting copy: the first received counts
+        later = replace(later, duration_us=op.duration_us + 7, user=op.user + 1 if op.user else 0)
+    return later
+
+
+def _extra_copies(ops: list[Copy], rng: random.Random) -> list[Copy]:
+    finished = [op for op in ops if not op.is_unfinished]
+    copies = [started(op, delay_ms=rng.randrange(-9000, 9000)) for op in rng.sample(finished, len(ops) // 10)]
+    return copies + [marker(op, delay_ms=rng.randrange(-9000, 9000)) for op in rng.sample(ops, len(ops) // 20)]
+
+
+def _edit_aliases(o: Oracle) -> None:
+    for number in range(5):
+        o.alias("model", f"alias{number}", f"m{number:02d}", edited=1)
+    o.check("aliases given")
+    o.alias("model", "m07", "m01", edited=2)
+    o.alias("model", "alias3", "m09", edited=3)
+    o.check("an alias edited")
+
+
+def _erase_users(o: Oracle, ops: list[Copy], replays: list[Copy]) -> None:
+    # a landing table of 120 days would make each erasure rewrite 120 partitions; in life it holds a week
+    o.store.database.command(sql.Statement("clear_landing", "TRUNCATE TABLE otel_traces"))
+    victims = sorted({op.user for op in ops if op.user})[:7]
+    for user in victims:
+        o.erase(user)
+    o.check("users erased")
+    o.send([replace(op, received_ms=op.received_ms + 5 * 10**8) for op in replays if op.user in victims])
+    o.check("their operations replayed, dirty")
+    o.roll()
+    o.check("rolled")
+
+
+def _new_users_without_numbers(o: Oracle, count: int) -> None:
+    o.send(generate(count, days=DAYS, rng=o.rng, users_from=1000))
+    o.check("users never seen, dirty")
+    since, until = FIRST_DAY, FIRST_DAY + dt.timedelta(days=DAYS)
+    o.roller.number_users(since=since, until=until)
+    o.check("numbered, roller stopped")
+    o.send(generate(count // 4, days=DAYS, rng=o.rng, users_from=2000))
+    dirty = {"kind": "model", "grain": "hour", "since": since, "until": until}
+    o.store.database.command(sql.statement("roll/roll_buckets"), dirty)
+    o.check("rolled without numbering: hours with new users stay dirty")
+    o.roll()
+    o.check("rolled")
+
+
+def _two_rollers(o: Oracle, count: int) -> None:
+    stop = threading.Event()
+    errors: list[StoreError] = []
+
+    def roll() -> None:
+        roller = Roller(o.store.database, max_rows=max(500, count // 4))
+        while not stop.is_set():
+            try:
+                roller.run()
+            except StoreError as error:
+                errors.append(error)
+                return
+
+    threads = [threading.Thread(target=roll) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    wave = generate(count, days=DAYS, rng=o.rng, users_from=1000)
+    step = max(1, len(wave) // 10)
+    for at in range(0, len(wave), step):
+        o.send(wave[at : at + step])
+    o.check("two rollers running, writer just stopped")
+    o.check("two rollers running")
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert not errors, errors[0]
+    o.roll()
+    o.check("rollers stopped, rolled")
+
+
+def _expire_months(o: Oracle, count: int, first: list[Copy]) -> None:
+    o.send(generate(count, days=DAYS, rng=o.rng))
+    o.expire(as_of=FIRST_DAY + dt.timedelta(days=31 + 9 + 2 + 90))
+    o.check("January expired, the rest dirty")
+    o.send(generate(count, days=45, rng=o.rng) + first[:100])
+    o.check("late rows into January")
+    o.roll()
+    o.check("rolled")
+    o.expire(as_of=FIRST_DAY + dt.timedelta(days=31 + 28 + 9 + 2 + 90))
+    o.send(generate(count, days=80, rng=o.rng))
+    o.check("February expired, late rows again, dirty")
+    o.roll()
+    o.check("rolled")
+    context = o.store.read("answer_context", {"since": FIRST_DAY, "until": FIRST_DAY + dt.timedelta(days=DAYS)})[0]
+    o.compared += 1
+    # identities: usage_late collapses copies when parts merge, so at least as many rows as identities
+    o.wrong += int(str(context["late"])) < len(o.truth.late)
+    leftovers = sum(len(o.roller.dirty(kind, "hour")) for kind in KINDS)
+    o.compared += 1
+    o.wrong += leftovers > 0
+
+
+def main() -> int:
+    """Run from the command line; 0 when every answer was right and every control was caught."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--operations", type=int, default=20_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--controls", action="store_true", help="also run the controls, which must fail")
+    options = parser.parse_args()
+    directory = Path(tempfile.mkdtemp(prefix="oracle-"))
+    failed = False
+    try:
+        began = time.perf_counter()
+        o = run(directory, operations=options.operations, seed=options.seed)
+        minutes = (time.perf_counter() - began) / 60
+        report(
+            f"{options.operations} operations, seed {options.seed}: {o.compared} answers, {o.wrong} wrong, {minutes:.1f} min"
+        )
+        failed = o.wrong > 0
+        if failed:
+            report(o.first_difference)
+        if options.controls:
+            for name, edits in CONTROLS.items():
+                broken = run(directory, operations=min(options.operations, 5000), seed=options.seed, edits=edits)
+                caught = broken.wrong > 0
+                report(
+                    f"control {name!r}: {'caught' if caught else 'NOT CAUGHT'}, {broken.wrong} of {broken.compared} wrong"
+                )
+                failed |= not caught
+        o.store.close()
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    return int(failed)
+
+
+report: Callable[[str], None] = print
+
+if __name__ == "__main__":
+    sys.exit(main())

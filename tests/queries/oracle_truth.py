@@ -1,0 +1,260 @@
+"""The truth the oracle holds the store against: plain Python over the copies that were sent."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import random
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+US = 10**6
+HOUR_US = 3600 * US
+DAY_US = 24 * HOUR_US
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+FIRST_DAY = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+FIRST_US = (FIRST_DAY - EPOCH) // dt.timedelta(microseconds=1)
+
+OPERATIONS = ("model.request", "model.download", "model.load", "pattern.run")
+KINDS = ("model", "pattern", "error_type", "service")
+KINDS_WITH_USERS = ("model", "pattern")
+
+
+def moment(us: int) -> dt.datetime:
+    """The UTC time of microseconds since 1970."""
+    return EPOCH + dt.timedelta(microseconds=us)
+
+
+def month_of(us: int) -> dt.date:
+    """The first day of the month of a time."""
+    return moment(us).date().replace(day=1)
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One span as it travels; copies of an operation share start, trace and span id."""
+
+    start_ns: int
+    trace_id: int
+    span_id: int
+    received_ms: int
+    operation: str
+    outcome: str
+    is_counted: bool
+    is_unfinished: bool
+    model: str
+    pattern: str
+    error_type: str
+    service: str
+    user: int
+    duration_us: int
+    cold_start: bool
+    input_tokens: int
+    moved_bytes: int
+    size_bytes: int
+    quality_ppm: int | None
+
+    @property
+    def identity(self) -> tuple[int, int, int]:
+        """What makes two spans copies of one operation."""
+        return self.start_ns, self.trace_id, self.span_id
+
+    @property
+    def start_us(self) -> int:
+        """Start in whole microseconds, as windows compare it."""
+        return self.start_ns // 1000
+
+    def rank(self) -> tuple[bool, bool, int]:
+        """The lowest copy of an identity stands for it."""
+        return self.is_counted, self.is_unfinished, self.received_ms
+
+
+def generate(count: int, *, days: int, rng: random.Random, users_from: int = 1) -> list[Copy]:
+    """Operations over some days: hour and day edges, shared span ids, unfinished, nested and cancelled ones."""
+    weights = [1 / (rank + 1) for rank in range(30)]
+    made: list[Copy] = []
+    for _ in range(count):
+        start_us = FIRST_US + rng.randrange(days * DAY_US)
+        if rng.random() < 0.1:  # just on, before or after an edge
+            edge = rng.choice([HOUR_US, DAY_US])
+            start_us = max(FIRST_US, start_us // edge * edge + rng.choice([0, 0, 1, edge - 1, -1]))
+        trace_id, span_id = rng.getrandbits(128), rng.getrandbits(64)
+        if made and rng.random() < 0.03:  # seeded services repeat ids: only the triple is an identity
+            span_id = rng.choice(made[-1000:]).span_id
+            if rng.random() < 0.5:
+                trace_id = rng.choice(made[-1000:]).trace_id
+        operation = rng.choices(OPERATIONS, [80, 5, 5, 10])[0]
+        outcome = rng.choices(["success", "partial_success", "failure", "error", "cancelled"], [85, 3, 3, 6, 3])[0]
+        unfinished = rng.random() < 0.01
+        number = rng.choices(range(30), weights)[0]
+        failed = outcome in {"failure", "error"} and not unfinished
+        made.append(
+            Copy(
+                start_ns=start_us * 1000 + rng.randrange(1000),
+                trace_id=trace_id,
+                span_id=span_id,
+                received_ms=start_us // 1000 + rng.randrange(100, 60_000) + rng.choice([0, 0, -1, 1]) * 6 * 3600_000,
+                operation=operation,
+                outcome="" if unfinished else outcome,
+                is_counted=rng.random() >= 0.1,
+                is_unfinished=unfinished,
+                model=""
+                if operation == "pattern.run"
+                else (f"m{number:02d}" if rng.random() < 0.95 else f"alias{number % 5}"),
+                pattern=f"p{number % 6}" if operation == "pattern.run" else "",
+                error_type=rng.choice(["timeout", "out_of_memory", "ValueError"]) if failed else "",
+                service=f"s{rng.randrange(4)}",
+                user=rng.randrange(users_from, users_from + 300) * 2654435761 % 2**61 if rng.random() < 0.9 else 0,
+                duration_us=0 if rng.random() < 0.01 else max(1, int(math.exp(rng.gauss(14, 1.5)))),
+                cold_start=rng.random() < 0.05,
+                input_tokens=rng.randrange(4000),
+                moved_bytes=rng.randrange(10**9) if operation == "model.download" else 0,
+                size_bytes=rng.randrange(10**10) if operation == "model.download" else 0,
+                quality_ppm=rng.randrange(10**6 + 1) if operation == "pattern.run" else None,
+            )
+        )
+    return made
+
+
+def started(copy: Copy, *, delay_ms: int) -> Copy:
+    """The copy a long operation leaves while it runs."""
+    return replace(
+        copy, outcome="", is_unfinished=True, error_type="", received_ms=copy.received_ms + delay_ms, quality_ppm=None
+    )
+
+
+def marker(copy: Copy, *, delay_ms: int) -> Copy:
+    """The copy that says: this one ran inside another operation, do not count it."""
+    return replace(copy, is_counted=False, received_ms=copy.received_ms + delay_ms)
+
+
+def _slot(duration_us: int) -> int:
+    return -32768 if duration_us == 0 else math.ceil(math.log2(duration_us) * 32) - 1
+
+
+@dataclass
+class Figures:
+    """The expected figures of one key."""
+
+    rows: list[Copy] = field(default_factory=list)
+
+    def expected(self, *, kind: str, as_of_us: int, abandoned_after_us: int) -> dict[str, object]:
+        """The figures, by the names of the view's columns."""
+        rows = self.rows
+        by_outcome: dict[str, int] = defaultdict(int)
+        for row in rows:
+            by_outcome[row.outcome] += 1
+        unfinished = [row for row in rows if row.is_unfinished]
+        abandoned = sum(row.start_us <= as_of_us - abandoned_after_us for row in unfinished)
+        in_flight = len(unfinished) - abandoned
+        rated = len(rows) - by_outcome["cancelled"] - in_flight
+        durations = sorted(r.duration_us for r in rows if not r.is_unfinished and r.outcome != "cancelled")
+        total_us = sum(durations)
+        count = len(durations)
+        qualities = [row.quality_ppm for row in rows if row.quality_ppm is not None]
+        users = {row.user for row in rows if row.user} if kind in KINDS_WITH_USERS else set()
+        squares = count * sum(d * d for d in durations) - total_us**2
+        good = by_outcome["success"] + by_outcome["partial_success"] / 2
+        return {
+            "operations": len(rows),
+            "successes": by_outcome["success"],
+            "partial_successes": by_outcome["partial_success"],
+            "failed": by_outcome["failure"],
+            "errors": by_outcome["error"],
+            "cancelled": by_outcome["cancelled"],
+            "abandoned": abandoned,
+            "in_flight": in_flight,
+            "success_rate": good / rated if rated else None,
+            "error_rate": (by_outcome["error"] + abandoned) / rated if rated else None,
+            "users": len(users),
+            "durations": count,
+            "total_ms": total_us / 1000,
+            "p50_ms": _quantile(durations, 50),
+            "p95_ms": _quantile(durations, 95),
+            "p99_ms": _quantile(durations, 99),
+            "min_ms": durations[0] / 1000 if durations else None,
+            "max_ms": durations[-1] / 1000 if durations else None,
+            "stddev_ms": math.sqrt(squares / (count * (count - 1))) / 1000 if count > 1 else None,
+            "cold_starts": sum(row.cold_start for row in rows),
+            "input_tokens": sum(row.input_tokens for row in rows),
+            "moved_bytes": sum(row.moved_bytes for row in rows),
+            "size_bytes": max(row.size_bytes for row in rows),
+            "mean_quality": sum(qualities) / len(qualities) / 1e6 if qualities else None,
+            "first_used_at": moment(min(row.start_us for row in rows)),
+            "last_used_at": moment(max(row.start_us for row in rows)),
+        }
+
+
+def _quantile(durations: list[int], percent: int) -> float | None:
+    """Nearest rank, as a log bucket gives it back; exact nearest rank is held against 1.1 %."""
+    if not durations:
+        return None
+    exact = durations[(len(durations) * percent + 99) // 100 - 1]
+    given = 0.0 if exact == 0 else 2 ** ((_slot(exact) + 0.5) / 32)
+    assert abs(given - exact) <= 0.011 * exact, (given, exact)
+    return given / 1000
+
+
+class Truth:
+    """What the store must answer."""
+
+    def __init__(self) -> None:
+        self.copies: dict[tuple[int, int, int], Copy] = {}
+        self.late: set[tuple[int, int, int]] = set()
+        self.frozen: set[dt.date] = set()
+        self.dropped: set[dt.date] = set()
+        self.aliases: dict[tuple[str, str], str] = {}
+        self.tombstones: set[int] = set()
+
+    def add(self, copies: Iterable[Copy]) -> None:
+        """Take copies in as they arrive now."""
+        for sent in copies:
+            copy = replace(sent, user=0) if sent.user in self.tombstones else sent
+            if month_of(copy.start_us) in self.frozen:
+                self.late.add(copy.identity)
+                continue
+            known = self.copies.get(copy.identity)
+            if known is None or copy.rank() < known.rank():
+                self.copies[copy.identity] = copy
+
+    def erase(self, user: int) -> None:
+        """Erase a user: a new one nobody knows stands in."""
+        self.tombstones.add(user)
+        for identity, copy in self.copies.items():
+            if copy.user == user:
+                self.copies[identity] = replace(copy, user=-user)
+
+    def answer(  # noqa: PLR0913 - the parameters of the view
+        self,
+        *,
+        kind: str,
+        operation: str,
+        by: str,
+        since_us: int,
+        until_us: int,
+        as_of_us: int,
+        abandoned_after_us: int,
+    ) -> dict[str, dict[str, object]]:
+        """The expected rows of ``usage_summary``, by key. Where events are gone a window has whole hours."""
+        since_hour, until_hour = since_us // HOUR_US * HOUR_US, -(-until_us // HOUR_US) * HOUR_US
+        groups: dict[str, Figures] = defaultdict(Figures)
+        for copy in self.copies.values():
+            at = copy.start_us
+            if not since_hour <= at < until_hour or not copy.is_counted or copy.operation != operation:
+                continue
+            if not since_us <= at < until_us and month_of(at) not in self.dropped:
+                continue
+            subject = getattr(copy, kind)
+            if not subject:
+                continue
+            name = self.aliases.get((kind, subject), subject)
+            key = {"subject": name, "total": "", "day": str(moment(at).date()), "hour_of_day": f"{moment(at).hour:02d}"}
+            groups[key[by]].rows.append(copy)
+        return {
+            key: figures.expected(kind=kind, as_of_us=as_of_us, abandoned_after_us=abandoned_after_us)
+            for key, figures in groups.items()
+        }
