@@ -119,8 +119,9 @@ def test_long_prompt_has_its_own_hash_and_full_length(seen: Seen) -> None:
 
 def test_values_lose_their_class_when_subclassed(seen: Seen) -> None:
     """Copies are plain: nothing of the caller's runs later."""
+    numbers: Any = {"output_tokens": Decimal(3), "guidance_scale": Decimal("7.5")}
     with modeltally.model_request(Text("m"), task=Color.RED, project=Text("p")) as operation:
-        operation.set(output_tokens=Decimal(3), guidance_scale=Decimal("7.5"))  # type: ignore[typeddict-item]
+        operation.set(**numbers)
     attributes = seen.one()
     assert type(attributes["modeltally.model.id"]) is str
     assert attributes["modeltally.task"] == "red"

@@ -123,7 +123,8 @@ def _check_url(url: str, reason: str) -> None:
     except ValueError:  # a port that is no number, a broken IPv6 address
         is_usable = False
     if not is_usable:
-        raise ConfigError(f"{reason} is {url!r}; give an address such as {DEFAULT_ENDPOINT}")
+        shown = url.rpartition("@")[2]  # what stands before may be a password
+        raise ConfigError(f"{reason} is {shown!r}; give an address such as {DEFAULT_ENDPOINT}")
 
 
 def _timeout() -> float:

@@ -168,7 +168,7 @@ class Pipeline:
 
     def _offer(self, record: Record) -> bool:
         """Append to the queue; the lock is held."""
-        if self.closes_at is not None and self.done.is_set():
+        if self._is_abandoned:
             self._drop("shut_down", int(record.is_counted))
             return False
         if not self._has_room(record):

@@ -1,0 +1,148 @@
+"""What the host has stays as it is: its traces, its instrumentation, its imports."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import requests
+from opentelemetry import context as otel_context
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, get_current_span, use_span
+
+import modeltally
+
+if TYPE_CHECKING:
+    import pytest
+
+    from instrument.conftest import Seen
+    from instrument.sink import Sink
+
+INSTRUMENT = Path(modeltally.__file__).parent / "instrument"
+
+
+def test_hosts_current_span_is_untouched(seen: Seen) -> None:
+    """Inside an operation of ours the host's span is current, and its children are its own."""
+    host = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(host))
+    tracer = provider.get_tracer("host")
+    with tracer.start_as_current_span("request") as span:
+        context = otel_context.get_current()
+        with modeltally.model_request("m"):
+            assert get_current_span() is span
+            assert otel_context.get_current() == context
+            with tracer.start_as_current_span("child"):
+                pass
+        assert get_current_span() is span
+    child, parent = host.get_finished_spans()
+    assert parent.context is not None
+    assert child.parent is not None
+    assert child.parent.span_id == parent.context.span_id
+    assert [item.name for item in host.get_finished_spans()] == ["child", "request"]
+    (ours,) = seen.spans()
+    assert ours.context is not None
+    assert ours.parent is not None
+    assert ours.context.trace_id == parent.context.trace_id
+    assert ours.parent.span_id == parent.context.span_id
+    assert ours.context.trace_flags.sampled
+
+
+def test_operation_is_recorded_when_the_host_samples_it_out(seen: Seen) -> None:
+    """Every operation is one record; the host's decision travels as the sampled flag."""
+    tracer = TracerProvider(sampler=ALWAYS_OFF).get_tracer("host")
+    with tracer.start_as_current_span("request") as span, modeltally.model_request("m"):
+        pass
+    (ours,) = seen.spans()
+    assert ours.context is not None
+    assert ours.context.trace_id == span.get_span_context().trace_id
+    assert not ours.context.trace_flags.sampled
+
+
+def test_remote_parent_is_the_parent(seen: Seen) -> None:
+    """A trace that came from another service goes on."""
+    remote = SpanContext(7, 9, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED))
+    with use_span(NonRecordingSpan(remote)), modeltally.model_request("m"):
+        pass
+    (ours,) = seen.spans()
+    assert ours.context is not None
+    assert ours.parent is not None
+    assert (ours.context.trace_id, ours.parent.span_id) == (7, 9)
+
+
+def test_operation_begins_a_trace_when_there_is_none(seen: Seen) -> None:
+    """Without a host's span the trace is ours, another for each operation."""
+    for _ in range(2):
+        with modeltally.model_request("m"):
+            pass
+    first, second = seen.spans()
+    assert first.context is not None
+    assert second.context is not None
+    assert first.parent is None
+    assert first.context.trace_id != second.context.trace_id
+
+
+def test_exports_are_hidden_from_the_hosts_instrumentation(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The host's own tracing of HTTP calls is told to look away while we send, and only then."""
+    key = otel_context._SUPPRESS_INSTRUMENTATION_KEY
+    seen_by_host: list[object] = []
+    original = requests.Session.send
+
+    def traced(self: requests.Session, *args: object, **kwargs: object) -> object:
+        seen_by_host.append(otel_context.get_value(key))
+        return original(self, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(requests.Session, "send", traced)
+    modeltally.configure(endpoint=sink.url)
+    with modeltally.model_request("m"):
+        assert otel_context.get_value(key) is None
+    assert modeltally.flush()
+    assert seen_by_host
+    assert all(seen_by_host)
+
+
+def test_instrument_imports_only_opentelemetry_and_wrapt() -> None:
+    """The part that runs inside a service depends on nothing else, and on no other part of ours."""
+    allowed = {"opentelemetry", "wrapt", "requests", *sys.stdlib_module_names}
+    for path in INSTRUMENT.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, path
+                modules = [node.module or ""]
+            else:
+                continue
+            for module in modules:
+                is_ours = module == "modeltally.instrument" or module.startswith("modeltally.instrument.")
+                assert is_ours or module.partition(".")[0] in allowed, (path.name, module)
+                assert module.partition(".")[0] != "requests" or path.name == "_export.py"
+
+
+def test_import_is_light() -> None:
+    """A service that imports us does not wait for the SDK, an HTTP client, or anything of the analytics."""
+    code = "import json, sys, modeltally; print(json.dumps(sorted(sys.modules)))"
+    output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    modules = {name.partition(".")[0] for name in json.loads(output)}
+    assert not modules & {
+        "torch",
+        "pydantic",
+        "pydantic_settings",
+        "clickhouse_connect",
+        "chdb",
+        "requests",
+        "urllib3",
+        "google",
+        "grpc",
+        "typer",
+        "rich",
+        "platformdirs",
+    }
+    assert "opentelemetry.sdk.trace" not in json.loads(output)

@@ -1,0 +1,177 @@
+"""Forks, and the ends of processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+import modeltally
+from instrument.sink import Answer, Sink, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PREPARE = """
+import sys, modeltally
+modeltally.configure(endpoint=sys.argv[1], user_key="key", export_interval_seconds=60)
+def request(count):
+    for _ in range(count):
+        with modeltally.model_request("m"):
+            pass
+"""
+
+
+def run(code: str, endpoint: str) -> subprocess.CompletedProcess[str]:
+    """Run a service to its end."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", PREPARE + code, endpoint],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_everything_is_delivered_when_the_process_ends(sink: Sink) -> None:
+    """What is queued at a normal end arrives, and the last heartbeat says goodbye."""
+    ended = run("request(1000)", sink.url)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert len({item.span_id for item in sink.operations}) == 1000
+    assert sink.heartbeats[-1]["goodbye"] is True
+    assert sink.heartbeats[-1]["started"] == 1000
+
+
+def test_everything_is_delivered_when_the_process_fails(sink: Sink) -> None:
+    """An exception nobody caught ends the process as it would without us."""
+    ended = run("request(10)\nraise SystemExit(7)", sink.url)
+    assert ended.returncode == 7
+    assert len(sink.operations) == 10
+
+
+def test_operations_of_exit_handlers_are_delivered(sink: Sink) -> None:
+    """A handler that runs before ours may be the first to record anything."""
+    code = "import atexit\natexit.register(request, 3)"
+    ended = run(code, sink.url)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert len(sink.operations) == 3
+
+
+@pytest.mark.parametrize("is_hanging", [False, True])
+def test_process_ends_when_nobody_takes_its_spans(sink: Sink, *, is_hanging: bool) -> None:
+    """A dead collector delays the end by two seconds at most; what was lost is said."""
+    sink.answer = Answer(is_hanging=True)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        refused = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    ended = run("request(1000)", sink.url if is_hanging else refused)
+    assert ended.returncode == 0
+    assert "1000 operations were not delivered" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def in_child(work: Callable[[], None]) -> int:
+    """Fork, work in the child, end it at once, and return its exit status."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            work()
+            status = 0
+        finally:
+            os._exit(status)
+    _, result = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(result)
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_forked_child_begins_anew(sink: Sink) -> None:
+    """The child sends its own operations under its own instance; what the parent had queued stays the parent's."""
+    modeltally.configure(endpoint=sink.url, export_interval_seconds=60)
+
+    def work() -> None:
+        assert modeltally.counters().started == 0
+        for _ in range(5):
+            with modeltally.model_request("child"):
+                pass
+        assert modeltally.shutdown(timeout_seconds=10)
+
+    for _ in range(3):
+        with modeltally.model_request("parent"):
+            pass
+    assert in_child(work) == 0
+    assert in_child(work) == 0
+    assert modeltally.shutdown(timeout_seconds=10)
+    models = [item.attributes["modeltally.model.id"] for item in sink.operations]
+    assert sorted(map(str, models)) == ["child"] * 10 + ["parent"] * 3
+    assert len({item.span_id for item in sink.operations}) == 13
+    assert len({item.resource["service.instance.id"] for item in sink.operations}) == 3
+    assert len({item.resource["process.pid"] for item in sink.operations}) == 3
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_operation_belongs_to_the_parent_when_forked_inside_it(sink: Sink) -> None:
+    """The child leaves the block as well; only the parent's end is recorded."""
+    modeltally.configure(endpoint=sink.url, export_interval_seconds=0.02)
+    with modeltally.model_request("m") as operation:
+
+        def work() -> None:
+            operation.end()
+            assert modeltally.shutdown(timeout_seconds=10)
+
+        assert in_child(work) == 0
+    assert modeltally.shutdown(timeout_seconds=10)
+    assert len(sink.operations) == 1
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_child_works_when_forked_while_other_threads_record(sink: Sink) -> None:
+    """Whatever locks were held at the moment of the fork, the child's are free."""
+    modeltally.configure(endpoint=sink.url, export_interval_seconds=0.001)
+    is_over = threading.Event()
+
+    def busy() -> None:
+        while not is_over.wait(0.0005):
+            with modeltally.model_request("parent"):
+                pass
+
+    threads = [threading.Thread(target=busy) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+
+    def work() -> None:
+        signal.alarm(20)
+        with modeltally.model_request("child"):
+            pass
+        assert modeltally.shutdown(timeout_seconds=10)
+
+    try:
+        assert [in_child(work) for _ in range(10)] == [0] * 10
+    finally:
+        is_over.set()
+        for thread in threads:
+            thread.join()
+    assert modeltally.flush()
+    children = [item for item in sink.operations if item.attributes["modeltally.model.id"] == "child"]
+    assert len(children) == 10
+    counters = modeltally.counters()
+    assert counters.started == counters.exported + counters.lost
+
+
+def test_last_second_is_all_a_killed_process_loses(sink: Sink) -> None:
+    """What was recorded more than an interval before a kill has arrived, and there was no goodbye."""
+    code = PREPARE.replace("=60", "=0.05") + "request(50)\nprint('ready', flush=True)\nsys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, sink.url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as service:
+        assert service.stdout is not None
+        assert service.stdout.readline() == "ready\n"
+        assert wait_until(lambda: len(sink.operations) == 50 and bool(sink.heartbeats))
+        service.kill()
+    assert all(beat["goodbye"] is False for beat in sink.heartbeats)
