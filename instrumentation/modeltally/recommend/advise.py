@@ -79,7 +79,7 @@ def _performance(store: EmbeddedStore, parameters: Mapping[str, object]) -> list
     return _advise(store, "performance", kind="performance", policy="guarded", as_of=as_of, values=values)
 
 
-def _advise(  # noqa: PLR0913 - each names what it is
+def _advise(
     store: EmbeddedStore, file: str, *, kind: str, policy: str, as_of: dt.datetime, values: Mapping[str, object]
 ) -> list[Row]:
     store.database.command(sql.statement(f"recommend/{file}"), {"as_of": as_of, **values})

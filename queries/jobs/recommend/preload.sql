@@ -49,7 +49,7 @@ WITH
     ),
 
     loads AS (
-        SELECT key AS model, mean_ms / 1000 AS load_seconds
+        SELECT key AS model, assumeNotNull(mean_ms) / 1000 AS load_seconds
         FROM usage_summary(
             kind = 'model',
             operation = 'model.load',
@@ -102,7 +102,7 @@ WITH
                 AS cumulated,
             load_seconds / 3600 + 1 AS horizon_hours,
             arraySum(
-                (rate, at) -> rate * greatest(0, least(at, elapsed + horizon_hours) - greatest(at - 1, elapsed)),
+                (rate, at) -> rate * greatest(0., least(toFloat64(at), elapsed + horizon_hours) - greatest(toFloat64(at) - 1, elapsed)),
                 rates,
                 arrayEnumerate(rates)
             ) AS uses_within_horizon,
