@@ -32,8 +32,8 @@ def serve(settings: Settings, *, ready: Callable[[ServerAddress], None]) -> None
     """
     with _needing_the_engine(settings):
         from modeltally.local import server  # noqa: PLC0415
-        from modeltally.recommend import JOBS  # noqa: PLC0415
-    server.serve(settings, jobs=JOBS, ready=ready)
+        from modeltally.recommend import ADVICE_JOBS  # noqa: PLC0415
+    server.serve(settings, jobs=ADVICE_JOBS, ready=ready)
 
 
 def local_server(settings: Settings) -> LocalServer:
@@ -50,8 +50,8 @@ def local_server(settings: Settings) -> LocalServer:
     """
     with _needing_the_engine(settings):
         from modeltally.local.server import LocalServer  # noqa: PLC0415
-        from modeltally.recommend import JOBS  # noqa: PLC0415
-    return LocalServer(settings, jobs=JOBS)
+        from modeltally.recommend import ADVICE_JOBS  # noqa: PLC0415
+    return LocalServer(settings, jobs=ADVICE_JOBS)
 
 
 @contextlib.contextmanager
@@ -70,9 +70,9 @@ def open_directory(settings: Settings) -> Iterator[EmbeddedStore]:
         StoreError: The database cannot be opened.
     """
     with _needing_the_engine(settings):
-        from modeltally.recommend import JOBS  # noqa: PLC0415
+        from modeltally.recommend import ADVICE_JOBS  # noqa: PLC0415
         from modeltally.store import open_store  # noqa: PLC0415
-    store = open_store(settings.dir, settings=settings, jobs=JOBS)
+    store = open_store(settings.dir, settings=settings, jobs=ADVICE_JOBS)
     try:
         store.migrate()
         yield store

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from rich import box
 from rich.table import Table
 from rich.text import Text
 
@@ -28,6 +29,7 @@ __all__ = [
     "OutputFormat",
     "Row",
     "clean_text",
+    "column_header",
     "format_cell",
     "format_value",
     "write_rows",
@@ -58,12 +60,14 @@ class Layout:
     Attributes:
         title: What stands above it.
         columns: The columns to show, in order, where the rows have them; none means all.
+        first_to_give_way: The columns to leave out, in this order, on a terminal too narrow for all.
         when_empty: What to tell the reader when there is no row.
         is_record: One row only, shown as a list of names and values.
     """
 
     title: str
     columns: tuple[str, ...] = ()
+    first_to_give_way: tuple[str, ...] = ()
     when_empty: str = "nothing in this window"
     is_record: bool = False
 
@@ -89,7 +93,7 @@ def write_table(rows: Sequence[Row], layout: Layout, *, console: Console) -> Non
 
     Args:
         rows: The answer.
-        layout: Which columns, and what to say when there is none.
+        layout: Which columns, which of them first give way, and what to say when there is no row.
         console: Where to draw.
     """
     console.print()
@@ -98,24 +102,46 @@ def write_table(rows: Sequence[Row], layout: Layout, *, console: Console) -> Non
         return
     columns = [name for name in layout.columns if name in rows[0]] or list(rows[0])
     if layout.is_record:
-        table = Table(title=layout.title, title_justify="left", show_header=False)
-        table.add_column(style="dim")
-        table.add_column(justify="right", overflow="fold")
-        for name in columns:
-            table.add_row(_header(name), format_cell(name, rows[0][name]))
-    else:
-        table = Table(title=layout.title, title_justify="left")
-        for name in columns:
-            is_number = all(_is_number_like(name, row[name]) for row in rows)
-            table.add_column(
-                _header(name),
-                justify="right" if is_number else "left",
-                no_wrap=is_number,
-                overflow="fold",
-            )
-        for row in rows:
-            table.add_row(*(format_cell(name, row[name]) for name in columns))
+        console.print(_record_table(rows[0], columns, layout))
+        return
+    left_out: list[str] = []
+    table = _grid(rows, columns, layout, width=console.width)
+    for name in layout.first_to_give_way:
+        if table.__rich_measure__(console, console.options).maximum <= console.width:
+            break
+        if name in columns:
+            left_out.append(column_header(name))
+            columns.remove(name)
+            table = _grid(rows, columns, layout, width=console.width)
     console.print(table)
+    if left_out:
+        console.print(Text(f"no room for {', '.join(left_out)}: widen the terminal or use --format", style="dim"))
+
+
+def _record_table(row: Row, columns: Sequence[str], layout: Layout) -> Table:
+    table = Table(title=layout.title, title_justify="left", box=box.SIMPLE, show_header=False)
+    table.add_column(style="dim")
+    table.add_column(justify="right", overflow="fold")
+    for name in columns:
+        table.add_row(column_header(name), format_cell(name, row[name]))
+    return table
+
+
+def _grid(rows: Sequence[Row], columns: Sequence[str], layout: Layout, *, width: int) -> Table:
+    table = Table(title=layout.title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in columns:
+        is_number = all(_is_number_like(name, row[name]) for row in rows)
+        table.add_column(
+            column_header(name),
+            justify="right" if is_number else "left",
+            no_wrap=is_number,
+            # a long name takes a few lines rather than the room of the figures
+            max_width=None if is_number else width // 3,
+            overflow="fold",
+        )
+    for row in rows:
+        table.add_row(*(format_cell(name, row[name]) for name in columns))
+    return table
 
 
 def format_cell(name: str, value: object) -> Text:
@@ -154,6 +180,20 @@ def format_value(name: str, value: object) -> str:
     return clean_text(str(value)) or _EMPTY
 
 
+def column_header(name: str) -> str:
+    """Write a column's name for a person; the unit goes, since the value is written with it.
+
+    Args:
+        name: The column's name.
+
+    Returns:
+        The header.
+    """
+    for ending in ("_ms", "_at", "_bytes", "_rate", "_seconds"):
+        name = name.removesuffix(ending)
+    return name.replace("_", " ")
+
+
 def clean_text(text: str) -> str:
     """Show what cannot be printed as an escape, so that a name from outside cannot steer the terminal.
 
@@ -166,18 +206,12 @@ def clean_text(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
-def _header(name: str) -> str:
-    for ending in ("_ms", "_at", "_bytes"):
-        name = name.removesuffix(ending)
-    return name.replace("_", " ")
-
-
 def _is_number_like(name: str, value: object) -> bool:
     return value is None or isinstance(value, int | float) or name.endswith(("_at", "_ms", "_bytes", "_rate"))
 
 
 def _format_number(name: str, value: float) -> str:
-    if name.endswith(("_rate", "_share", "confidence")):
+    if name.endswith(("_rate", "share", "confidence")):
         return f"{value:.1%}"
     if name.endswith("_ms"):
         return _format_duration(value)

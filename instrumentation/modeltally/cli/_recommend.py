@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich import box
 from rich.table import Table
 from rich.text import Text
 
@@ -19,7 +20,7 @@ from modeltally.cli._options import (  # noqa: TC001 - typer reads these annotat
     Since,
     Until,
 )
-from modeltally.cli._output import OutputFormat, clean_text, format_cell, format_value, write_rows
+from modeltally.cli._output import OutputFormat, clean_text, column_header, format_cell, format_value, write_rows
 from modeltally.cli._store import open_reader
 from modeltally.cli._window import Window, parse_window
 from modeltally.errors import InputError, UnknownNameError
@@ -135,18 +136,13 @@ def _write_advice(rows: Sequence[Row], kind: str, *, console: Console) -> None:
     if not rows:
         console.print(Text(f"{advice.title}: {advice.when_empty}"))
         return
-    table = Table(title=advice.title, title_justify="left", show_lines=True)
-    table.add_column("verdict")
-    table.add_column("model", overflow="fold")
-    table.add_column("confidence", justify="right")
-    table.add_column("evidence", overflow="fold")
+    table = Table(title=advice.title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), leading=1)
+    table.add_column("verdict", overflow="fold")
+    table.add_column("model", overflow="fold", max_width=console.width // 4)
+    table.add_column("why, and on what evidence", overflow="fold")
     for row in rows:
-        table.add_row(
-            _verdict(row),
-            format_cell("subject", row["subject"]),
-            format_cell("confidence", row.get("confidence")),
-            _evidence(row.get("evidence")),
-        )
+        code, _, sentence = clean_text(str(row.get("reason") or "")).partition(": ")
+        table.add_row(_verdict(row, code), _subject(row), _grounds(row, sentence or code))
     console.print(table)
     if any(row.get("is_unsafe") for row in rows):
         console.print(
@@ -157,19 +153,24 @@ def _write_advice(rows: Sequence[Row], kind: str, *, console: Console) -> None:
         )
 
 
-def _verdict(row: Row) -> Text:
-    verdict, reason = str(row["verdict"]), clean_text(str(row.get("reason") or ""))
+def _verdict(row: Row, code: str) -> Text:
+    verdict = clean_text(str(row["verdict"]))
     text = Text()
     if row.get("is_unsafe"):
-        text.append("UNSAFE ", style="bold red")
+        text.append("UNSAFE\n", style="bold red")
     if verdict == "refused":
-        return text.append(f"REFUSED({reason})", style="yellow")
-    text.append(clean_text(verdict), style="bold green" if verdict == "advise" else "bold")
-    return text.append(f": {reason}" if reason else "")
+        return text.append(f"REFUSED({code})", style="yellow")
+    return text.append(verdict, style="bold green" if verdict == "advise" else "bold")
 
 
-def _evidence(evidence: object) -> Text:
-    if not isinstance(evidence, dict):
-        return format_cell("evidence", evidence)
-    lines = (f"{name.replace('_', ' ')}: {format_value(name, value)}" for name, value in evidence.items())
-    return Text("\n".join(lines))
+def _subject(row: Row) -> Text:
+    return Text("all models") if row["subject"] == "*" else format_cell("subject", row["subject"])
+
+
+def _grounds(row: Row, sentence: str) -> Text:
+    known = {name: row[name] for name in ("confidence", "priority") if row.get(name)}
+    evidence = row.get("evidence")
+    if isinstance(evidence, dict):
+        known |= evidence
+    shown = ", ".join(f"{column_header(name)} {format_value(name, value)}" for name, value in known.items())
+    return Text(sentence).append(f"\n{shown}", style="dim")

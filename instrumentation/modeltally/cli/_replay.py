@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from pathlib import Path  # noqa: TC003 - typer reads the annotation at run time
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +17,7 @@ from modeltally.cli._options import Directory, Format  # noqa: TC001 - typer rea
 from modeltally.cli._output import OutputFormat, clean_text, write_rows
 from modeltally.cli._progress import WaitingBar, exporting_to
 from modeltally.errors import ServerError
-from modeltally.local.client import find_server
+from modeltally.local.client import RemoteStore, find_server
 from modeltally.replay import FORMATS, Feed, replay_file
 from modeltally.settings import Settings, load_settings
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["replay"]
 
 _SERVICE_NAME = "modeltally-replay"
+_POLL_SECONDS = 0.1
 _ENDPOINT_VARIABLES = (
     "MODELTALLY_OTLP_ENDPOINT",
     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
@@ -66,13 +68,15 @@ def replay(
     settings = load_settings(dir=directory)
     progress_console = error_console(is_quiet=quiet)
     with (
-        _receiver(settings, endpoint, console=progress_console) as wanted,
+        _receiver(settings, endpoint, console=progress_console) as (wanted, server),
         exporting_to(wanted, service_name=_SERVICE_NAME, directory=settings.dir) as address,
         WaitingBar(file.name, total=_size(file), console=progress_console) as bar,
     ):
         feed = Feed(address=address, patience_seconds=patience_seconds, on_wait=bar.wait)
         account = replay_file(file, feed, format_name=format_name, skip_bad=skip_bad, on_progress=bar.advance_to)
         delivered = feed.delivered()
+        if server is not None:
+            _wait_until_stored(server, patience_seconds=patience_seconds)
     if output_format is not OutputFormat.TABLE:
         write_rows([_summary_row(file, account, delivered)], output_format)
     elif not quiet:
@@ -83,17 +87,30 @@ def replay(
 
 
 @contextlib.contextmanager
-def _receiver(settings: Settings, endpoint: str | None, *, console: Console) -> Iterator[str | None]:
-    """Find where the operations go; start a server when there is none. None: where the environment says."""
+def _receiver(
+    settings: Settings, endpoint: str | None, *, console: Console
+) -> Iterator[tuple[str | None, RemoteStore | None]]:
+    """Find where the operations go; start a server when there is none.
+
+    Yields:
+        The address, None for what the environment names; and the server, where it is one of ours on this machine.
+    """
     server = find_server(settings.dir) if endpoint is None else None
     if server is not None:
-        yield server.address.otlp_url
+        yield server.address.otlp_url, server
     elif endpoint is not None or any(os.environ.get(name) for name in _ENDPOINT_VARIABLES):
-        yield endpoint
+        yield endpoint, None
     else:
         console.print(Text(f"no server runs on {settings.dir}: starting one for the time of the import"))
         with local_server(settings) as started:
-            yield started.address.otlp_url
+            yield started.address.otlp_url, RemoteStore(started.address)
+
+
+def _wait_until_stored(server: RemoteStore, *, patience_seconds: float) -> None:
+    """Wait until what the server acknowledged is in its tables, so that the next command sees all of it."""
+    deadline = time.monotonic() + patience_seconds
+    while server.status()["spool"]["records"] and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
 
 
 def _size(file: Path) -> int | None:

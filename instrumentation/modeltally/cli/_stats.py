@@ -64,11 +64,20 @@ TOPICS: dict[str, Topic] = {
                 "p99_ms",
                 "last_used_at",
             ),
+            first_to_give_way=("p99_ms", "last_used_at", "abandoned", "p50_ms", "users"),
             when_empty=_NOTHING,
         ),
     ),
     "hours": Topic("usage_by_hour_of_day", Layout("Hours of the day (UTC)", when_empty=_NOTHING)),
-    "failures": Topic("failures_by_error_type", Layout("Failures", when_empty="no request failed")),
+    "failures": Topic(
+        "failures_by_error_type",
+        Layout(
+            "Failures",
+            columns=("error_type", "failures", "share", "mean_ms", "first_seen_at", "last_seen_at"),
+            first_to_give_way=("first_seen_at", "mean_ms"),
+            when_empty="no request failed",
+        ),
+    ),
     "users": Topic("users_by_day", Layout("Users", when_empty=_NOTHING)),
 }
 
@@ -127,7 +136,7 @@ def _read(store: Store, topic: str, window: Window, *, abandoned_after_seconds: 
 
 def _print_context(store: Store, window: Window, *, console: Console) -> None:
     """Say which window the answer is about and how far it can be trusted."""
-    for row in store.read("answer_context", window.parameters()):
+    for row in store.read("answer_context", window.bounds()):
         since, until = (row.get("window_since"), row.get("window_until"))
         asked = f"{format_value('since_at', since)} to {format_value('until_at', until)} UTC"
         parts = [f"{asked} as of {format_value('as_of_at', window.as_of)}"]

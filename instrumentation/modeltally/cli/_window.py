@@ -28,13 +28,13 @@ class Window:
     until: datetime
     as_of: datetime
 
+    def bounds(self) -> dict[str, object]:
+        """Give the window's ends as views and jobs take them: ISO 8601 strings in UTC."""
+        return {"since": format_moment(self.since), "until": format_moment(self.until)}
+
     def parameters(self) -> dict[str, object]:
-        """Give the window as views and jobs take it: ISO 8601 strings in UTC."""
-        return {
-            "since": format_moment(self.since),
-            "until": format_moment(self.until),
-            "as_of": format_moment(self.as_of),
-        }
+        """Give the ends and the moment of the question, in the same form."""
+        return self.bounds() | {"as_of": format_moment(self.as_of)}
 
 
 def parse_window(since: str | None, until: str | None, as_of: str | None, *, now: datetime) -> Window:
@@ -67,7 +67,7 @@ def parse_window(since: str | None, until: str | None, as_of: str | None, *, now
 
 
 def format_moment(moment: datetime) -> str:
-    """Write a time as ISO 8601 in UTC with milliseconds, for example ``2024-11-15T08:30:00.000Z``.
+    """Write a time as ISO 8601 in UTC, for example ``2024-11-15T08:30:00Z``.
 
     Args:
         moment: An aware time.
@@ -75,7 +75,7 @@ def format_moment(moment: datetime) -> str:
     Returns:
         The text.
     """
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _parse(flag: str, text: str, *, back_from: datetime) -> datetime:

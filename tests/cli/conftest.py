@@ -1,0 +1,126 @@
+"""What the tests of the commands share: the real command, a real server, a trace small enough to count by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+COMMAND = Path(sys.executable).parent / "modeltally"
+TIMEOUT_SECONDS = 120
+HEADER = (
+    "gmt_create,predict_type,predict_status,exec_time_seconds,groupId,prompt_length,negative_prompt_length,"
+    "num_images_per_prompt,num_inference_steps,checkpoint_model_version_id,num_lora"
+)
+ROWS = (
+    "2024-11-15 16:00:00,TXT_2_IMG,SUCCEED,10.0,G0000,63.0,26.0,1.0,30.0,M0000,0",
+    "2024-11-15 16:10:00,TXT_2_IMG,SUCCEED,20.0,G0001,63.0,,1.0,30.0,M0000,0",
+    "2024-11-15 17:00:00,TXT_2_IMG,FAILED,30.0,G0001,63.0,,1.0,30.0,M0000,2",
+    "2024-11-16 09:00:00,INPAINTING,SUCCEED,40.0,G0001,63.0,,1.0,30.0,M0001,0",
+    "2024-11-16 09:30:00,TXT_2_IMG,PENDING,0.0,G0002,,,,,,0",
+)
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    """A server in a process of its own.
+
+    Attributes:
+        directory: Its data directory.
+        otlp_url: Where it takes OTLP.
+        http_url: Where it answers.
+        process: The process.
+    """
+
+    directory: Path
+    otlp_url: str
+    http_url: str
+    process: subprocess.Popen[str]
+
+
+def clean_environment(home: Path) -> dict[str, str]:
+    """Make an environment in which no setting of the developer's machine counts."""
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MODELTALLY_", "OTEL_", "COLUMNS"))
+    }
+    return kept | {"HOME": str(home), "XDG_DATA_HOME": str(home / "data"), "NO_COLOR": "1"}
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a home of its own for every command."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="session")
+def run(home: Path) -> Run:
+    """Run the installed command and give what it printed."""
+
+    def run(*arguments: object, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(COMMAND), *map(str, arguments)],
+            env=clean_environment(home) | (environment or {}),
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+            cwd=home,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def trace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write the small trace."""
+    path = tmp_path_factory.mktemp("trace") / "trace.csv"
+    path.write_text("\n".join((HEADER, *ROWS)) + "\n")
+    return path
+
+
+def start_server(directory: Path, home: Path) -> RunningServer:
+    """Start `modeltally up` on free ports and wait until it says that it is ready."""
+    process = subprocess.Popen(
+        [str(COMMAND), "up", "--dir", directory, "--otlp-port", "0", "--http-port", "0", "--format", "json"],
+        env=clean_environment(home),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    ready = json.loads(process.stdout.readline())
+    assert ready["dir"] == str(directory)
+    assert ready["pid"] == process.pid
+    return RunningServer(directory, ready["otlp_url"], ready["http_url"], process)
+
+
+def stop_server(server: RunningServer) -> int:
+    """Stop a server as an operator does, and give its exit code."""
+    server.process.terminate()
+    code = server.process.wait(TIMEOUT_SECONDS)
+    assert server.process.stdout is not None
+    server.process.stdout.close()
+    return code
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Iterator[RunningServer]:
+    """Run one server for all tests that only ask it."""
+    started = start_server(tmp_path_factory.mktemp("data"), home)
+    yield started
+    stop_server(started)
+
+
+@pytest.fixture(scope="session")
+def filled(server: RunningServer, run: Run, trace: Path) -> RunningServer:
+    """Import the small trace into the server."""
+    imported = run("replay", trace, "--dir", server.directory)
+    assert imported.returncode == 0, imported.stderr
+    return server
