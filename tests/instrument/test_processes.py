@@ -17,6 +17,7 @@ from instrument.sink import Answer, Sink, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 PREPARE = """
 import sys, modeltally
@@ -162,6 +163,52 @@ def test_child_works_when_forked_while_other_threads_record(sink: Sink) -> None:
     assert len(children) == 10
     counters = modeltally.counters()
     assert counters.started == counters.exported + counters.lost
+
+
+SERVICE = """
+import multiprocessing, sys, modeltally
+
+@modeltally.model_request("child")
+def generate(index):
+    return index
+
+def work(endpoint):
+    if endpoint:
+        modeltally.configure(endpoint=endpoint, export_interval_seconds=60)
+    for index in range(20):
+        generate(index)
+
+if __name__ == "__main__":
+    method, endpoint = sys.argv[1:]
+    modeltally.configure(endpoint=endpoint, export_interval_seconds=60)
+    with modeltally.model_request("parent"):
+        pass
+    context = multiprocessing.get_context(method)
+    children = [context.Process(target=work, args=("" if method == "fork" else endpoint,)) for _ in range(2)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join()
+    with context.Pool(1) as pool:
+        assert pool.map(generate, range(2)) == [0, 1]
+        pool.close()
+        pool.join()
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_everything_is_delivered_by_children_of_multiprocessing(sink: Sink, tmp_path: Path, method: str) -> None:
+    """They end without Python's exit handlers; decorated functions reach them by name."""
+    script = tmp_path / "service.py"
+    script.write_text(SERVICE)
+    ended = subprocess.run(
+        [sys.executable, str(script), method, sink.url], check=False, capture_output=True, text=True, timeout=120
+    )
+    assert ended.returncode == 0, ended.stderr
+    models = sorted(str(item.attributes["modeltally.model.id"]) for item in sink.operations)
+    # a pool's worker that was started afresh has not configured anything
+    assert models == ["child"] * (42 if method == "fork" else 40) + ["parent"]
+    assert len({item.span_id for item in sink.operations}) == len(models)
 
 
 def test_last_second_is_all_a_killed_process_loses(sink: Sink) -> None:

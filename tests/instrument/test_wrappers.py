@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import inspect
+import pickle
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -122,6 +124,8 @@ def test_kind_of_function_stays_when_decorated() -> None:
 class Service:
     """A service with every kind of method."""
 
+    color = "blue"
+
     @modeltally.model_request("method")
     def method(self, value: int) -> tuple[object, int]:
         """Return what it was bound to."""
@@ -167,6 +171,43 @@ def test_methods_are_bound_when_decorated(seen: Seen) -> None:
         "static",
         "static",
     ]
+
+
+@modeltally.model_request("m")
+def module_function() -> int:
+    """Return a number."""
+    return 7
+
+
+def round_trip(function: Any) -> Any:
+    """Pickle and unpickle."""
+    return pickle.loads(pickle.dumps(function))  # noqa: S301 - made in the same expression
+
+
+def test_decorated_functions_are_pickled_by_name() -> None:
+    """Hosts hand functions and methods to worker processes."""
+    assert round_trip(module_function) is module_function
+    assert copy.deepcopy(module_function) is module_function
+    service = Service()
+    service.color = "red"
+    assert copy.deepcopy(service.method)(1)[0] is not service
+    assert copy.copy(service.method)(1)[0] is service
+    bound = round_trip(service.method)
+    assert isinstance(bound(1)[0], Service)
+    assert round_trip(service.class_outside)(2) == (Service, 2)
+    assert round_trip(Service.class_inside)(3) == (Service, 3)
+    assert round_trip(Service.static_outside)(4) == 4
+    assert round_trip(Service.static_inside)(5) == 5
+
+
+def test_local_functions_are_not_pickled() -> None:
+    """They are not without us either, and the error is pickle's."""
+
+    @modeltally.model_request("m")
+    def local() -> None: ...
+
+    with pytest.raises(pickle.PicklingError):
+        pickle.dumps(local)
 
 
 def test_coroutine_function_is_watched_until_it_returns(seen: Seen) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import atexit
 import math
-import os
 import threading
 from typing import TYPE_CHECKING, Final
 
-from modeltally.instrument import _guard, _ids, _pipeline
+from modeltally.instrument import _guard, _ids, _pipeline, _process
 from modeltally.instrument._config import Config, ConfigError, find_destination
 from modeltally.instrument._counters import Counters
 from modeltally.instrument._guard import guarded, log, problem
@@ -107,6 +105,7 @@ def configure(  # noqa: PLR0913 - one keyword for each setting, all optional
     else:
         log.info("exporting through %s", type(exporter).__qualname__)
     _replace(Pipeline(config))
+    _process.configured()
 
 
 @guarded(default=False)
@@ -173,11 +172,8 @@ def _check_numbers(**numbers: float) -> None:
             raise ConfigError(f"configure({key}=...) is {value!r}; give a number above 0")
 
 
-def _at_exit() -> None:
-    shutdown(EXIT_SECONDS)
-
-
 def _before_fork() -> None:
+    """Let an import in the background thread come to its end."""
     _state.holds_imports = _pipeline.imports.acquire(timeout=FORK_WAIT_SECONDS)
 
 
@@ -186,7 +182,6 @@ def _after_fork_in_parent() -> None:
         _pipeline.imports.release()
 
 
-@guarded(None)
 def _after_fork_in_child() -> None:
     """Begin anew: what the parent had queued and running is the parent's."""
     _guard.after_fork()
@@ -198,10 +193,9 @@ def _after_fork_in_child() -> None:
     _state.pipeline = Pipeline(former.config) if former is not None and former.closes_at is None else None
 
 
-atexit.register(_at_exit)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=guarded(None)(_before_fork),
-        after_in_parent=guarded(None)(_after_fork_in_parent),
-        after_in_child=_after_fork_in_child,
-    )
+_process.at_exit(lambda: shutdown(EXIT_SECONDS))
+_process.at_fork(
+    before=guarded(None)(_before_fork),
+    in_parent=guarded(None)(_after_fork_in_parent),
+    in_child=guarded(None)(_after_fork_in_child),
+)

@@ -19,11 +19,10 @@ import inspect
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-import wrapt
-
 from modeltally.instrument import _names as names
 from modeltally.instrument._guard import guarded
 from modeltally.instrument._operation import IGNORED, Operation, attach, begin, current_operation, detach
+from modeltally.instrument._proxy import WatchedFunction
 from modeltally.instrument._stream import drive, drive_async, drive_coroutine
 from modeltally.instrument._values import MAX_SPAN_BYTES, Stored, Values, copy_values
 
@@ -92,8 +91,8 @@ class Watch:
             def call_deferred(wrapped: Any, _instance: object, args: Any, kwargs: Any) -> Any:
                 return deferred(self._open, wrapped(*args, **kwargs))
 
-            return cast("F", wrapt.FunctionWrapper(function, call_deferred))
-        return cast("F", wrapt.FunctionWrapper(function, self._call))
+            return cast("F", WatchedFunction(function, call_deferred))
+        return cast("F", WatchedFunction(function, self._call))
 
     def _call(self, wrapped: Any, _instance: object, args: Any, kwargs: Any) -> Any:
         operation = self._open()
