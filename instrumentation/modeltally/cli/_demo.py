@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["demo"]
 
 _SEED = 1
+# a history so long lets cleanup advise
+_CLEANUP_DAYS = 200
 _SERVICE_NAME = "demo-studio"
 _PATIENCE_SECONDS = 60.0
 _TOPICS = ("overview", "models", "failures")
@@ -124,7 +126,10 @@ def _print_next(days: int, delivered: Delivered, kept: Path | None, *, console: 
         ]
     else:
         lines += ["  modeltally demo --keep                       the same, and keep the data to ask it more"]
-        lines += ["  modeltally demo --days 200                   long enough a history for cleanup to advise"]
+    if days < _CLEANUP_DAYS:
+        lines += [
+            f"  modeltally demo --days {_CLEANUP_DAYS}                   long enough a history for cleanup to advise"
+        ]
     lines += [
         "  modeltally up                                a server for your own services, then in them:",
         "      modeltally.configure(service_name=...)   and @modeltally.model_request(...) around the call",
