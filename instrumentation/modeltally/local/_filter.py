@@ -83,6 +83,13 @@ class Filtered:
     dropped_attributes: int = 0
     rejected: list[RejectedSpan] = field(default_factory=list)
 
+    def add(self, other: Filtered) -> None:
+        """Append another request; encoded requests after each other are one."""
+        self.payload += other.payload
+        self.spans += other.spans
+        self.dropped_attributes += other.dropped_attributes
+        self.rejected += other.rejected
+
 
 def filter_request(request: ExportTraceServiceRequest, body: bytes, *, hasher: Hasher) -> Filtered:
     """Take out of a request whatever may not be kept.

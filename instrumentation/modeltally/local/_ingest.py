@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["Ingest"]
 
 BODY_TIMEOUT_SECONDS: Final = 30.0
-# Bodies in memory at once, each counted at the most it may unpack to.
+# Bodies in memory at once, as they came; one at a time is unpacked.
 MAX_BYTES_IN_FLIGHT: Final = 64 * 1024**2
 RETRY_AFTER_SECONDS: Final = 2
 # A client that sends too much gets its answer only if somebody reads on; this long, and this much.
@@ -107,50 +107,46 @@ class Ingest:
         return Response(content, media_type=encoding.value)
 
     async def _receive(self, request: Request, encoding: Encoding) -> Filtered:
-        limit = self._settings.max_body_bytes
-        budget = min(limit, MAX_BYTES_IN_FLIGHT)
-        content_encoding = request.headers.get("content-encoding", "")
-        if not content_encoding:
-            with contextlib.suppress(ValueError):
-                budget = min(budget, int(request.headers.get("content-length", budget)))
-        if self._bytes_in_flight + budget > MAX_BYTES_IN_FLIGHT:
-            raise RefusedBodyError(503, "busy", "too many bodies at once; try again")
-        self._bytes_in_flight += budget
+        body = await self._read(request)
+        self._bytes_in_flight += len(body)
         try:
-            body = await self._read(request, limit)
             received_ms = time.time_ns() // 1_000_000
-            loop = asyncio.get_running_loop()
-            filtered, digest = await loop.run_in_executor(
+            content_encoding = request.headers.get("content-encoding", "")
+            filtered, digest = await asyncio.get_running_loop().run_in_executor(
                 self._parsers[encoding], self._parse, body, encoding, content_encoding
             )
-            del body
             if filtered.rejected:
                 self._quarantine(filtered.rejected, received_ms)
             if filtered.spans:
                 await self._write(filtered, received_ms, digest)
             return filtered
         finally:
-            self._bytes_in_flight -= budget
+            self._bytes_in_flight -= len(body)
 
-    async def _read(self, request: Request, limit: int) -> bytes:
+    async def _read(self, request: Request) -> bytes:
+        limit = self._settings.max_body_bytes
         chunks: list[bytes] = []
         size = 0
         try:
             async with asyncio.timeout(BODY_TIMEOUT_SECONDS):
                 async for chunk in request.stream():
                     size += len(chunk)
-                    if size > limit:
-                        chunks.clear()
+                    self._bytes_in_flight += len(chunk)
+                    if size > limit or self._bytes_in_flight > MAX_BYTES_IN_FLIGHT:
                         break
                     chunks.append(chunk)
+            if size <= limit and self._bytes_in_flight <= MAX_BYTES_IN_FLIGHT:
+                return b"".join(chunks)
         except TimeoutError:
-            raise RefusedBodyError(
-                408, "timeout", f"the body did not come within {BODY_TIMEOUT_SECONDS} seconds"
-            ) from None
+            message = f"the body did not come within {BODY_TIMEOUT_SECONDS} seconds"
+            raise RefusedBodyError(408, "timeout", message) from None
+        finally:
+            self._bytes_in_flight -= size
+        chunks.clear()
+        await _drain(request, DRAIN_BODIES * limit)
         if size > limit:
-            await _drain(request, DRAIN_BODIES * limit)
             raise RefusedBodyError(413, "too_large", f"the body is larger than {limit} bytes; send smaller batches")
-        return b"".join(chunks)
+        raise RefusedBodyError(503, "busy", "too many bodies at once; try again")
 
     def _parse(self, body: bytes, encoding: Encoding, content_encoding: str) -> tuple[Filtered, bytes]:
         body = decompress(body, content_encoding, max_bytes=self._settings.max_body_bytes)

@@ -20,7 +20,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from modeltally.local._filter import Filtered, filter_request
-from modeltally.local._wire import TooManyItemsError, count_spans
+from modeltally.local._split import TooManyItemsError, split
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 __all__ = ["Encoding", "RefusedBodyError", "accept", "answer_accepted", "answer_refused", "decompress", "encoding_of"]
 
 _INFLATE_STEP_BYTES: Final = 256 * 1024
-# Objects, lists and commas of a JSON body per allowed span: a span of ours has about 100.
-_JSON_PARTS_PER_SPAN: Final = 128
+# Objects, lists and commas of a JSON body per allowed span, about 100 bytes of memory each. A span of ours has 100 of
+# them, and 1.6 KB of text: what holds the most spans allowed is over the limit of bytes long before.
+_JSON_PARTS_PER_SPAN: Final = 20
 _GZIP_WINDOW: Final = 31  # zlib's number for "a gzip header must be there"
 
 _RPC_CODES: Final = {400: 3, 408: 4, 413: 8, 415: 3, 503: 14}
@@ -126,17 +127,17 @@ def accept(body: bytes, encoding: Encoding, *, max_spans: int, hasher: Hasher) -
         RefusedBodyError: It is not OTLP (400), or holds too much (413).
     """
     if encoding is Encoding.JSON:
-        request = _parse_json(body, max_spans=max_spans)
-        body = request.SerializeToString()
-        _limit_spans(body, max_spans)
-    else:
-        _limit_spans(body, max_spans)
-        request = ExportTraceServiceRequest()
-        try:
-            request.ParseFromString(body)
-        except DecodeError as error:
-            raise RefusedBodyError(400, "malformed", f"the body is not OTLP protobuf: {error}") from None
-    return filter_request(request, body, hasher=hasher)
+        body = _parse_json(body, max_spans=max_spans).SerializeToString()
+    result = Filtered()
+    try:
+        for piece in split(body, max_spans=max_spans):
+            request = ExportTraceServiceRequest.FromString(piece)
+            result.add(filter_request(request, piece, hasher=hasher))
+    except DecodeError as error:
+        raise RefusedBodyError(400, "malformed", f"the body is not OTLP protobuf: {error}") from None
+    except TooManyItemsError as error:
+        raise RefusedBodyError(413, "too_large", str(error)) from None
+    return result
 
 
 def answer_accepted(encoding: Encoding, *, rejected_spans: int, message: str) -> bytes:
@@ -169,13 +170,6 @@ def _encode(message: Message, encoding: Encoding) -> bytes:
     if encoding is Encoding.JSON:
         return json_format.MessageToJson(message, indent=None).encode()
     return message.SerializeToString()
-
-
-def _limit_spans(body: bytes, max_spans: int) -> None:
-    try:
-        count_spans(body, max_spans=max_spans)
-    except TooManyItemsError as error:
-        raise RefusedBodyError(413, "too_large", str(error)) from None
 
 
 def _too_large(max_bytes: int) -> RefusedBodyError:

@@ -113,6 +113,7 @@ class LocalServer:
     """The server in threads of this process; usable as a context manager.
 
     Attributes:
+        directory: The data directory.
         stats: What it has counted since it started.
     """
 
@@ -132,6 +133,7 @@ class LocalServer:
             open_store: Opens the store of a directory.
             clock: The time that jobs go by.
         """
+        self.directory = settings.dir
         self.stats = Stats()
         self._settings = settings
         self._jobs = jobs
@@ -192,8 +194,7 @@ class LocalServer:
         return self._spool is None or self._spool.wait_until_empty(timeout_seconds=timeout_seconds)
 
     def _start(self) -> None:
-        settings, cleanup = self._settings, self._cleanup
-        directory = settings.dir
+        settings, directory, cleanup = self._settings, self.directory, self._cleanup
         cleanup.enter_context(own(directory))
         otlp_socket = cleanup.enter_context(listen(settings.host, settings.otlp_port, name="otlp_port"))
         http_socket = cleanup.enter_context(listen(settings.host, settings.http_port, name="http_port"))

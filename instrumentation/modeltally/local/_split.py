@@ -1,0 +1,132 @@
+"""Large bodies are parsed in pieces, so that what one costs in memory has a bound.
+
+An empty span is two bytes on the wire and 170 in memory; the same holds for attributes and for values in lists. So a
+body is first read one level at a time with the level below left as bytes, which is quick and costs eight times its
+size at most. Then its spans are parsed in groups. What is so large that none of it would be kept is left out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from google.protobuf import descriptor_pool, message_factory
+from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+__all__ = ["TooManyItemsError", "split"]
+
+PIECE_BYTES: Final = 1024**2
+# An attribute, event or link larger than this is left out: a value is cut to 4 KiB anyway.
+MAX_PART_BYTES: Final = 64 * 1024
+# The most attributes, events and links a span over PIECE_BYTES may have.
+MAX_PARTS: Final = 10_000
+
+_PACKAGE: Final = "modeltally.level"
+# message -> its fields: all repeated bytes, so that nothing is merged and nothing is looked into
+_LEVELS: Final = {
+    "Request": {"resource_spans": 1},
+    "ResourceSpans": {"resource": 1, "scope_spans": 2},
+    "ScopeSpans": {"scope": 1, "spans": 2},
+    "Span": {"attributes": 9, "events": 11, "links": 13},
+}
+
+
+def _build() -> dict[str, Any]:
+    file = FileDescriptorProto(name="modeltally/level.proto", package=_PACKAGE, syntax="proto3")
+    for message_name, fields in _LEVELS.items():
+        message = file.message_type.add(name=message_name)
+        for field_name, number in fields.items():
+            message.field.add(
+                name=field_name,
+                number=number,
+                label=FieldDescriptorProto.LABEL_REPEATED,
+                type=FieldDescriptorProto.TYPE_BYTES,
+            )
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}")) for name in _LEVELS}
+
+
+_CLASSES: Final = _build()
+_REQUEST, _RESOURCE_SPANS, _SCOPE_SPANS, _SPAN = (_CLASSES[name] for name in _LEVELS)
+
+
+class TooManyItemsError(Exception):
+    """The body holds more spans, or more of something else, than one body may."""
+
+
+def split(body: bytes, *, max_spans: int) -> list[bytes]:
+    """Split an encoded ExportTraceServiceRequest into requests that are cheap to parse.
+
+    Args:
+        body: The encoded request.
+        max_spans: The most spans allowed.
+
+    Returns:
+        Encoded requests that hold the spans of the body, each with its resource and scope; the body itself when it
+        is small.
+
+    Raises:
+        DecodeError: It is not protobuf.
+        TooManyItemsError: There are more spans, resources or scopes than allowed, or a span of too many parts.
+    """
+    pieces: list[bytes] = []
+    spans = scopes = 0
+    is_small = len(body) <= PIECE_BYTES
+    encoded_resource_spans = _REQUEST.FromString(body).resource_spans
+    _limit(len(encoded_resource_spans), max_spans, "resources")
+    for encoded in encoded_resource_spans:
+        resource_spans = _RESOURCE_SPANS.FromString(encoded)
+        scopes += len(resource_spans.scope_spans)
+        _limit(scopes, max_spans, "scopes")
+        for encoded_scope in resource_spans.scope_spans:
+            scope_spans = _SCOPE_SPANS.FromString(encoded_scope)
+            spans += len(scope_spans.spans)
+            _limit(spans, max_spans, "spans")
+            if not is_small:
+                _limit(_size(resource_spans.resource) + _size(scope_spans.scope), MAX_PART_BYTES, "bytes of resource")
+                pieces.extend(_pieces(resource_spans.resource, scope_spans))
+    return [body] if is_small else pieces
+
+
+def _pieces(resource: Sequence[bytes], scope_spans: Any) -> Iterator[bytes]:
+    for group in _groups(scope_spans.spans):
+        inner = _SCOPE_SPANS(scope=scope_spans.scope, spans=group)
+        outer = _RESOURCE_SPANS(resource=resource, scope_spans=[inner.SerializeToString()])
+        yield _REQUEST(resource_spans=[outer.SerializeToString()]).SerializeToString()
+
+
+def _groups(spans: Sequence[bytes]) -> Iterator[list[bytes]]:
+    group: list[bytes] = []
+    size = 0
+    for whole in spans:
+        span = _trimmed(whole) if len(whole) > PIECE_BYTES else whole
+        if group and size + len(span) > PIECE_BYTES:
+            yield group
+            group, size = [], 0
+        group.append(span)
+        size += len(span)
+    if group:
+        yield group
+
+
+def _trimmed(encoded: bytes) -> bytes:
+    """Leave out the parts of a span that are too large to be kept."""
+    span = _SPAN.FromString(encoded)
+    _limit(len(span.attributes) + len(span.events) + len(span.links), MAX_PARTS, "parts in a span")
+    for parts in (span.attributes, span.events, span.links):
+        kept = [part for part in parts if len(part) <= MAX_PART_BYTES]
+        del parts[:]
+        parts.extend(kept)
+    return bytes(span.SerializeToString())
+
+
+def _size(parts: Sequence[bytes]) -> int:
+    return sum(map(len, parts))
+
+
+def _limit(count: int, allowed: int, what: str) -> None:
+    if count > allowed:
+        raise TooManyItemsError(f"more than {allowed} {what} in one body; send smaller batches")
