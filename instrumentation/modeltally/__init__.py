@@ -4,6 +4,7 @@ from modeltally.instrument._counters import Counters
 from modeltally.instrument._operation import Operation, current_operation
 from modeltally.instrument._record import OperationRef
 from modeltally.instrument._runtime import configure, counters, flush, shutdown
+from modeltally.instrument._values import Values
 from modeltally.instrument.recording import evaluate, record
 from modeltally.instrument.wrap import download, health_check, load, model_request, pattern_run, unload
 
@@ -11,6 +12,7 @@ __all__ = [
     "Counters",
     "Operation",
     "OperationRef",
+    "Values",
     "configure",
     "counters",
     "current_operation",

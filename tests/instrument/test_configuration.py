@@ -89,6 +89,15 @@ def test_service_runs_without_telemetry_when_a_setting_is_unusable(
     assert modeltally.counters().dropped == {"not_configured": 1}
 
 
+def test_grpc_endpoint_is_not_taken_for_http(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """An address that the host uses for gRPC would refuse every request of ours: better say it at once."""
+    monkeypatch.setenv(STANDARD, "http://collector:4317")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+    modeltally.configure()
+    assert "MODELTALLY_OTLP_ENDPOINT" in caplog.text
+    assert "telemetry is off" in caplog.text
+
+
 def test_timeout_variable_is_checked(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """A standard variable that is no number is named."""
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "soon")

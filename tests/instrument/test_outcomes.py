@@ -77,6 +77,22 @@ def test_error_site_names_where_it_was_raised(seen: Seen) -> None:
     assert "secret" not in str(attributes)
 
 
+def test_operation_ends_when_its_exception_cannot_be_described(seen: Seen) -> None:
+    """A class that hides its name is an error all the same."""
+
+    class Nameless(type):
+        @property
+        def __mro__(cls) -> tuple[type, ...]:
+            raise RuntimeError("no bases")
+
+    class HiddenError(Exception, metaclass=Nameless):
+        pass
+
+    with pytest.raises(HiddenError), modeltally.model_request("m"):
+        raise HiddenError
+    assert seen.one()["modeltally.outcome"] == "error"
+
+
 def test_outcome_when_said_by_caller(seen: Seen) -> None:
     """The setters decide when nothing is raised."""
     with modeltally.model_request("failed") as operation:

@@ -188,6 +188,15 @@ def test_unknown_keyword_is_counted_and_logged_once(seen: Seen, caplog: pytest.L
     assert sum("output_tokns" in message for message in caplog.messages) == 1
 
 
+@pytest.mark.parametrize("model", [None, "", b"m"])
+def test_model_is_unknown_when_nobody_named_it(seen: Seen, model: Any) -> None:
+    """Every operation on a model has a model in the tables."""
+    with modeltally.model_request(model):
+        pass
+    attributes = seen.one()
+    assert attributes["modeltally.model.id"] == attributes["gen_ai.request.model"] == "unknown"
+
+
 def test_none_changes_nothing(seen: Seen) -> None:
     """None means unknown."""
     with modeltally.model_request("m", task="t", project=None) as operation:

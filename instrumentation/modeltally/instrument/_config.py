@@ -94,6 +94,11 @@ def find_destination(endpoint: str | None, headers: Mapping[str, str] | None) ->
     else:
         url, reason, own = DEFAULT_ENDPOINT + TRACES_PATH, "the default", variable("MODELTALLY_OTLP_HEADERS")
     _check_url(url, reason)
+    if reason.startswith("OTEL_") and _standard("PROTOCOL") == "grpc":
+        raise ConfigError(
+            f"{reason} is meant for gRPC (OTEL_EXPORTER_OTLP_PROTOCOL); set MODELTALLY_OTLP_ENDPOINT to an OTLP/HTTP"
+            f" address such as {DEFAULT_ENDPOINT}"
+        )
     certificate, key = _standard("CLIENT_CERTIFICATE"), _standard("CLIENT_KEY")
     return Destination(
         url=url,

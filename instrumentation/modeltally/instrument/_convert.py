@@ -148,10 +148,11 @@ def _add_derived(attributes: dict[str, Scalar], record: Record) -> None:
     """Add what follows from the values: the conventions name some things twice."""
     if "lora_names" in record.values and names.LORA_COUNT not in attributes:
         attributes[names.LORA_COUNT] = str(record.values["lora_names"]).count(",") + 1
+    if record.operation in names.MODEL_OPERATIONS and not attributes.get(names.MODEL_ID):
+        attributes[names.MODEL_ID] = names.UNKNOWN_MODEL
     if record.operation == names.MODEL_REQUEST:
         attributes.setdefault(names.OPERATION_NAME, names.GENERATE_CONTENT)
-        if names.MODEL_ID in attributes:
-            attributes[names.REQUEST_MODEL] = attributes[names.MODEL_ID]
+        attributes[names.REQUEST_MODEL] = attributes[names.MODEL_ID]
     elif record.operation == names.PATTERN_RUN:
         operation_name = names.PATTERN_OPERATION_NAMES.get(str(record.values.get("pattern_kind")))
         if operation_name is not None:

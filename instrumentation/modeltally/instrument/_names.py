@@ -74,6 +74,7 @@ HEARTBEAT_SEQUENCE: Final = "modeltally.heartbeat.sequence"
 HEARTBEAT_IN_FLIGHT: Final = "modeltally.heartbeat.in_flight"
 HEARTBEAT_GOODBYE: Final = "modeltally.heartbeat.goodbye"
 
+UNKNOWN_MODEL: Final = "unknown"
 GENERATE_CONTENT: Final = "generate_content"
 PATTERN_OPERATION_NAMES: Final = {"workflow": "invoke_workflow", "agent": "invoke_agent"}
 

@@ -152,14 +152,16 @@ class Operation(Record):
         if self._state != RUNNING or self._pipeline is None:
             return
         self.end_ns = self.start_ns + time.perf_counter_ns() - self._clock_ns
-        if error is not None:
-            self._judge(error)
-        elif self.outcome == names.SUCCESS and self.values.get("quality_gate_failed") is True:
-            self.outcome, self.error_type = names.FAILURE, names.QUALITY_GATE
         self._state = ENDED
-        if self.nested:
-            self._hand_facts()
-        self._pipeline.finish(self)
+        try:
+            if error is not None:
+                self._judge(error)
+            elif self.outcome == names.SUCCESS and self.values.get("quality_gate_failed") is True:
+                self.outcome, self.error_type = names.FAILURE, names.QUALITY_GATE
+            if self.nested:
+                self._hand_facts()
+        finally:
+            self._pipeline.finish(self)
 
     def end_cancelled(self) -> None:
         """End an operation whose stream was given up before its end."""

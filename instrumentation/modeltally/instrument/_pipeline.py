@@ -81,7 +81,8 @@ class Pipeline:
             if self._running.pop(operation.span_id, None) is None:
                 return
             self._finished += 1
-            self._offer(operation)
+            lost_as = self._offer(operation)
+        _say(lost_as)
 
     def add(self, record: Record, *, wait: bool) -> bool:
         """Queue an operation that was over before it came here.
@@ -95,14 +96,19 @@ class Pipeline:
         """
         if self._thread is None:
             self._start_thread()
-        while wait and self.closes_at is None and not self._has_room(record):
-            self._room.clear()
-            self.wake.set()
+        while True:
+            with self._lock:
+                is_waiting = wait and bool(self._queue) and self.closes_at is None and not self._has_room(record)
+                if not is_waiting:
+                    self._started += 1
+                    self._finished += not record.unfinished
+                    lost_as = self._offer(record)
+                    break
+                self._room.clear()
+                self.wake.set()
             self._room.wait(WAIT_FOR_ROOM_SECONDS)
-        with self._lock:
-            self._started += 1
-            self._finished += not record.unfinished
-            return self._offer(record)
+        _say(lost_as)
+        return lost_as is None
 
     def flush(self, timeout_seconds: float) -> bool:
         """Wait until everything recorded so far is settled.
@@ -166,25 +172,23 @@ class Pipeline:
             and self._queue_bytes + record.size + RECORD_BYTES <= self.config.max_queue_bytes
         )
 
-    def _offer(self, record: Record) -> bool:
-        """Append to the queue; the lock is held."""
-        if self._is_abandoned:
-            self._drop("shut_down", int(record.is_counted))
-            return False
-        if not self._has_room(record):
-            self._drop("queue_full", int(record.is_counted))
-            return False
+    def _offer(self, record: Record) -> str | None:
+        """Append to the queue, or return why the record is lost; the lock is held."""
+        if self._is_abandoned or not self._has_room(record):
+            reason = "shut_down" if self._is_abandoned else "queue_full"
+            self._drop(reason, int(record.is_counted))
+            return reason
         self._queue.append(record)
         self._queue_bytes += record.size + RECORD_BYTES
         self._accepted += 1
         if len(self._queue) == BATCH_ITEMS:
             self.wake.set()
-        return True
+        return None
 
     def _drop(self, reason: str, count: int) -> None:
+        """Count operations as lost; the lock is held."""
         if count:
             self._dropped[reason] = self._dropped.get(reason, 0) + count
-            problem(reason, "operations are lost: %s (%d so far)", reason, self._dropped[reason])
 
     def _start_thread(self) -> None:
         with self._lock:
@@ -234,6 +238,7 @@ class Pipeline:
             self._on_the_way -= delivered + dropped
             if reason is not None:
                 self._drop(reason, dropped)
+        _say(reason if dropped else None)
 
     def settled(self, records: int) -> None:
         """Say that a batch of so many queue entries is dealt with."""
@@ -296,3 +301,9 @@ class Pipeline:
         self._is_abandoned = True
         self._settled_count = self._accepted
         self._settled.notify_all()
+
+
+def _say(lost_as: str | None) -> None:
+    """Log a loss; never with a lock held, since logging handlers are the host's code."""
+    if lost_as is not None:
+        problem(lost_as, "operations are lost: %s; modeltally.counters() has the numbers", lost_as)

@@ -52,7 +52,7 @@ def configure(  # noqa: PLR0913 - one keyword for each setting, all optional
     max_queue_items: int = 65_536,
     max_queue_bytes: int = 64 * 1024 * 1024,
 ) -> None:
-    """Switch telemetry on in this process. Called again, it ends what was there and begins anew.
+    """Switch telemetry on in this process. Called again, it ends what was there (two seconds at most) and begins anew.
 
     It never raises: a value that is not usable is logged, with what is allowed, and telemetry stays off.
 
