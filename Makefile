@@ -52,5 +52,27 @@ format: $(READY)  # let ruff mend what it can
 oracle: $(READY)  # every roll and view against a truth kept in Python: make oracle N=200000 SEED=1
 	$(RUN)python tests/queries/oracle.py --operations $(N) --seed $(SEED) --controls
 
+.PHONY: chaos
+chaos: $(READY)  # kill -9 of the server at chosen points, with controls that must lose or double: make chaos N=20
+	$(RUN)python tests/local/chaos_kill.py
+
+.PHONY: bench-overhead
+bench-overhead: $(READY)  # cost of a record in the calling thread against writing OpenTelemetry by hand
+	$(RUN)python tests/instrument/bench_overhead.py
+
+.PHONY: bench-ingest
+bench-ingest: $(READY)  # spans per second acknowledged and visible against decoding them in Python alone
+	$(RUN)python tests/local/bench_ingest.py
+
+.PHONY: wheel
+wheel: $(READY)  # build the wheel, install it elsewhere, run the demonstration from it
+	rm -rf dist
+	$(UV) build --quiet --wheel --out-dir dist
+	tests/wheel.sh dist/*.whl "$(UV)" "$(PYTHON)"
+
+.PHONY: docs
+docs: $(READY)  # write the tables of the README that are made from code
+	PYTHONPATH=tests $(RUN)python tests/docs_tables.py
+
 .PHONY: ci
-ci: lint test  # what .ci/run runs
+ci: lint test wheel  # what .ci/run runs

@@ -84,7 +84,10 @@ class EmbeddedStore:
             self.database.command(
                 sql.statement("ingest/insert_spans"),
                 {"path": str(path)},
-                settings={"insert_deduplication_token": batch_id},
+                settings={
+                    "insert_deduplication_token": batch_id,
+                    "format_schema": f"{sql.root() / 'jobs' / 'ingest' / 'spans.proto'}:Batch",
+                },
             )
 
     def quarantine(self, spans: Sequence[QuarantinedSpan]) -> None:

@@ -2,8 +2,8 @@
 -- path is a file of length-delimited messages: ExportTraceServiceRequest as the receiver filtered it, with one field
 -- more, 1000, the time of receipt in milliseconds. The caller passes the batch's id as insert_deduplication_token, so
 -- the same batch under the same id is stored once. One thread makes the same blocks in the same order each time.
--- The schema is a cut of opentelemetry/proto without lists, maps and bytes, which the receiver has turned into text
--- or dropped; the column named like the oneof tells 0, false and '' from nothing.
+-- The caller names the schema beside this file, spans.proto, in the setting format_schema. The column named like the
+-- oneof tells 0, false and '' from nothing.
 -- A Duration wraps when a span ends before it starts, as the collector's exporter writes it.
 -- Grain: one row per span.
 -- Reads: a file
@@ -108,28 +108,4 @@ FROM spans
 SETTINGS
     max_threads = 1,
     max_insert_threads = 1,
-    input_format_protobuf_oneof_presence = 1,
-    format_schema_source = 'string',
-    format_schema_message_name = 'Batch',
-    format_schema = '
-syntax = "proto3";
-message AnyValue {
-    oneof value { string string_value = 1; bool bool_value = 2; int64 int_value = 3; double double_value = 4; }
-}
-message KeyValue { string key = 1; AnyValue value = 2; }
-message Resource { repeated KeyValue attributes = 1; }
-message Scope { string name = 1; string version = 2; }
-message Event { fixed64 time_unix_nano = 1; string name = 2; repeated KeyValue attributes = 3; }
-message Link { bytes trace_id = 1; bytes span_id = 2; string trace_state = 3; }
-message Status { string message = 2; int32 code = 3; }
-message Span {
-    bytes trace_id = 1; bytes span_id = 2; string trace_state = 3; bytes parent_span_id = 4;
-    string name = 5; int32 kind = 6;
-    fixed64 start_time_unix_nano = 7; fixed64 end_time_unix_nano = 8;
-    repeated KeyValue attributes = 9; repeated Event events = 11; repeated Link links = 13;
-    Status status = 15;
-}
-message ScopeSpans { Scope scope = 1; repeated Span spans = 2; }
-message ResourceSpans { Resource resource = 1; repeated ScopeSpans scope_spans = 2; }
-message Batch { repeated ResourceSpans resource_spans = 1; fixed64 received_at_ms = 1000; }
-'
+    input_format_protobuf_oneof_presence = 1
