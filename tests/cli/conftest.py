@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -60,22 +61,25 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("home")
 
 
+def run_command(
+    *arguments: object, home: Path, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the installed command and give what it printed."""
+    return subprocess.run(
+        [str(COMMAND), *map(str, arguments)],
+        env=clean_environment(home) | (environment or {}),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+        cwd=home,
+    )
+
+
 @pytest.fixture(scope="session")
 def run(home: Path) -> Run:
-    """Run the installed command and give what it printed."""
-
-    def run(*arguments: object, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [str(COMMAND), *map(str, arguments)],
-            env=clean_environment(home) | (environment or {}),
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_SECONDS,
-            check=False,
-            cwd=home,
-        )
-
-    return run
+    """Run the installed command in a home of its own."""
+    return functools.partial(run_command, home=home)
 
 
 @pytest.fixture(scope="session")
@@ -86,11 +90,11 @@ def trace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def start_server(directory: Path, home: Path) -> RunningServer:
+def start_server(directory: Path, home: Path, *, environment: dict[str, str] | None = None) -> RunningServer:
     """Start `modeltally up` on free ports and wait until it says that it is ready."""
     process = subprocess.Popen(
         [str(COMMAND), "up", "--dir", directory, "--otlp-port", "0", "--http-port", "0", "--format", "json"],
-        env=clean_environment(home),
+        env=clean_environment(home) | (environment or {}),
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -115,23 +115,22 @@ def _print_answers(store: Store, window: Window, *, settings: Settings, console:
 def _print_next(days: int, delivered: Delivered, kept: Path | None, *, console: Console) -> None:
     """Say what happened and what to run next."""
     lines = [
+        f"{delivered.started:,} operations of {days} simulated days went the whole path: wrappers, OTLP, store.",
         "",
-        f"{delivered.started:,} operations of {days} simulated days went through the wrappers, OTLP and the store.",
         "What next:",
     ]
     if kept is not None:
-        lines += [
-            f"  modeltally stats hours --dir {kept}          more statistics of these days",
-            f"  modeltally up --dir {kept}                   a server on them",
-        ]
+        lines += [f"  modeltally stats hours --dir {kept}", f"  modeltally up --dir {kept}"]
     else:
-        lines += ["  modeltally demo --keep                       the same, and keep the data to ask it more"]
+        lines += ["  modeltally demo --keep        keep the data, to ask it more"]
     if days < _CLEANUP_DAYS:
-        lines += [
-            f"  modeltally demo --days {_CLEANUP_DAYS}                   long enough a history for cleanup to advise"
-        ]
+        lines += [f"  modeltally demo --days {_CLEANUP_DAYS}    a history long enough for cleanup to advise"]
     lines += [
-        "  modeltally up                                a server for your own services, then in them:",
-        "      modeltally.configure(service_name=...)   and @modeltally.model_request(...) around the call",
+        "  modeltally up                 a server for your own services; then, in each of them:",
+        "",
+        '      modeltally.configure(service_name="my-service")',
+        '      with modeltally.model_request("my-model", user="u1") as request:',
+        "          ...",
     ]
+    console.print()
     console.print(Text("\n".join(lines)), soft_wrap=True)

@@ -101,8 +101,9 @@ def _receiver(
     elif endpoint is not None or any(os.environ.get(name) for name in _ENDPOINT_VARIABLES):
         yield endpoint, None
     else:
-        console.print(Text(f"no server runs on {settings.dir}: starting one for the time of the import"))
-        with local_server(settings) as started:
+        message = f"no server runs on {settings.dir}: starting one for the time of the import"
+        console.print(Text(message), soft_wrap=True)
+        with local_server(settings.model_copy(update={"otlp_port": 0, "http_port": 0})) as started:
             yield started.address.otlp_url, RemoteStore(started.address)
 
 

@@ -23,7 +23,7 @@ LONGEST_DAYS = 365
 
 _HOURS = 24
 _FULL_RATE_DAYS = 30
-_LOWEST_THINNING = 0.2
+_LOWEST_THINNING = 0.15
 # In a shorter span a week's rhythm cannot be told from a trend.
 _WEEKLY_RHYTHM_DAYS = 21
 _SATURDAY = 5

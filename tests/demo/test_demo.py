@@ -1,0 +1,66 @@
+"""`modeltally demo`: the whole path, and exactly the advice that was planted."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cli.conftest import run_command
+from modeltally.demo import GROWING, NEVER_USED, SLOW, STALE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.slow
+
+
+def advice(kind: str, directory: Path, home: Path) -> list[dict[str, Any]]:
+    """Ask the kept directory for advice in JSON."""
+    answer = run_command("recommend", kind, "--dir", directory, "--format", "json", home=home)
+    assert answer.returncode == 0, answer.stderr
+    rows: list[dict[str, Any]] = json.loads(answer.stdout)
+    return rows
+
+
+def advised(rows: list[dict[str, Any]]) -> set[str]:
+    """Name the models that something is advised for."""
+    return {row["subject"] for row in rows if row["verdict"] != "refused"}
+
+
+def test_demo_of_thirty_days_names_what_was_planted(tmp_path: Path) -> None:
+    """Preload names the growing model, performance the slow one; cleanup refuses and shows the stale one."""
+    directory = tmp_path / "data"
+    shown = run_command("demo", "--dir", directory, home=tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    assert max(len(line) for line in shown.stdout.splitlines() if str(directory) not in line) <= 86
+    for title in ("Overview", "Models", "Failures", "Preload", "Performance", "Cleanup", "What next"):
+        assert f"\n{title}" in shown.stdout
+    assert advised(advice("preload", directory, tmp_path)) == {GROWING.name}
+    assert advised(advice("performance", directory, tmp_path)) == {SLOW.name}
+    cleanup = advice("cleanup", directory, tmp_path)
+    assert advised(cleanup) == set()
+    (stale,) = (row for row in cleanup if row["subject"] == STALE.name)
+    assert stale["reason"].startswith("history")
+    assert 23 <= stale["evidence"]["idle_days"] <= 25
+
+
+def test_demo_of_two_hundred_days_advises_cleanup(tmp_path: Path) -> None:
+    """With a long history cleanup advises exactly the stale and the never used model."""
+    directory = tmp_path / "data"
+    shown = run_command("demo", "--days", "200", "--dir", directory, home=tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    assert advised(advice("cleanup", directory, tmp_path)) == {STALE.name, NEVER_USED.name}
+    assert advised(advice("preload", directory, tmp_path)) == {GROWING.name}
+    assert advised(advice("performance", directory, tmp_path)) == {SLOW.name}
+
+
+def test_demo_wants_a_directory_of_its_own(tmp_path: Path) -> None:
+    """Simulated traffic never ends up among real one: not in a used directory, not in the one of the environment."""
+    (tmp_path / "used").mkdir()
+    (tmp_path / "used" / "user.key").touch()
+    refused = run_command("demo", "--dir", tmp_path / "used", home=tmp_path)
+    assert refused.returncode == 2
+    assert "not an empty directory" in refused.stderr
+    assert [path.name for path in (tmp_path / "used").iterdir()] == ["user.key"]
