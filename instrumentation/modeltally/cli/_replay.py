@@ -110,7 +110,11 @@ def _receiver(
 def _wait_until_stored(server: RemoteStore, *, patience_seconds: float) -> None:
     """Wait until what the server acknowledged is in its tables, so that the next command sees all of it."""
     deadline = time.monotonic() + patience_seconds
-    while server.status()["spool"]["records"] and time.monotonic() < deadline:
+    while time.monotonic() < deadline:
+        # a server that went away after it acknowledged has everything on disk: it will be asked again
+        with contextlib.suppress(ServerError):
+            if not server.status()["spool"]["records"]:
+                return
         time.sleep(_POLL_SECONDS)
 
 
