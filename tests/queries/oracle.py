@@ -382,7 +382,7 @@ def _two_rollers(o: Oracle, count: int) -> None:
     errors: list[StoreError] = []
 
     def roll() -> None:
-        roller = Roller(o.store.database, max_rows=max(500, count // 4))
+        roller = Roller(o.store.database, max_rows=2 * count)
         while not stop.is_set():
             try:
                 roller.run()

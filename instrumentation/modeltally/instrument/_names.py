@@ -128,6 +128,8 @@ ATTRIBUTES: Final[dict[str, Attribute]] = {
     "output_tokens": Attribute("gen_ai.usage.output_tokens", int),
     "time_to_first_chunk_seconds": Attribute("gen_ai.response.time_to_first_chunk", float),
     "task": Attribute("modeltally.task", str),
+    "prompt_length": Attribute(PROMPT_LENGTH, int),
+    "negative_prompt_length": Attribute(NEGATIVE_PROMPT_LENGTH, int),
     "image_width": Attribute("modeltally.image.width", int),
     "image_height": Attribute("modeltally.image.height", int),
     "output_count": Attribute("modeltally.output.count", int),

@@ -64,6 +64,8 @@ class Values(TypedDict, total=False):
     task: str | None
     prompt: str | None
     negative_prompt: str | None
+    prompt_length: int | None
+    negative_prompt_length: int | None
     image_width: int | None
     image_height: int | None
     output_count: int | None

@@ -35,6 +35,8 @@ SEGMENT_AGE_SECONDS: Final = 0.2
 ATTEMPTS_BEFORE_SPLITTING: Final = 4
 MAX_BACKOFF_SECONDS: Final = 5.0
 MAX_WAIT_WHILE_STOPPING_SECONDS: Final = 0.2
+# How long a stop goes on trying once the store has refused: what is left waits on disk.
+PATIENCE_WHILE_STOPPING_SECONDS: Final = 2.0
 # A segment refused this often in pieces is set aside whole: cutting further would hold up all behind it.
 MAX_REFUSALS: Final = 200
 MAX_WAITING_QUARANTINE: Final = 10_000
@@ -119,7 +121,7 @@ class Handover:
                 return
 
     def _hand_over(self, segment: Segment) -> None:
-        refusals = 0
+        attempts = refusals = 0
         while time.monotonic() <= self._give_up_at:
             try:
                 if refusals >= ATTEMPTS_BEFORE_SPLITTING:
@@ -128,17 +130,24 @@ class Handover:
                     self._store.insert_spans(segment.path, batch_id=segment.name)
                     self._stats.add("stored_spans", segment.spans)
             except Exception as error:  # noqa: BLE001 - whatever the engine raises, the spool must go on
-                self._stats.store_failure = str(error)[:_DETAIL_CHARACTERS]
-                _LOGGER.warning("the store refused batch %s: %s", segment.name, self._stats.store_failure)
-                if not is_disk_full(error):
-                    refusals += 1
-                self._wait(min(MAX_BACKOFF_SECONDS, 0.1 * 2 ** min(refusals, 10)))
+                attempts += 1
+                refusals += not is_disk_full(error)
+                self._note_failure(f"the store refused batch {segment.name}", error)
+                if self._stopping.is_set():
+                    self._give_up_at = min(self._give_up_at, time.monotonic() + PATIENCE_WHILE_STOPPING_SECONDS)
+                self._wait(min(MAX_BACKOFF_SECONDS, 0.05 * 2 ** min(attempts, 10)))
                 continue
             self._stats.add("stored_batches")
             self._stats.store_failure = None
             if segment.path.exists():
                 self._spool.remove(segment)
             return
+
+    def _note_failure(self, what: str, error: Exception) -> None:
+        message = str(error)[:_DETAIL_CHARACTERS]
+        if self._stats.store_failure != message:  # once, not at every attempt
+            _LOGGER.warning("%s: %s", what, message)
+        self._stats.store_failure = message
 
     def _wait(self, seconds: float) -> None:
         if self._stopping.wait(seconds):
@@ -182,7 +191,7 @@ class Handover:
         try:
             self._store.quarantine(rows)
         except Exception as error:  # noqa: BLE001 - the same as for spans: keep the rows, try again
-            self._stats.store_failure = str(error)[:_DETAIL_CHARACTERS]
+            self._note_failure("the store refused rows for the quarantine", error)
             return
         for _ in rows:
             self._quarantine.popleft()

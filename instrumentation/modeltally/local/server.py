@@ -26,7 +26,7 @@ from modeltally.local._stats import Stats
 from modeltally.local.client import ServerAddress
 from modeltally.local.handover import Handover, SpanStore
 from modeltally.local.scheduler import Scheduler, Task
-from modeltally.local.spool import Spool
+from modeltally.local.spool import Spool, SpoolFullError
 from modeltally.store import Store, open_store
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ DRAIN_TIMEOUT_SECONDS: Final = 30.0
 _CONNECTION_TIMEOUT_SECONDS: Final = 5
 _MAX_CONNECTIONS: Final = 512
 _BACKLOG: Final = 512
+# A spool with less than this share of its room free is called full by the health check, before it refuses anything.
+_SPARE_SHARE: Final = 10
 _PACKAGES: Final = ("modeltally", "chdb-core", "clickhouse-connect", "opentelemetry-proto", "protobuf", "uvicorn")
 
 
@@ -143,6 +145,7 @@ class LocalServer:
         self._cleanup = contextlib.ExitStack()
         self._web: list[uvicorn.Server] = []
         self._web_thread: threading.Thread | None = None
+        self._store: ServerStore | None = None
         self._spool: Spool | None = None
         self._scheduler: Scheduler | None = None
         self._started_at = time.monotonic()
@@ -200,7 +203,7 @@ class LocalServer:
         http_socket = cleanup.enter_context(listen(settings.host, settings.http_port, name="http_port"))
         hasher = Hasher(os.environ.get("MODELTALLY_USER_KEY") or ensure_user_key(directory))
 
-        store = self._open_store(directory, settings=settings, jobs=self._jobs)
+        self._store = store = self._open_store(directory, settings=settings, jobs=self._jobs)
         cleanup.callback(store.close)
         store.migrate()
         spool = self._open_spool(directory / "spool")
@@ -226,7 +229,7 @@ class LocalServer:
             otlp_url=url(otlp_socket),
             token=secrets.token_urlsafe(32),
         )
-        control = control_app(store, token=address.token, host=settings.host, status=self._status, health=self._problem)
+        control = control_app(store, token=address.token, host=settings.host, status=self._status, health=self.problem)
         self._start_web([(ingest.app(), otlp_socket), (control, http_socket)])
         cleanup.callback(self._stop_web)
         address.write(directory)
@@ -299,12 +302,13 @@ class LocalServer:
 
     # -- what it says of itself ------------------------------------------------------------------------------------
 
-    def _problem(self) -> str | None:
+    def problem(self) -> str | None:
+        """What keeps the server from taking or storing spans at the moment; None when all is well."""
         spool = self._spool
         if spool is not None:
             try:
-                spool.check_room()
-            except Exception as error:  # noqa: BLE001 - whatever is wrong with the spool is the answer
+                spool.check_room(spare_bytes=spool.max_bytes // _SPARE_SHARE)
+            except (SpoolFullError, OSError) as error:
                 return str(error)
         return self.stats.store_failure
 

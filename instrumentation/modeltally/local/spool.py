@@ -130,14 +130,17 @@ class Spool:
         with self._changed:
             return max((time.monotonic() - segment.opened_at for segment in self._segments()), default=0.0)
 
-    def check_room(self) -> None:
+    def check_room(self, *, spare_bytes: int = 0) -> None:
         """Tell whether there is room.
+
+        Args:
+            spare_bytes: How much more than nothing there must be room for.
 
         Raises:
             SpoolFullError: There is none.
         """
         with self._changed:
-            self._check_room(0)
+            self._check_room(spare_bytes)
 
     def append(
         self,
@@ -338,7 +341,7 @@ class Spool:
     def _check_room(self, size_bytes: int) -> None:
         used = self._used_bytes() + size_bytes
         if used > self._max_bytes:
-            raise SpoolFullError(f"the spool is full: {used} of {self._max_bytes} bytes")
+            raise SpoolFullError(f"the spool is full: {self._used_bytes()} of {self._max_bytes} bytes")
         disk = os.statvfs(self._directory)
         free = disk.f_bavail * disk.f_frsize
         if free - size_bytes < self._min_free_disk_bytes:
