@@ -200,11 +200,10 @@ class Spool:
                 if self._sealed:
                     return self._sealed[0]
                 now = time.monotonic()
-                if now >= deadline:
-                    return None
-                active = self._active
-                ready_at = (active.opened_at + min_age_seconds) if active and active.records else deadline
-                if now < ready_at and not (self._closing and active and active.records):
+                ready_at = self._ready_at(min_age_seconds)
+                if now < ready_at:
+                    if now >= deadline:
+                        return None
                     self._changed.wait(min(ready_at, deadline) - now)
                     continue
             self.seal()
@@ -334,6 +333,11 @@ class Spool:
 
     def _segments(self) -> list[Segment]:
         return [*self._sealed, self._active] if self._active else list(self._sealed)
+
+    def _ready_at(self, min_age_seconds: float) -> float:
+        if self._active is None or not self._active.records:
+            return float("inf")
+        return self._active.opened_at + (0.0 if self._closing else min_age_seconds)
 
     def _used_bytes(self) -> int:
         return sum(segment.size_bytes for segment in self._segments()) + self._waiting_bytes + self._refused_bytes
