@@ -1,0 +1,126 @@
+"""Every view and job against cases small enough to check by head, before anything is rolled and after."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from modeltally.recommend import ADVICE_JOBS
+from modeltally.settings import Settings
+from modeltally.store import EmbeddedStore, sql
+from modeltally.store.embedded import STORE_JOBS
+from modeltally.store.roll import Roller
+from queries.given import Case, CaseFile, ask, case_files, differences, empty, give, open_empty_store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FILES = case_files()
+CASES = {f"{stem}: {case.name}": (file, case) for stem, file in FILES.items() for case in file.cases}
+VIEW_CASES = {name: found for name, found in CASES.items() if found[0].view}
+ADVICE_CASES = {name: found for name, found in CASES.items() if found[0].job in ADVICE_JOBS}
+STORE_JOB_CASES = {name: found for name, found in CASES.items() if found[0].job in STORE_JOBS}
+OTHER_ZONE = "Asia/Kolkata"
+IN_ZONES = [(name, "UTC") for name in VIEW_CASES] + [
+    (name, OTHER_ZONE) for name, (_, case) in VIEW_CASES.items() if case.other_zone
+]
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
+    """Open one store for all cases: opening takes longer than a case."""
+    store = open_empty_store(tmp_path_factory.mktemp("cases"), jobs=ADVICE_JOBS)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def store(opened: EmbeddedStore) -> EmbeddedStore:
+    """Give every case an empty store with the usual settings."""
+    empty(opened)
+    opened.settings = Settings()
+    opened.database._client.set_client_setting("session_timezone", "UTC")
+    return opened
+
+
+def _read(store: EmbeddedStore, file: CaseFile, case: Case) -> list[dict[str, Any]]:
+    assert file.view
+    values = {**file.ask, **case.ask}
+    if not file.select:
+        return store.read(file.view, values)
+    view = sql.view(file.view)
+    arguments = ", ".join(f"{name} = {{{name}:{kind}}}" for name, kind in view.parameters.items())
+    text = f"SELECT {', '.join(file.select)} FROM {view.name}({arguments}) ORDER BY ALL"  # noqa: S608 - a test's own text
+    return store.database.query(sql.Statement(view.name, text), values)
+
+
+def _roll(store: EmbeddedStore, kind: str) -> None:
+    """Roll one kind of subject: the others take as long again and answer nothing."""
+    roller = Roller(store.database)
+    for grain in ("hour", "day"):
+        roller.rewrite(kind, grain, roller.dirty(kind, grain))
+
+
+@pytest.mark.parametrize(("name", "zone"), IN_ZONES)
+def test_view_answers_as_expected_before_and_after_rolls(store: EmbeddedStore, name: str, zone: str) -> None:
+    """A view gives the rows a case expects, wherever they are read from and whatever the session's zone."""
+    file, case = VIEW_CASES[name]
+    assert case.expect is not None
+    store.database._client.set_client_setting("session_timezone", zone)
+    give(store, case.given)
+    assert differences(case.expect, _read(store, file, case)) == []
+    _roll(store, str({**file.ask, **case.ask}.get("kind", file.kind)))
+    rolled = case.expect if case.expect_rolled is None else case.expect_rolled
+    assert differences(rolled, _read(store, file, case)) == []
+
+
+@pytest.mark.parametrize("name", ADVICE_CASES)
+def test_advice_is_as_expected_before_and_after_rolls(store: EmbeddedStore, name: str) -> None:
+    """An advice job gives the rows a case expects, and the same again from rolls at the same moment."""
+    file, case = ADVICE_CASES[name]
+    assert file.job
+    assert case.expect is not None
+    store.settings = Settings(**case.settings)
+    give(store, case.given)
+    assert differences(case.expect, store.run(file.job, {**file.ask, **case.ask})) == []
+    _roll(store, file.kind)
+    assert differences(case.expect, store.run(file.job, {**file.ask, **case.ask})) == []
+
+
+@pytest.mark.parametrize("name", STORE_JOB_CASES)
+def test_store_job_leaves_what_is_expected(store: EmbeddedStore, name: str) -> None:
+    """A job of the store reports what a case expects, and each step after it finds what it should."""
+    file, case = STORE_JOB_CASES[name]
+    assert file.job
+    store.settings = Settings(**case.settings)
+    give(store, case.given)
+    report = store.run(file.job, {**file.ask, **case.ask})
+    assert case.expect is None or differences(case.expect, report) == []
+    for number, step in enumerate(case.then, start=1):
+        rows: list[dict[str, Any]] = []
+        if step.given:
+            give(store, step.given, first_id=1000 * number)
+        if step.run:
+            rows = store.run(step.run, step.ask)
+        if step.read:
+            rows = store.read(step.read, step.ask)
+        if step.query:
+            rows = ask(store, step.query)
+        assert step.expect is None or differences(step.expect, rows) == [], f"step {number}"
+
+
+def test_every_view_and_job_has_cases() -> None:
+    """A view, an advice or a job of the store without a case file is not finished."""
+    advice = {path.stem for path in (sql.root() / "jobs" / "recommend").glob("*.sql")}
+    assert set(sql.view_names()) | advice | set(STORE_JOBS) == set(FILES)
+
+
+def test_case_files_name_what_they_are_about() -> None:
+    """A file of cases is about one view, named like it, or about one job."""
+    for stem, file in FILES.items():
+        assert file.view == (stem if file.job is None else None), stem
+        assert file.job is None or file.job in {**ADVICE_JOBS, **STORE_JOBS}, stem
+        names = [case.name for case in file.cases]
+        assert len(set(names)) == len(names), stem
+        assert all(name.endswith(".") for name in names), stem
