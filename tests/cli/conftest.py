@@ -15,6 +15,7 @@ import pytest
 
 COMMAND = Path(sys.executable).parent / "modeltally"
 TIMEOUT_SECONDS = 120
+FREE_PORTS = {"MODELTALLY_OTLP_PORT": "0", "MODELTALLY_HTTP_PORT": "0"}
 HEADER = (
     "gmt_create,predict_type,predict_status,exec_time_seconds,groupId,prompt_length,negative_prompt_length,"
     "num_images_per_prompt,num_inference_steps,checkpoint_model_version_id,num_lora"
@@ -93,8 +94,8 @@ def trace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def start_server(directory: Path, home: Path, *, environment: dict[str, str] | None = None) -> RunningServer:
     """Start `modeltally up` on free ports and wait until it says that it is ready."""
     process = subprocess.Popen(
-        [str(COMMAND), "up", "--dir", directory, "--otlp-port", "0", "--http-port", "0", "--format", "json"],
-        env=clean_environment(home) | (environment or {}),
+        [str(COMMAND), "up", "--dir", directory, "--format", "json"],
+        env=clean_environment(home) | FREE_PORTS | (environment or {}),
         stdout=subprocess.PIPE,
         text=True,
     )

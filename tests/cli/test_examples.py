@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from cli.conftest import clean_environment
 
 if TYPE_CHECKING:

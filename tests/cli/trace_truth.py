@@ -69,7 +69,7 @@ def plain_cleanup(path: Path, *, as_of: dt.datetime) -> set[str]:
     return named
 
 
-def write_bursty(path: Path, *, seed: int) -> None:
+def write_bursty(path: Path, *, seed: int, bursts: int = 60) -> None:
     """Write a trace of another shape: bursts, identical rows, milliseconds, many users, a model that always fails."""
     rng = random.Random(seed)
     header = (
@@ -78,7 +78,7 @@ def write_bursty(path: Path, *, seed: int) -> None:
     )
     start = dt.datetime(2024, 11, 15, 0, 0, 0, tzinfo=dt.UTC)
     rows = []
-    for _ in range(60):
+    for _ in range(bursts):
         burst = start + dt.timedelta(seconds=rng.randrange(15 * 86400))
         model = rng.choice(["tiny", "tiny", "tiny", "big", "", "broken"])
         for _ in range(rng.randrange(1, 120)):
