@@ -12,6 +12,7 @@ and between storing and forgetting. Clients send again whatever was not acknowle
 from __future__ import annotations
 
 import argparse
+import contextlib
 import http.client
 import itertools
 import queue
@@ -153,17 +154,17 @@ class Clients:
             self.changed.wait_for(lambda: self.acknowledged >= acknowledged, 60)
 
     def _send(self) -> None:
-        sender = Sender(f"http://127.0.0.1:{self.port}", timeout_seconds=10)
-        while True:
-            try:
-                content = self.bodies.get_nowait()
-            except queue.Empty:
-                return
-            while not self._is_acknowledged(sender, content):
-                time.sleep(0.02)
-            with self.changed:
-                self.acknowledged += 1
-                self.changed.notify_all()
+        with contextlib.closing(Sender(f"http://127.0.0.1:{self.port}", timeout_seconds=10)) as sender:
+            while True:
+                try:
+                    content = self.bodies.get_nowait()
+                except queue.Empty:
+                    return
+                while not self._is_acknowledged(sender, content):
+                    time.sleep(0.02)
+                with self.changed:
+                    self.acknowledged += 1
+                    self.changed.notify_all()
 
     @staticmethod
     def _is_acknowledged(sender: Sender, content: bytes) -> bool:

@@ -7,15 +7,15 @@ size at most. Then its spans are parsed in groups. What is so large that none of
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, MutableSequence, Sequence
 
-__all__ = ["TooManyItemsError", "split"]
+__all__ = ["Pieces", "TooManyItemsError", "split"]
 
 PIECE_BYTES: Final = 1024**2
 # An attribute, event or link larger than this is left out: a value is cut to 4 KiB anyway.
@@ -57,7 +57,19 @@ class TooManyItemsError(Exception):
     """The body holds more spans, or more of something else, than one body may."""
 
 
-def split(body: bytes, *, max_spans: int) -> list[bytes]:
+class Pieces(NamedTuple):
+    """A body in pieces.
+
+    Attributes:
+        requests: Encoded requests that hold the spans of the body, each with its resource and scope.
+        left_out: Attributes, events and links left out because they are too large to be kept.
+    """
+
+    requests: list[bytes]
+    left_out: int
+
+
+def split(body: bytes, *, max_spans: int) -> Pieces:
     """Split an encoded ExportTraceServiceRequest into requests that are cheap to parse.
 
     Args:
@@ -65,15 +77,14 @@ def split(body: bytes, *, max_spans: int) -> list[bytes]:
         max_spans: The most spans allowed.
 
     Returns:
-        Encoded requests that hold the spans of the body, each with its resource and scope; the body itself when it
-        is small.
+        The pieces; the body itself is the only one when it is small.
 
     Raises:
         DecodeError: It is not protobuf.
         TooManyItemsError: There are more spans, resources or scopes than allowed, or a span of too many parts.
     """
     pieces: list[bytes] = []
-    spans = scopes = 0
+    spans = scopes = left_out = 0
     is_small = len(body) <= PIECE_BYTES
     encoded_resource_spans = _REQUEST.FromString(body).resource_spans
     _limit(len(encoded_resource_spans), max_spans, "resources")
@@ -87,8 +98,9 @@ def split(body: bytes, *, max_spans: int) -> list[bytes]:
             _limit(spans, max_spans, "spans")
             if not is_small:
                 _limit(_size(resource_spans.resource) + _size(scope_spans.scope), MAX_PART_BYTES, "bytes of resource")
+                left_out += _trim(scope_spans.spans)
                 pieces.extend(_pieces(resource_spans.resource, scope_spans))
-    return [body] if is_small else pieces
+    return Pieces([body] if is_small else pieces, left_out)
 
 
 def _pieces(resource: Sequence[bytes], scope_spans: Any) -> Iterator[bytes]:
@@ -101,8 +113,7 @@ def _pieces(resource: Sequence[bytes], scope_spans: Any) -> Iterator[bytes]:
 def _groups(spans: Sequence[bytes]) -> Iterator[list[bytes]]:
     group: list[bytes] = []
     size = 0
-    for whole in spans:
-        span = _trimmed(whole) if len(whole) > PIECE_BYTES else whole
+    for span in spans:
         if group and size + len(span) > PIECE_BYTES:
             yield group
             group, size = [], 0
@@ -112,15 +123,21 @@ def _groups(spans: Sequence[bytes]) -> Iterator[list[bytes]]:
         yield group
 
 
-def _trimmed(encoded: bytes) -> bytes:
-    """Leave out the parts of a span that are too large to be kept."""
-    span = _SPAN.FromString(encoded)
-    _limit(len(span.attributes) + len(span.events) + len(span.links), MAX_PARTS, "parts in a span")
-    for parts in (span.attributes, span.events, span.links):
-        kept = [part for part in parts if len(part) <= MAX_PART_BYTES]
-        del parts[:]
-        parts.extend(kept)
-    return bytes(span.SerializeToString())
+def _trim(spans: MutableSequence[bytes]) -> int:
+    """Leave out the parts of large spans that are too large to be kept; returns how many."""
+    left_out = 0
+    for index, encoded in enumerate(spans):
+        if len(encoded) <= PIECE_BYTES:
+            continue
+        span = _SPAN.FromString(encoded)
+        _limit(len(span.attributes) + len(span.events) + len(span.links), MAX_PARTS, "parts in a span")
+        for parts in (span.attributes, span.events, span.links):
+            kept = [part for part in parts if len(part) <= MAX_PART_BYTES]
+            left_out += len(parts) - len(kept)
+            del parts[:]
+            parts.extend(kept)
+        spans[index] = span.SerializeToString()
+    return left_out
 
 
 def _size(parts: Sequence[bytes]) -> int:

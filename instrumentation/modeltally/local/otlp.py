@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 __all__ = ["Encoding", "RefusedBodyError", "accept", "answer_accepted", "answer_refused", "decompress", "encoding_of"]
 
 _INFLATE_STEP_BYTES: Final = 256 * 1024
-# Objects, lists and commas of a JSON body per allowed span, about 100 bytes of memory each. A span of ours has 100 of
-# them, and 1.6 KB of text: what holds the most spans allowed is over the limit of bytes long before.
-_JSON_PARTS_PER_SPAN: Final = 20
+# Objects, lists and commas of a JSON body, about 100 bytes of memory each. A span of ours has 100 of them in 1.6 KB of
+# text, so the limit of bytes comes first unless a body is made to be costly.
+_MAX_JSON_PARTS: Final = 1_000_000
 _GZIP_WINDOW: Final = 31  # zlib's number for "a gzip header must be there"
 
 _RPC_CODES: Final = {400: 3, 408: 4, 413: 8, 415: 3, 503: 14}
@@ -127,10 +127,12 @@ def accept(body: bytes, encoding: Encoding, *, max_spans: int, hasher: Hasher) -
         RefusedBodyError: It is not OTLP (400), or holds too much (413).
     """
     if encoding is Encoding.JSON:
-        body = _parse_json(body, max_spans=max_spans).SerializeToString()
+        body = _parse_json(body).SerializeToString()
     result = Filtered()
     try:
-        for piece in split(body, max_spans=max_spans):
+        pieces = split(body, max_spans=max_spans)
+        result.dropped_attributes += pieces.left_out
+        for piece in pieces.requests:
             request = ExportTraceServiceRequest.FromString(piece)
             result.add(filter_request(request, piece, hasher=hasher))
     except DecodeError as error:
@@ -176,8 +178,8 @@ def _too_large(max_bytes: int) -> RefusedBodyError:
     return RefusedBodyError(413, "too_large", f"the body is larger than {max_bytes} bytes; send smaller batches")
 
 
-def _parse_json(body: bytes, *, max_spans: int) -> ExportTraceServiceRequest:
-    if body.count(b"{") + body.count(b"[") + body.count(b",") > max_spans * _JSON_PARTS_PER_SPAN:
+def _parse_json(body: bytes) -> ExportTraceServiceRequest:
+    if body.count(b"{") + body.count(b"[") + body.count(b",") > _MAX_JSON_PARTS:
         raise RefusedBodyError(413, "too_large", "the JSON body holds too many values; send smaller batches")
     request = ExportTraceServiceRequest()
     try:
