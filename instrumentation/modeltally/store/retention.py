@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["erase_user", "expire"]
 
 _HASH_DIGITS = 16
+_HASH = re.compile(f"[0-9a-fA-F]{{{_HASH_DIGITS}}}")
 
 
 def expire(
@@ -25,7 +27,7 @@ def expire(
     """Drop what is past its retention, counted from receipt; figures stay, in rolls.
 
     A month is frozen first (its late rows go aside from then on), rolled, checked, then dropped. A run that was
-    interrupted goes on where it stopped.
+    interrupted goes on where it stopped. Hashes of erased users that landed since their erasure go first.
 
     Args:
         database: Where.
@@ -40,6 +42,7 @@ def expire(
         StoreError: A frozen month cannot be rolled clean; nothing of it was dropped.
     """
     dropped: list[Row] = []
+    _forget_erased(database)
     landing = database.query(
         sql.statement("expire/landing_days"), {"as_of": as_of, "retention_days": landing_retention_days}
     )
@@ -68,6 +71,12 @@ def _freeze(database: Database, *, month: object, as_of: dt.datetime) -> None:
         database.command(sql.statement("expire/freeze_month"), {"month": month, "as_of": as_of})
 
 
+def _forget_erased(database: Database) -> None:
+    # what came after an erasure was stored without the user, but landed as it was sent
+    if database.query(sql.statement("erase/still_landed")):
+        database.command(sql.statement("erase/forget_again_in_landing"))
+
+
 def erase_user(database: Database, *, user_hash: str, as_of: dt.datetime) -> list[Row]:
     """Erase a user: from every stored row now, and from every row that still comes.
 
@@ -84,11 +93,8 @@ def erase_user(database: Database, *, user_hash: str, as_of: dt.datetime) -> lis
     Raises:
         ParameterError: The hash is not 16 hex digits.
     """
-    try:
-        number = int(user_hash, 16)
-    except ValueError:
-        number = 0
-    if len(user_hash) != _HASH_DIGITS or not number:
+    number = int(user_hash, 16) if _HASH.fullmatch(user_hash) else 0
+    if not number:
         raise ParameterError(f"user_hash = {user_hash!r} is not a keyed user hash of {_HASH_DIGITS} hex digits")
     swap = {"user_hash": number, "substitute": secrets.randbits(64) | 1}
     with database.insert_gate, numbering_stopped():

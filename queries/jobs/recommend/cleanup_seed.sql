@@ -1,5 +1,5 @@
--- The plain rule over the 30 days since..as_of: fewer than min_uses_per_day, or less than min_success_rate in them. It looks at
--- nothing else, so on a fresh deployment it names every model: unsafe, and marked so.
+-- The plain rule over the 30 days since..as_of: fewer than min_uses_per_day, or less than min_success_rate in them.
+-- It looks at nothing else, so on a fresh deployment it names every model: unsafe, and marked so.
 -- Grain: one row per model the rule names.
 -- Reads: usage_figures, usage_summary
 INSERT INTO recommendations

@@ -49,8 +49,9 @@ SELECT
             toString(round(p95_ms / 1000, 1)), toString(round(p50_ms / 1000, 1))), '')
     ]), '; ') AS reason,
     arrayMax([
-        if(is_slow, if(coalesce(stddev_ms, 0) = 0, 0.5,
-            0.5 * (1 + erf((mean_ms / 1000 - {slow_seconds:Float64}) / (stddev_ms / 1000 / sqrt(durations)) / sqrt(2)))), 0),
+        if(is_slow, if(coalesce(stddev_ms, 0) = 0, 0.5, 0.5 * (1 + erf(
+            (mean_ms / 1000 - {slow_seconds:Float64}) / (stddev_ms / 1000 / sqrt(durations)) / sqrt(2)
+        ))), 0),
         if(is_unreliable, 0.5 * (1 + erf(
             ({min_success_rate:Float64} - smoothed_rate)
             / sqrt(smoothed_rate * (1 - smoothed_rate) / (operations + 2)) / sqrt(2)

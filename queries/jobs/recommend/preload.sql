@@ -1,7 +1,7 @@
 -- Which models to load before they are asked for: used more than min_uses_per_day, rising, reliable, and more likely
 -- than not to be asked for within the time a load takes and one hour more.
--- Rising: least-squares slope of the 28 daily counts (days without use are zeros) above zero at the 1 % level, one-sided,
--- 26 degrees of freedom (t > 2.479), its error from the residuals, so over-dispersion counts against it.
+-- Rising: least-squares slope of the 28 daily counts (days without use are zeros) above zero at the 1 % level,
+-- one-sided, 26 degrees of freedom (t > 2.479), its error from the residuals, so over-dispersion counts against it.
 -- Rate of an hour: its count by hour of the week, with one week's worth of its hour of the day added (a gamma prior),
 -- scaled by where the trend stands now against its mean. Arrivals are taken as Poisson: next use has its median where
 -- the expected count reaches ln 2, and its 80 % interval between -ln 0.9 and -ln 0.1.
@@ -102,7 +102,10 @@ WITH
                 AS cumulated,
             load_seconds / 3600 + 1 AS horizon_hours,
             arraySum(
-                (rate, at) -> rate * greatest(0., least(toFloat64(at), elapsed + horizon_hours) - greatest(toFloat64(at) - 1, elapsed)),
+                (rate, at) -> rate * greatest(
+                    0.,
+                    least(toFloat64(at), elapsed + horizon_hours) - greatest(toFloat64(at) - 1, elapsed)
+                ),
                 rates,
                 arrayEnumerate(rates)
             ) AS uses_within_horizon,

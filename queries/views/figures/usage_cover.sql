@@ -15,7 +15,11 @@ WITH
     ),
 
     stored_by_bucket AS (
-        SELECT grain, if(grain = 'day', toStartOfDay(hour), hour) AS bucket, 0 AS consumed_rows, hour_rows AS stored_rows
+        SELECT
+            grain,
+            if(grain = 'day', toStartOfDay(hour), hour) AS bucket,
+            0 AS consumed_rows,
+            hour_rows AS stored_rows
         FROM (
             SELECT toStartOfHour(start)::DateTime('UTC') AS hour, count() AS hour_rows
             FROM usage_events

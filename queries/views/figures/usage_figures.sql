@@ -51,7 +51,7 @@ WITH
             size_bytes,
             quality_ppm
         FROM usage_events
-        WHERE toStartOfHour(start) IN cover.2
+        WHERE toStartOfHour(start) IN tupleElement(cover, 2)
             AND start >= {since:DateTime64(6, 'UTC')}
             AND start < {until:DateTime64(6, 'UTC')}
         ORDER BY
@@ -162,10 +162,36 @@ WITH
             first_at AS k_first_at,
             last_at AS k_last_at,
             users AS k_users
-        WHERE kind = {kind:String} AND (grain::String, bucket) IN cover.1
+        WHERE kind = {kind:String} AND (grain::String, bucket) IN tupleElement(cover, 1)
     )
 
 SELECT
     if(has(names.1, subject), names.2[indexOf(names.1, subject)], subject) AS name,
-    *
+    bucket,
+    operation,
+    subject,
+    operations,
+    successes,
+    partial_successes,
+    failures,
+    errors,
+    cancellations,
+    unfinished_starts,
+    cold_starts,
+    durations,
+    duration_sum_us,
+    duration_squares_us2,
+    duration_min_us,
+    duration_max_us,
+    duration_histogram,
+    input_tokens,
+    output_tokens,
+    moved_bytes,
+    size_bytes,
+    qualities,
+    quality_sum_ppm,
+    first_at,
+    last_at,
+    users,
+    unnumbered_users
 FROM (SELECT * FROM rolled UNION ALL SELECT * FROM raw)

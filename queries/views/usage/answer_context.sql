@@ -2,7 +2,7 @@
 -- A window over events that are gone snaps outward to whole hours. coverage is 'exact': only operations of our own
 -- wrappers are counted, which no sampler touches. Losses are what each process said of itself.
 -- Grain: one row.
--- Reads: usage_cover, heartbeats, usage_late, usage_quarantine
+-- Reads: usage_cover, usage_events, heartbeats, usage_late, usage_quarantine
 -- Read by: every answer shown to a person
 WITH
     served AS (

@@ -11,9 +11,9 @@ WITH
             by = 'hour_of_day',
             finest = 'hour',
             since = {since:DateTime64(6, 'UTC')},
-    until = {until:DateTime64(6, 'UTC')},
-    as_of = {as_of:DateTime64(6, 'UTC')},
-    abandoned_after_seconds = {abandoned_after_seconds:Float64}
+            until = {until:DateTime64(6, 'UTC')},
+            as_of = {as_of:DateTime64(6, 'UTC')},
+            abandoned_after_seconds = {abandoned_after_seconds:Float64}
         )
     )
 

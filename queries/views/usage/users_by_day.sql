@@ -32,9 +32,9 @@ WITH
             by = 'day',
             finest = 'day',
             since = {since:DateTime64(6, 'UTC')},
-    until = {until:DateTime64(6, 'UTC')},
-    as_of = {as_of:DateTime64(6, 'UTC')},
-    abandoned_after_seconds = {abandoned_after_seconds:Float64}
+            until = {until:DateTime64(6, 'UTC')},
+            as_of = {as_of:DateTime64(6, 'UTC')},
+            abandoned_after_seconds = {abandoned_after_seconds:Float64}
         )
     )
 

@@ -1,0 +1,17 @@
+-- A roll names each operation of each subject once.
+-- Grain: one row per kind, grain, bucket and key that is named more than once.
+-- Reads: usage_rolls
+SELECT
+    kind,
+    grain,
+    bucket,
+    key_operation,
+    key_subject,
+    count() AS occurrences
+FROM usage_rolls FINAL
+ARRAY JOIN
+    operation AS key_operation,
+    subject AS key_subject
+GROUP BY kind, grain, bucket, key_operation, key_subject
+HAVING occurrences > 1
+ORDER BY kind, grain, bucket, key_operation, key_subject
