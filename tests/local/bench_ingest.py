@@ -139,7 +139,7 @@ def main() -> int:
     """Run the rounds and print the medians; exit 1 when the receiver is slower than the target."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--bodies", type=int, default=120, help="bodies of 500 spans in a round")
+    parser.add_argument("--bodies", type=int, default=300, help="bodies of 500 spans in a round")
     options = parser.parse_args()
     context = multiprocessing.get_context("spawn")
     decoding, acknowledged, visible = [], [], []

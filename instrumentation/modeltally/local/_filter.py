@@ -40,6 +40,8 @@ MAX_LINKS: Final = 64
 
 TRACE_ID_BYTES: Final = 16
 SPAN_ID_BYTES: Final = 8
+_NO_TRACE_ID: Final = bytes(TRACE_ID_BYTES)
+_NO_SPAN_ID: Final = bytes(SPAN_ID_BYTES)
 
 # A foreign span that is no generative operation: its name may be a path with ids in it.
 REDACTED_NAME: Final = "span"
@@ -220,9 +222,9 @@ def _identity_flaw(trace_id: bytes, span_id: bytes) -> str | None:
         return f"the trace id has {len(trace_id)} bytes, not {TRACE_ID_BYTES}"
     if len(span_id) != SPAN_ID_BYTES:
         return f"the span id has {len(span_id)} bytes, not {SPAN_ID_BYTES}"
-    if not any(trace_id):
+    if trace_id == _NO_TRACE_ID:
         return "the trace id is all zeros"
-    if not any(span_id):
+    if span_id == _NO_SPAN_ID:
         return "the span id is all zeros"
     return None
 

@@ -31,7 +31,11 @@ __all__ = ["Handover", "SpanStore"]
 
 _LOGGER: Final = logging.getLogger(__name__)
 
-SEGMENT_AGE_SECONDS: Final = 0.2
+# A segment collects for this many times as long as the last insert took, within limits: an insert costs a tenth of a
+# second however little it holds, and must not keep a quiet machine busy.
+AGE_PER_INSERT: Final = 4.0
+MIN_SEGMENT_AGE_SECONDS: Final = 0.2
+MAX_SEGMENT_AGE_SECONDS: Final = 1.0
 ATTEMPTS_BEFORE_SPLITTING: Final = 4
 MAX_BACKOFF_SECONDS: Final = 5.0
 MAX_WAIT_WHILE_STOPPING_SECONDS: Final = 0.2
@@ -72,6 +76,7 @@ class Handover:
         self._stats = stats
         self._scratch = scratch
         self._quarantine: deque[QuarantinedSpan] = deque()
+        self._segment_age_seconds = MIN_SEGMENT_AGE_SECONDS
         self._stopping = threading.Event()
         self._give_up_at = float("inf")
         self._thread = threading.Thread(target=self._run, name="modeltally-handover", daemon=True)
@@ -109,8 +114,8 @@ class Handover:
         while True:
             stopping = self._stopping.is_set()
             segment = self._spool.next_segment(
-                min_age_seconds=0.0 if stopping else SEGMENT_AGE_SECONDS,
-                timeout_seconds=0.0 if stopping else SEGMENT_AGE_SECONDS,
+                min_age_seconds=0.0 if stopping else self._segment_age_seconds,
+                timeout_seconds=0.0 if stopping else MIN_SEGMENT_AGE_SECONDS,
             )
             self._flush_quarantine()
             if segment is not None:
@@ -127,7 +132,9 @@ class Handover:
                 if refusals >= ATTEMPTS_BEFORE_SPLITTING:
                     self._hand_over_pieces(segment)
                 else:
+                    began = time.monotonic()
                     self._store.insert_spans(segment.path, batch_id=segment.name)
+                    self._pace(time.monotonic() - began)
                     self._stats.add("stored_spans", segment.spans)
             except Exception as error:  # noqa: BLE001 - whatever the engine raises, the spool must go on
                 attempts += 1
@@ -142,6 +149,10 @@ class Handover:
             if segment.path.exists():
                 self._spool.remove(segment)
             return
+
+    def _pace(self, insert_seconds: float) -> None:
+        age = AGE_PER_INSERT * insert_seconds
+        self._segment_age_seconds = min(max(age, MIN_SEGMENT_AGE_SECONDS), MAX_SEGMENT_AGE_SECONDS)
 
     def _note_failure(self, what: str, error: Exception) -> None:
         message = str(error)[:_DETAIL_CHARACTERS]

@@ -32,7 +32,9 @@ _LOGGER: Final = logging.getLogger(__name__)
 
 SUFFIX: Final = ".spool"
 REFUSED_FOLDER: Final = "refused"
-SEGMENT_BYTES: Final = 8 * 1024**2
+# A segment ends at these; the store works on one at a time and a row takes it some kilobytes of memory.
+SEGMENT_BYTES: Final = 32 * 1024**2
+SEGMENT_SPANS: Final = 50_000
 # A body sent again is recognised among this many bodies before it.
 REMEMBERED_BODIES: Final = 65_536
 
@@ -97,6 +99,7 @@ class Spool:
         self._known: OrderedDict[bytes, None] = OrderedDict()
         self._sealed: deque[Segment] = deque()
         self._closing = False
+        self._hurried = 0
 
         self._file_lock = threading.Lock()
         self._active: Segment | None = None
@@ -235,12 +238,17 @@ class Spool:
         return place
 
     def wait_until_empty(self, *, timeout_seconds: float) -> bool:
-        """Wait until everything taken is stored; tells whether it is."""
+        """Have everything handed over at once, and wait until it is stored; tells whether it is."""
         with self._changed:
-            return self._changed.wait_for(
-                lambda: not self._pending and not any(segment.records for segment in self._segments()),
-                timeout_seconds,
-            )
+            self._hurried += 1
+            self._changed.notify_all()
+            try:
+                return self._changed.wait_for(
+                    lambda: not self._pending and not any(segment.records for segment in self._segments()),
+                    timeout_seconds,
+                )
+            finally:
+                self._hurried -= 1
 
     def close(self) -> None:
         """Write what waits, and close; segments not stored yet wait for the next start."""
@@ -286,7 +294,7 @@ class Spool:
                 segment.size_bytes += sum(len(item.message) for item in group)
                 segment.records += len(group)
                 segment.spans += sum(item.spans for item in group)
-            if segment.size_bytes >= SEGMENT_BYTES:
+            if segment.size_bytes >= SEGMENT_BYTES or segment.spans >= SEGMENT_SPANS:
                 self._seal()
         return None
 
@@ -337,7 +345,7 @@ class Spool:
     def _ready_at(self, min_age_seconds: float) -> float:
         if self._active is None or not self._active.records:
             return float("inf")
-        return self._active.opened_at + (0.0 if self._closing else min_age_seconds)
+        return self._active.opened_at + (0.0 if self._closing or self._hurried else min_age_seconds)
 
     def _used_bytes(self) -> int:
         return sum(segment.size_bytes for segment in self._segments()) + self._waiting_bytes + self._refused_bytes
