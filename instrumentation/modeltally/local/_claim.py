@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import ipaddress
 import os
-import re
 import socket
 from typing import TYPE_CHECKING, Final
 
-from modeltally.errors import SettingError, StoreInUseError
+from modeltally.errors import SettingError
+from modeltally.store.lock import lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["listen", "own", "url"]
 
 LOCK_FILE_NAME: Final = "lock"
-
-_NUMBER: Final = re.compile(rb"\d+")
 
 
 @contextlib.contextmanager
@@ -39,36 +36,12 @@ def own(directory: Path) -> Iterator[None]:
             f"cannot use the data directory {directory}: {error.strerror}; choose another --dir"
         ) from error
     try:
-        _lock(descriptor, directory)
-        _check_database(directory)
+        lock(descriptor, directory)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield
     finally:
         os.close(descriptor)
-
-
-def _check_database(directory: Path) -> None:
-    """Tell apart a database that a process has open without being a server: the engine says so on stderr only."""
-    try:
-        descriptor = os.open(directory / "chdb" / "status", os.O_RDONLY)
-    except FileNotFoundError:
-        return
-    try:
-        _lock(descriptor, directory)
-    finally:
-        os.close(descriptor)
-
-
-def _lock(descriptor: int, directory: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        owner = _NUMBER.search(os.pread(descriptor, 64, 0))
-        raise StoreInUseError(
-            f"the data directory {directory} is in use by process {owner[0].decode() if owner else 'unknown'};"
-            " stop that one, ask it with the other commands, or choose another --dir"
-        ) from None
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import clickhouse_connect
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from modeltally.errors import StoreError, StoreInUseError
+from modeltally.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
     from modeltally.store import sql
+from modeltally.store.lock import check_unused
 
 __all__ = ["Database", "QuarantinedSpan", "Row", "Store"]
 
@@ -91,6 +92,7 @@ class Database:
             directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"cannot make the database directory {directory}: {error}") from None
+        check_unused(directory)
         try:
             bare = clickhouse_connect.get_client(dsn=f"chdb:///{directory.resolve()}")
             bare.command("CREATE DATABASE IF NOT EXISTS {name:Identifier}", parameters={"name": name})
@@ -98,10 +100,7 @@ class Database:
                 dsn=f"chdb:///{directory.resolve()}", database=name, settings=dict(_SETTINGS)
             )
         except Exception as error:  # the engine raises bare RuntimeErrors when it cannot start
-            message = str(error)
-            if "lock" in message.lower() or "CANNOT_OPEN_FILE" in message or "another" in message.lower():
-                raise StoreInUseError(f"the database in {directory} is open in another process") from error
-            raise StoreError(f"cannot open the database in {directory}: {message[:500]}") from error
+            raise StoreError(f"cannot open the database in {directory}: {str(error)[:500]}") from error
         return cls(client)
 
     def query(
