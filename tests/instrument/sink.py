@@ -45,6 +45,7 @@ class Answer:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     rejected: int = 0
+    padding_bytes: int = 0
     is_hanging: bool = False
     is_resetting: bool = False
 
@@ -134,6 +135,8 @@ class Sink:
                 response = ExportTraceServiceResponse()
                 if answer.rejected:
                     response.partial_success.rejected_spans = answer.rejected
+                if answer.padding_bytes:
+                    response.partial_success.error_message = "x" * answer.padding_bytes
                 content = response.SerializeToString()
                 self.send_response(answer.status)
                 for name, value in {**answer.headers, "Content-Length": str(len(content))}.items():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import random
 import socket
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from opentelemetry.sdk.resources import Resource
@@ -21,6 +23,7 @@ from modeltally.instrument._export import OtlpSender
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 
 def request(count: int = 1) -> None:
@@ -215,12 +218,20 @@ def test_calls_go_on_when_the_exporter_fails(exporter: SpanExporter) -> None:
     assert modeltally.counters().dropped == {"export_failed": 3}
 
 
+def seeded(numpy: Any) -> str:
+    """Seed numpy's global generator and return its state."""
+    numpy.random.seed(42)
+    return repr(numpy.random.get_state())
+
+
 @pytest.mark.parametrize("is_refused", [False, True])
 def test_hosts_random_sequence_is_untouched(sink: Sink, *, is_refused: bool) -> None:
     """A host that seeds the global generator before each request draws what it would draw without us."""
     modeltally.configure(endpoint=refused_endpoint() if is_refused else sink.url, export_interval_seconds=0.02)
     random.seed(42)
     state = random.getstate()
+    numpy: Any = importlib.import_module("numpy") if importlib.util.find_spec("numpy") else None
+    numpy_state = None if numpy is None else seeded(numpy)
     for _ in range(20):
         random.seed(42)
         request()
@@ -233,6 +244,7 @@ def test_hosts_random_sequence_is_untouched(sink: Sink, *, is_refused: bool) -> 
         assert len({item.span_id for item in sink.operations}) == 20
         assert len({item.trace_id for item in sink.operations}) == 20
     assert random.getstate() == state
+    assert numpy is None or repr(numpy.random.get_state()) == numpy_state
     counters = modeltally.counters()
     assert counters.started == 20 == counters.exported + counters.queued
 
@@ -248,3 +260,34 @@ def test_no_operation_is_lost_when_many_threads_record(exported: Sink) -> None:
     counters = modeltally.counters()
     assert (counters.started, counters.finished, counters.exported) == (2000, 2000, 2000)
     assert len({item.span_id for item in exported.operations}) == 2000
+
+
+def test_answer_without_end_does_not_hold_the_service_up(exported: Sink) -> None:
+    """Who answers with more than a receiver would is read no further."""
+    exported.answers = [Answer(padding_bytes=50_000_000)]
+    request()
+    assert modeltally.flush()
+    request()
+    assert modeltally.flush()
+    assert modeltally.counters().exported == 2
+
+
+def test_header_is_sent_when_the_machine_has_other_credentials(
+    sink: Sink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A `.netrc` file does not replace what the service says."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password secret\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    modeltally.configure(endpoint=sink.url, headers={"authorization": "Bearer t"})
+    request()
+    assert modeltally.flush()
+    assert sink.headers[0]["authorization"] == "Bearer t"
+
+
+def test_credentials_are_sent_when_the_address_names_them(sink: Sink) -> None:
+    """As any client does."""
+    modeltally.configure(endpoint=sink.url.replace("//", "//user:secret@"))
+    request()
+    assert modeltally.flush()
+    assert sink.headers[0]["authorization"].startswith("Basic ")

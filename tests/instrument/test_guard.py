@@ -154,3 +154,33 @@ def test_exception_with_hostile_class_goes_on(seen: Seen) -> None:
     with pytest.raises(HostileError), modeltally.model_request("m"):
         raise HostileError
     assert str(seen.one()["error.type"]).endswith("HostileError")
+
+
+def test_exception_is_an_error_when_its_class_cannot_be_asked(seen: Seen) -> None:
+    """Whatever an exception says of its own class, the call did not succeed."""
+
+    class LyingError(Exception):
+        @property  # type: ignore[misc]  # hostile on purpose
+        def __class__(self) -> Any:
+            raise RuntimeError("class")
+
+    class NamelessMeta(type):
+        @property
+        def __name__(cls) -> str:  # type: ignore[override]  # hostile on purpose
+            raise RuntimeError("name")
+
+    class NamelessError(Exception, metaclass=NamelessMeta):
+        pass
+
+    @modeltally.model_request("m")
+    def fail(kind: type[Exception]) -> None:
+        raise kind
+
+    caught: list[type] = []
+    for kind in (LyingError, NamelessError):
+        try:
+            fail(kind)
+        except Exception as error:  # noqa: BLE001 - `pytest.raises` would ask the class as well
+            caught.append(type(error))
+    assert caught == [LyingError, NamelessError]
+    assert [attributes["modeltally.outcome"] for attributes in seen.all()] == ["error", "error"]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import modeltally
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from instrument.conftest import Seen
 
 
@@ -103,10 +105,7 @@ def test_memory_is_freed_when_operations_chain_through_tasks(seen: Seen) -> None
 
     async def step(left: int) -> None:
         with modeltally.model_request("m") as operation:
-            depth, outer = 0, operation.outer
-            while outer is not None:
-                depth, outer = depth + 1, outer.outer
-            depths.append(depth)
+            depths.append(depth_of(operation))
             task = asyncio.create_task(wait_then_step(left - 1)) if left else None
         over.append(True)
         if task is not None:
@@ -120,3 +119,72 @@ def test_memory_is_freed_when_operations_chain_through_tasks(seen: Seen) -> None
     asyncio.run(step(50))
     assert len(seen.spans()) == 51
     assert max(depths) == 0
+
+
+def watched(model: str) -> Generator[int, None, None]:
+    """Keep an operation open between two steps."""
+    with modeltally.model_request(model):
+        yield 1
+        yield 2
+
+
+def test_nothing_stays_current_when_operations_end_in_another_order(seen: Seen) -> None:
+    """Generators stepped in turns each hold one open: afterwards none is the parent of what follows."""
+    for _ in zip(watched("a"), watched("b"), strict=True):
+        pass
+    assert modeltally.current_operation().trace_id == 0
+    with modeltally.model_request("after"):
+        pass
+    after = seen.spans()[-1]
+    assert after.parent is None
+
+
+def test_nothing_stays_current_when_the_inner_operation_ends_last(seen: Seen) -> None:
+    """A generator given up after the operation around it is over does not bring that one back."""
+    with modeltally.model_request("outer"):
+        chunks = watched("inner")
+        next(chunks)
+    assert modeltally.current_operation().trace_id == 0
+    chunks.close()
+    assert modeltally.current_operation().trace_id == 0
+    assert [attributes["modeltally.model.id"] for attributes in seen.all()] == ["outer", "inner"]
+
+
+def test_one_watch_counts_each_operation_when_they_end_in_another_order(seen: Seen) -> None:
+    """Two generators may share the object that watches."""
+    watch = modeltally.model_request("m")
+
+    def steps() -> Generator[int, None, None]:
+        with watch:
+            yield 1
+            yield 2
+
+    for _ in zip(steps(), steps(), strict=True):
+        pass
+    assert len(seen.spans()) == 2
+    assert modeltally.current_operation().trace_id == 0
+
+
+def test_memory_is_freed_when_the_outer_operation_ends_later(seen: Seen) -> None:
+    """Each task begins while the one that started it still runs: no chain of them stays behind when all have ended."""
+    operations: list[modeltally.Operation] = []
+
+    async def step(left: int) -> None:
+        with modeltally.model_request("m") as operation:
+            operations.append(operation)
+            task = asyncio.create_task(step(left - 1)) if left else None
+            await asyncio.sleep(0)
+        if task is not None:
+            await task
+
+    asyncio.run(step(20))
+    assert len(seen.spans()) == 21
+    assert max(depth_of(operation) for operation in operations) <= 1
+
+
+def depth_of(operation: modeltally.Operation) -> int:
+    """Count the operations that one keeps alive."""
+    depth, outer = 0, operation.outer
+    while outer is not None:
+        depth, outer = depth + 1, outer.outer
+    return depth

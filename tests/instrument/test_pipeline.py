@@ -10,6 +10,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 import modeltally
 from instrument.sink import Answer, Sink, wait_until
+from modeltally.instrument import _pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -218,3 +219,64 @@ def test_losses_are_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> No
     request(500)
     assert sum("queue_full" in message for message in caplog.messages) == 1
     exporter.gate.set()
+
+
+def test_second_shutdown_ends_sooner_than_the_first_would(sink: Sink) -> None:
+    """Someone waits long for a receiver that hangs; the process's own end does not."""
+    sink.answer = Answer(is_hanging=True)
+    modeltally.configure(endpoint=sink.url, export_interval_seconds=0.01)
+    request()
+    patient = threading.Thread(target=modeltally.shutdown, args=(float("inf"),))
+    patient.start()
+    assert sink.wait_for(lambda: len(sink.paths) == 1)
+    assert not modeltally.shutdown(timeout_seconds=0.1)
+    sink.released.set()
+    patient.join(20)
+    assert not patient.is_alive()
+    assert modeltally.counters().dropped == {"export_failed": 1}
+
+
+def test_process_is_heard_while_its_queue_is_never_empty() -> None:
+    """Heartbeats and copies of long operations leave between two batches as well."""
+    seen: list[str] = []
+    is_enough = threading.Event()
+
+    class Feeding(SpanExporter):
+        """Has another operation ready whenever it took one."""
+
+        def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+            seen.extend(span.name for span in spans)
+            if seen.count("heartbeat") >= 3 or len(seen) > 5000:
+                is_enough.set()
+            else:
+                request()
+            return SpanExportResult.SUCCESS
+
+    modeltally.configure(
+        exporter=Feeding(),
+        export_interval_seconds=0.01,
+        heartbeat_interval_seconds=0.001,
+        unfinished_after_seconds=0.001,
+    )
+    with modeltally.load("slow"):
+        request()
+        assert is_enough.wait(20)
+    assert seen.count("heartbeat") >= 3
+    assert seen.count("load slow") == 1
+
+
+def test_thread_is_tried_again_when_the_system_has_none(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service at its limit of threads is not without telemetry for ever."""
+
+    def exhausted(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(_pipeline, "NO_THREAD_SECONDS", 0.0)
+    modeltally.configure(endpoint=sink.url, export_interval_seconds=0.01)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", exhausted)
+        request()
+    assert modeltally.counters().queued == 1
+    request()
+    assert modeltally.flush()
+    assert modeltally.counters().exported == 2

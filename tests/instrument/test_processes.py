@@ -14,6 +14,7 @@ import pytest
 
 import modeltally
 from instrument.sink import Answer, Sink, wait_until
+from modeltally.instrument import _runtime
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -163,6 +164,38 @@ def test_child_works_when_forked_while_other_threads_record(sink: Sink) -> None:
     assert len(children) == 10
     counters = modeltally.counters()
     assert counters.started == counters.exported + counters.lost
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_child_leaves_a_block_when_forked_while_a_lock_was_held(sink: Sink) -> None:
+    """The thread that held it does not exist in the child, which ends the parent's operation silently."""
+    modeltally.configure(endpoint=sink.url, export_interval_seconds=0.02)
+    held, is_over = threading.Event(), threading.Event()
+    pipeline = _runtime._state.pipeline
+    assert pipeline is not None
+
+    def hold() -> None:
+        with pipeline._lock:
+            held.set()
+            is_over.wait(20)
+
+    with modeltally.model_request("m") as operation:
+        thread = threading.Thread(target=hold)
+        thread.start()
+        assert held.wait(20)
+
+        def work() -> None:
+            signal.alarm(20)
+            operation.end()
+            assert modeltally.counters().problems == {}
+
+        try:
+            assert in_child(work) == 0
+        finally:
+            is_over.set()
+            thread.join()
+    assert modeltally.shutdown(timeout_seconds=10)
+    assert len(sink.operations) == 1
 
 
 SERVICE = """

@@ -97,6 +97,8 @@ def test_record_has_the_same_ids_when_the_operation_id_is_the_same(seen: Seen) -
         ({"ended_at": START - timedelta(seconds=1)}, "ended_at is 1 s before started_at"),
         ({"started_at": datetime(1969, 1, 1, tzinfo=UTC)}, "started_at is outside"),
         ({"ended_at": "2024-11-20"}, "ended_at is a str"),
+        ({"operation_id": 5}, "operation_id is a int"),
+        ({"error_type": ValueError, "outcome": "error"}, "error_type is a type"),
     ],
 )
 def test_record_refuses_what_is_not_usable(
@@ -144,4 +146,12 @@ def test_evaluation_is_refused_when_the_score_is_none(seen: Seen, score: Any) ->
     ref = modeltally.OperationRef("model.request", "0" * 31 + "1", "0" * 15 + "1", 1)
     assert modeltally.evaluate(ref, name="x", score=score) is None
     assert sum(modeltally.counters().problems.values()) == 1
+    assert seen.spans() == []
+
+
+def test_evaluation_is_refused_when_there_is_nothing_to_judge(seen: Seen, caplog: pytest.LogCaptureFixture) -> None:
+    """What `record` returned may be None."""
+    nothing: Any = modeltally.record("nonsense", started_at=1)
+    assert modeltally.evaluate(nothing, name="x", score=1) is None
+    assert "evaluate(): give what record() returned" in caplog.text
     assert seen.spans() == []

@@ -238,3 +238,23 @@ def test_asynchronous_stream_is_cancelled_when_its_task_is(seen: Seen) -> None:
 
     asyncio.run(main())
     assert outcome(seen) == "cancelled"
+
+
+def test_stream_is_left_alone_when_somebody_else_holds_it(seen: Seen) -> None:
+    """A function that hands out a stream it keeps neither loses it nor gets another object."""
+
+    class Session:
+        def __init__(self) -> None:
+            self.chunks = iter_numbers()
+
+        @modeltally.model_request("m")
+        def stream(self) -> Generator[int, None, None]:
+            return self.chunks
+
+    def iter_numbers() -> Generator[int, None, None]:
+        yield from range(3)
+
+    session = Session()
+    assert session.stream() is session.chunks
+    assert [next(session.stream()), next(session.stream()), next(session.stream())] == [0, 1, 2]
+    assert len(seen.spans()) == 4

@@ -258,3 +258,56 @@ def test_custom_attributes_keep_their_names(seen: Seen) -> None:
     assert attributes["acme.huge"] == str(2**70)
     assert attributes["modeltally.outcome"] == "success"
     assert not {"acme.nan", "acme.none", "acme.hostile"} & set(attributes)
+
+
+def test_sequence_that_holds_itself_is_left_out(seen: Seen) -> None:
+    """Sequences are joined one level deep: cycles and depth cost nothing."""
+    cycle: list[Any] = ["a"]
+    cycle += [cycle] * 10
+    deep: list[Any] = []
+    for _ in range(3000):
+        deep = [deep, deep]
+    for names_of_loras in (cycle, deep):
+        with modeltally.model_request("m", lora_names=names_of_loras):
+            pass
+    first, second = seen.all()
+    assert first["modeltally.lora.names"] == "a"
+    assert second["modeltally.lora.names"] == ""
+
+
+def test_truth_value_of_an_array_library_is_one(seen: Seen) -> None:
+    """A comparison of numpy's numbers is of a class of its own, which looks like a number."""
+
+    class bool_:  # noqa: N801 - numpy's name
+        def __bool__(self) -> bool:
+            return True
+
+        def __index__(self) -> int:
+            raise TypeError("not a number")
+
+    values: Any = {"quality_gate_failed": bool_(), "cold_start": bool_()}
+    with modeltally.pattern_run("p") as operation:
+        operation.set(**values)
+    attributes = seen.one()
+    assert attributes["modeltally.quality_gate.failed"] is True
+    assert attributes["modeltally.outcome"] == "failure"
+
+
+@pytest.mark.parametrize("name", ["modeltally.unfinished", "error.type", "user.hash", "gen_ai.usage.input_tokens"])
+def test_custom_attribute_is_refused_under_a_name_of_ours(seen: Seen, name: str) -> None:
+    """Nobody makes an operation look unfinished, or tokens look like text."""
+    with modeltally.model_request("m") as operation:
+        operation.set_attribute(name, "x")
+    assert name not in seen.one()
+    assert modeltally.counters().problems["reserved_name"] == 1
+
+
+def test_custom_attribute_may_change_as_often_as_it_likes(seen: Seen) -> None:
+    """Only what is really there counts against the bound."""
+    with modeltally.model_request("m") as operation:
+        for index in range(10_000):
+            operation.set_attribute("acme.step", index)
+        operation.set(task="t")
+    attributes = seen.one()
+    assert attributes["acme.step"] == 9_999
+    assert attributes["modeltally.task"] == "t"

@@ -7,6 +7,7 @@ import copy
 import inspect
 import pickle
 import threading
+import types
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 import modeltally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from instrument.conftest import Seen
     from modeltally.instrument.wrap import Watch
@@ -349,3 +350,89 @@ def test_nothing_changes_when_operation_was_ended_already(seen: Seen) -> None:
     assert attributes["modeltally.outcome"] == "success"
     assert "gen_ai.usage.output_tokens" not in attributes
     assert "acme.team" not in attributes
+
+
+class Unhashable(type):
+    """A metaclass whose classes compare, so that they have no hash."""
+
+    def __eq__(cls, other: object) -> bool:
+        return cls is other
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Odd(metaclass=Unhashable):
+    """A class that is no key."""
+
+
+def test_result_is_same_object_when_its_class_is_not_hashable(seen: Seen) -> None:
+    """Nothing is asked of a result's class; as a value it is left out and takes no other with it."""
+    result = Odd()
+
+    @modeltally.model_request("m")
+    def generate() -> Odd:
+        values: Any = {"output_tokens": result, "image_width": 8}
+        modeltally.current_operation().set(**values)
+        return result
+
+    assert generate() is result
+    attributes = seen.one()
+    assert attributes["modeltally.outcome"] == "success"
+    assert attributes["modeltally.image.width"] == 8
+
+
+def test_generator_based_coroutine_stays_awaitable(seen: Seen) -> None:
+    """What `types.coroutine` made can be awaited."""
+
+    @modeltally.model_request("m")
+    @types.coroutine
+    def inside() -> Generator[Any, Any, int]:
+        yield from asyncio.sleep(0).__await__()
+        return 7
+
+    async def main() -> int:
+        return await inside()
+
+    assert asyncio.run(main()) == 7
+    assert seen.one()["modeltally.outcome"] == "success"
+
+
+async def coroutine_function() -> None:
+    """Do nothing."""
+
+
+class Marked:
+    """Has the flags of a coroutine function, and returns something else that can be awaited."""
+
+    __class__ = types.FunctionType  # type: ignore[assignment]
+
+    def __init__(self, result: object) -> None:
+        """Take the result."""
+        self.result = result
+        self.__code__ = coroutine_function.__code__
+
+    def __call__(self) -> object:
+        """Return it."""
+        return self.result
+
+
+def test_call_goes_on_when_a_function_is_only_marked_as_coroutine_function(seen: Seen) -> None:
+    """The call is counted, the awaitable is the same object."""
+    result = object()
+    function: Any = modeltally.model_request("m")(Marked(result))
+    assert inspect.iscoroutinefunction(function)
+    assert function() is result
+    assert seen.one()["modeltally.outcome"] == "success"
+
+
+def test_function_works_when_parentheses_were_forgotten(seen: Seen, caplog: pytest.LogCaptureFixture) -> None:
+    """The function is watched without a name, and the log says what to write."""
+    decorate: Any = modeltally.model_request
+
+    def upper(prompt: str) -> str:
+        return prompt.upper()
+
+    generate = decorate(upper)
+    assert generate("fox") == "FOX"
+    assert seen.one()["modeltally.model.id"] == "unknown"
+    assert "without parentheses" in caplog.text

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from opentelemetry.sdk.trace.export import SpanExporter
 
 __all__ = ["Config", "ConfigError", "Destination", "find_destination"]
@@ -17,6 +17,8 @@ __all__ = ["Config", "ConfigError", "Destination", "find_destination"]
 DEFAULT_ENDPOINT: Final = "http://127.0.0.1:4318"
 TRACES_PATH: Final = "/v1/traces"
 DEFAULT_TIMEOUT_SECONDS: Final = 10.0
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE: Final = re.compile(r"[\x21-\x7e\xa1-\xff]([\t\x20-\x7e\xa0-\xff]*[\x21-\x7e\xa1-\xff])?|")
 
 
 class ConfigError(ValueError):
@@ -80,7 +82,7 @@ def find_destination(endpoint: str | None, headers: Mapping[str, str] | None) ->
         The destination with its reason.
 
     Raises:
-        ConfigError: The address is no http or https URL, or a number is none.
+        ConfigError: The address is no http or https URL, a header cannot be sent, or a number is none.
     """
     variable = os.environ.get
     if endpoint:
@@ -103,7 +105,7 @@ def find_destination(endpoint: str | None, headers: Mapping[str, str] | None) ->
     return Destination(
         url=url,
         reason=reason,
-        headers={**_parse_headers(own), **(headers or {})},
+        headers=_headers(own, headers),
         timeout_seconds=_timeout(),
         is_compressed=_standard("COMPRESSION") == "gzip",
         certificate=_standard("CERTIFICATE"),
@@ -143,6 +145,19 @@ def _timeout() -> float:
     if not 0 < seconds < float("inf"):
         raise ConfigError(f"OTEL_EXPORTER_OTLP_TIMEOUT is {text!r}; give seconds above 0")
     return seconds
+
+
+def _headers(own: str | None, given: Mapping[str, str] | None) -> dict[str, str]:
+    if given is not None and not isinstance(given, Mapping):
+        raise ConfigError(f"configure(headers=...) is of type {type(given).__qualname__}; give a dictionary of texts")
+    headers = {**_parse_headers(own), **(given or {})}
+    for key, value in headers.items():
+        # the value may be a password: it is not shown
+        if not isinstance(key, str) or not _HEADER_NAME.fullmatch(key):
+            raise ConfigError(f"a header is named {key!r:.64}; give letters, digits and dashes")
+        if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
+            raise ConfigError(f"header {key!r:.64} has a value that is no text of one line; give one")
+    return headers
 
 
 def _parse_headers(text: str | None) -> dict[str, str]:

@@ -15,6 +15,7 @@ import requests
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from requests.utils import get_auth_from_url
 
 from modeltally.instrument._guard import problem
 
@@ -30,6 +31,7 @@ __all__ = ["Delivery", "ExporterSender", "OtlpSender", "Parcel", "Sender"]
 RETRYABLE: Final = frozenset({429, 502, 503, 504})
 TOO_LARGE: Final = 413
 CONNECT_SECONDS: Final = 3.0
+MAX_ANSWER_BYTES: Final = 64 * 1024  # who answers with more is no receiver
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +94,13 @@ class OtlpSender:
         """
         self._destination = destination
         self._session = requests.Session()
+        named = get_auth_from_url(destination.url)
+        self._session.auth = named if any(named) else _no_credentials
         self._session.headers.update(
             {
                 **destination.headers,
                 "Content-Type": "application/x-protobuf",
+                "Accept-Encoding": "identity",
                 "User-Agent": f"modeltally/{version}",
             }
         )
@@ -126,22 +131,25 @@ class OtlpSender:
                 data=parcel.body,
                 timeout=(min(seconds, CONNECT_SECONDS), seconds),
                 allow_redirects=False,
+                stream=True,
             )
+            with response:
+                answer = next(response.iter_content(MAX_ANSWER_BYTES), b"")
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
             problem(
                 "unreachable", "%s cannot be reached (%s); trying again", self._destination.shown, type(error).__name__
             )
             return Delivery(retry_after_seconds=0.0)
-        return self._judge(response, parcel)
+        return self._judge(response, answer, parcel)
 
     def close(self) -> None:
         """Close the session's connections."""
         self._session.close()
 
-    def _judge(self, response: requests.Response, parcel: Parcel) -> Delivery:
+    def _judge(self, response: requests.Response, answer: bytes, parcel: Parcel) -> Delivery:
         status = response.status_code
         if 200 <= status < 300:  # noqa: PLR2004 - the success class of HTTP
-            rejected = min(_rejected(response.content), parcel.counted)
+            rejected = min(_rejected(answer), parcel.counted)
             if rejected:
                 problem("rejected", "%s rejected %d spans", self._destination.shown, rejected)
             return Delivery(delivered=parcel.counted - rejected, dropped_as="rejected" if rejected else None)
@@ -189,6 +197,11 @@ class ExporterSender:
 
     def close(self) -> None:
         """Do nothing: the exporter is the caller's."""
+
+
+def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Add none: left alone, the client would replace the caller's own header by what a `.netrc` file says."""
+    return request
 
 
 def _is_encodable(span: ReadableSpan) -> bool:

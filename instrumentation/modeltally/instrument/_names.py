@@ -166,5 +166,9 @@ ATTRIBUTES: Final[dict[str, Attribute]] = {
     "quality_gate_failed": Attribute("modeltally.quality_gate.failed", bool),
 }
 
+# attributes that only the lifecycle or a keyword sets
+PREFIX: Final = "modeltally."
+OWN: Final = frozenset({ERROR_TYPE, USER_HASH, REQUEST_MODEL, *(attribute.name for attribute in ATTRIBUTES.values())})
+
 # what an inner operation hands to the enclosing one of the same kind
 HANDED_FACTS: Final = ("response_model", "input_tokens", "output_tokens", "time_to_first_chunk_seconds")

@@ -7,10 +7,9 @@ an operation of ours is never the host's current span.
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from opentelemetry.trace import get_current_span
 
@@ -18,11 +17,11 @@ from modeltally.instrument import _ids, _runtime
 from modeltally.instrument import _names as names
 from modeltally.instrument._guard import guarded, problem
 from modeltally.instrument._record import Record
-from modeltally.instrument._values import MAX_SPAN_BYTES, MAX_TEXT, Stored, Values, copy_values, plain
+from modeltally.instrument._switch import is_disabled
+from modeltally.instrument._values import MAX_SPAN_BYTES, MAX_TEXT, Stored, Values, copy_values, plain, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from contextvars import Token
     from typing import Unpack
 
     from modeltally.instrument._pipeline import Pipeline
@@ -35,11 +34,11 @@ __all__ = [
     "current_operation",
     "detach",
     "enclosing_of_kind",
-    "is_disabled",
     "surroundings",
 ]
 
 MAX_NAME: Final = 256
+MAX_CUSTOM: Final = 256
 RUNNING: Final = 0
 ENDED: Final = 1
 
@@ -94,21 +93,27 @@ class Operation(Record):
         """Set an attribute of your own, under the name you give it.
 
         Args:
-            name: Its full name with your prefix, for example ``acme.team``; at most 256 characters.
+            name: Its full name with your prefix, for example ``acme.team``; at most 256 characters. Names of ours are
+                refused: their keywords are in :meth:`set`.
             value: A string, number or truth value.
         """
         if self._state != RUNNING:
             return
-        scalar = plain(name, value)
-        if not isinstance(scalar, str | int | float) or len(self.custom or ()) >= MAX_NAME:
+        key = str.__str__(name)[:MAX_NAME]
+        if key in names.OWN or key.startswith(names.PREFIX):
+            problem("reserved_name", "set_attribute(%.64r): the name is ours; it is left out, use set()", key)
             return
-        size = len(name) + (len(scalar) if isinstance(scalar, str) else 8)
-        if self.size + size > MAX_SPAN_BYTES:
-            problem("span_full", "an operation carries more than %d bytes; the rest is left out", MAX_SPAN_BYTES)
+        scalar = plain(key, value)
+        if not isinstance(scalar, str | int | float):
             return
         if self.custom is None:
             self.custom = {}
-        self.custom[str.__str__(name)[:MAX_NAME]] = scalar
+        size = len(key) + (len(scalar) if isinstance(scalar, str) else 8)
+        is_full = len(self.custom) >= MAX_CUSTOM and key not in self.custom
+        if is_full or size > self._room():
+            problem("span_full", "an operation carries more than %d bytes; the rest is left out", MAX_SPAN_BYTES)
+            return
+        self.custom[key] = scalar
         self.size += size
 
     @guarded(None)
@@ -136,11 +141,14 @@ class Operation(Record):
             self.error_type = None if error_type is None else str.__str__(error_type)[:MAX_NAME]
 
     def _copy(self, values: Mapping[str, object]) -> None:
-        room = MAX_SPAN_BYTES - self.size
-        if room < MAX_TEXT:  # values set again and again were added up each time: count what is really there
-            self.size = sum(len(value) if isinstance(value, str) else 32 for value in self.values.values())
-            room = MAX_SPAN_BYTES - self.size
-        self.size += copy_values(self.values, values, room)
+        self.size += copy_values(self.values, values, self._room())
+
+    def _room(self) -> int:
+        """Tell how many bytes may still be added."""
+        if MAX_SPAN_BYTES - self.size < 2 * MAX_TEXT:
+            # values set again and again were added up each time: count what is really there
+            self.size = size_of(self.values) + size_of(self.custom or {})
+        return MAX_SPAN_BYTES - self.size
 
     @guarded(None)
     def end(self, error: BaseException | None = None) -> None:
@@ -160,6 +168,8 @@ class Operation(Record):
                 self.outcome, self.error_type = names.FAILURE, names.QUALITY_GATE
             if self.nested:
                 self._hand_facts()
+            # a task that outlives its operation starts the next one inside it, and so on: keep no chain of ended ones
+            self._outer = _running_from(self._outer)
         finally:
             self._pipeline.finish(self)
 
@@ -169,11 +179,12 @@ class Operation(Record):
         self.end()
 
     def _judge(self, error: BaseException) -> None:
-        if isinstance(error, asyncio.CancelledError | GeneratorExit | KeyboardInterrupt | SystemExit):
+        kind = type(error)  # `isinstance` would ask the error for its `__class__`, which is the caller's code
+        if issubclass(kind, asyncio.CancelledError | GeneratorExit | KeyboardInterrupt | SystemExit):
             self.outcome, self.error_type = names.CANCELLED, None
             return
-        self.outcome = names.ERROR
-        self.error_type = _error_type(error)
+        self.outcome, self.error_type = names.ERROR, None
+        self.error_type = _error_type(kind)
         self.error_site = _error_site(error)
 
     def _hand_facts(self) -> None:
@@ -268,44 +279,44 @@ def surroundings() -> tuple[Operation | None, int, int, bool]:
     """
     enclosing = _current.get()
     if enclosing is not None:
-        outer: Operation | None = enclosing
-        while outer is not None and not outer.is_running:
-            outer = outer.outer  # a finished one stays in the contexts of the tasks it started
-        return outer, enclosing.trace_id, enclosing.span_id, enclosing.sampled
+        # a finished one stays in the contexts of the tasks it started
+        return _running_from(enclosing), enclosing.trace_id, enclosing.span_id, enclosing.sampled
     host = get_current_span().get_span_context()
     if host.is_valid:
         return None, host.trace_id, host.span_id, host.trace_flags.sampled
     return None, _ids.new_trace_id(), 0, True
 
 
-def attach(operation: Operation) -> Token[Operation | None] | None:
-    """Make an operation the current one here; returns what :func:`detach` needs."""
-    return None if operation is IGNORED else _current.set(operation)
+def _running_from(operation: Operation | None) -> Operation | None:
+    while operation is not None and not operation.is_running:
+        operation = operation.outer
+    return operation
 
 
-def detach(token: Token[Operation | None] | None) -> None:
-    """Undo :func:`attach`; in another context than it was attached in there is nothing to undo."""
-    if token is not None:
-        try:
-            _current.reset(token)
-        except (ValueError, RuntimeError):  # a framework stepped us in another context
-            return
+def attach(operation: Operation) -> Operation | None:
+    """Make an operation the current one here; returns the former one, which :func:`detach` needs."""
+    former = _current.get()
+    if operation is not IGNORED:
+        _current.set(operation)
+    return former
 
 
-def is_disabled() -> bool:
-    """Tell whether the kill switches are set now: ``MODELTALLY_DISABLED`` or ``OTEL_SDK_DISABLED``."""
-    return _is_on(_SWITCHES[0]) or _is_on(_SWITCHES[1])
+def detach(operation: Operation, former: Operation | None) -> None:
+    """Undo :func:`attach`, with whatever was left open inside; elsewhere than inside the operation change nothing.
+
+    Not by the context variable's own tokens: they bring back what was current when they were made, even if it has
+    ended, which is what happens when generators end in another order than they began.
+    """
+    inner = _current.get()
+    while inner is not None and inner is not operation:
+        inner = inner.outer
+    if inner is not None:
+        _current.set(former)
 
 
-def _is_on(key: object) -> bool:
-    value = _environment.get(key)
-    return value is not None and os.fsdecode(value).strip().lower() in _TRUE
-
-
-def _error_type(error: BaseException) -> str:
-    if isinstance(error, TimeoutError):
+def _error_type(kind: type[BaseException]) -> str:
+    if issubclass(kind, TimeoutError):
         return names.TIMEOUT
-    kind = type(error)
     if any(base is MemoryError or base.__name__ == "OutOfMemoryError" for base in kind.__mro__):
         return names.OUT_OF_MEMORY
     return kind.__qualname__[:MAX_NAME]
@@ -319,15 +330,3 @@ def _error_site(error: BaseException) -> str | None:
         trace = trace.tb_next
     frame = trace.tb_frame
     return f"{frame.f_globals.get('__name__', '?')}:{frame.f_code.co_qualname}"[:MAX_NAME]
-
-
-_TRUE: Final = frozenset({"1", "true", "yes", "on"})
-
-# `os.environ.get` takes a microsecond for a variable that is not set, most of it for the exception inside; the
-# mapping below it answers in a twentieth of that. Another interpreter may not have it: then the public one serves.
-_raw: Any = getattr(os.environ, "_data", None)
-_encode: Any = getattr(os.environ, "encodekey", None)
-_environment: Any = _raw if isinstance(_raw, dict) and _encode is not None else os.environ
-_SWITCHES: Final = tuple(
-    _encode(name) if _environment is _raw else name for name in ("MODELTALLY_DISABLED", "OTEL_SDK_DISABLED")
-)

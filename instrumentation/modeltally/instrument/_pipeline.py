@@ -6,6 +6,7 @@ the exporter itself.
 
 from __future__ import annotations
 
+import contextvars
 import threading
 import time
 import weakref
@@ -27,6 +28,7 @@ __all__ = ["BATCH_ITEMS", "Pipeline"]
 BATCH_ITEMS: Final = 512
 RECORD_BYTES: Final = 1024  # what a record takes in memory beside its values
 WAIT_FOR_ROOM_SECONDS: Final = 0.1
+NO_THREAD_SECONDS: Final = 1.0  # before another try to start one
 BROKEN: Final = "export_failed"
 
 # held while the thread imports: a process that forks meanwhile would leave its child half a module and its lock
@@ -53,13 +55,13 @@ class Pipeline:
         self._queue_bytes = 0
         self._running: dict[int, weakref.ref[Operation]] = {}
         self._thread: threading.Thread | None = None
-        self._has_no_thread = False
+        self._no_thread_until = 0.0  # monotonic
         self._started = 0
         self._finished = 0
         self._exported = 0
         self._accepted = 0  # records that entered the queue, copies included
         self._settled_count = 0  # of those, how many were delivered or dropped
-        self._on_the_way = 0  # counted records taken from the queue and not settled
+        self._queued = 0  # counted records in the queue, and those taken from it and not settled
         self._dropped: dict[str, int] = {}
         self._lost_at_flush = 0
         self._is_abandoned = False
@@ -135,14 +137,15 @@ class Pipeline:
             Whether everything was delivered.
         """
         with self._lock:
-            if self.closes_at is None:
-                self.closes_at = time.monotonic() + max(0.0, timeout_seconds)
+            closes_at = time.monotonic() + min(max(0.0, timeout_seconds), threading.TIMEOUT_MAX)
+            # asked again, at the process's exit for example, it ends by the earlier time
+            self.closes_at = closes_at if self.closes_at is None else min(closes_at, self.closes_at)
             self.closing.set()
             self.hurry.set()
             self.wake.set()
-            has_work = bool(self._queue or self._running or self._on_the_way or self._started)
+            has_work = bool(self._queue or self._started)
         if self._thread is not None:
-            self.done.wait(max(0.0, self.closes_at - time.monotonic()))
+            self.done.wait(max(0.0, closes_at - time.monotonic()))
         elif has_work and not self.done.is_set():
             self._run()  # at interpreter exit no thread can be started any more
         with self._lock:
@@ -153,6 +156,11 @@ class Pipeline:
             problem("lost", "%d operations were not delivered", lost)
         return lost == 0
 
+    def leave_to_parent(self) -> None:
+        """In a forked child: be silent. What is queued and running here is the parent's, which ends it as well."""
+        self._lock = threading.RLock()  # a thread that does not exist here may have held the former one
+        self._running.clear()
+
     def counters(self) -> Counters:
         """Return the numbers as they are now."""
         with self._lock:
@@ -160,7 +168,7 @@ class Pipeline:
                 started=self._started,
                 finished=self._finished,
                 exported=self._exported,
-                queued=sum(record.is_counted for record in self._queue) + self._on_the_way,
+                queued=self._queued,
                 in_flight=len(self._running),
                 dropped=dict(self._dropped),
                 problems=_guard.problems(),
@@ -179,6 +187,7 @@ class Pipeline:
             self._drop(reason, int(record.is_counted))
             return reason
         self._queue.append(record)
+        self._queued += record.is_counted
         self._queue_bytes += record.size + RECORD_BYTES
         self._accepted += 1
         if len(self._queue) == BATCH_ITEMS:
@@ -192,13 +201,13 @@ class Pipeline:
 
     def _start_thread(self) -> None:
         with self._lock:
-            if self._thread is not None or self._has_no_thread or self.closes_at is not None:
+            if self._thread is not None or self.closes_at is not None or time.monotonic() < self._no_thread_until:
                 return
             thread = threading.Thread(target=self._run, name="modeltally", daemon=True)
             try:
                 thread.start()
-            except RuntimeError:  # the interpreter is ending: the exit handler delivers in its own thread
-                self._has_no_thread = True
+            except RuntimeError:  # too many of them; or the interpreter is ending, and the exit handler delivers
+                self._no_thread_until = time.monotonic() + NO_THREAD_SECONDS
                 return
             self._thread = thread
 
@@ -210,7 +219,7 @@ class Pipeline:
                 from modeltally.instrument._worker import Worker  # noqa: PLC0415 - the SDK is imported in this thread
 
                 worker = Worker(self)
-            worker.run()
+            contextvars.copy_context().run(worker.run)  # at exit this is the host's thread: its context stays
         except Exception as error:  # noqa: BLE001 - the thread must not print a traceback into the host's output
             internal_error("background thread", error)
         finally:
@@ -223,8 +232,8 @@ class Pipeline:
         """Take up to a batch from the queue."""
         with self._lock:
             batch = [self._queue.popleft() for _ in range(min(BATCH_ITEMS, len(self._queue)))]
-            self._queue_bytes -= sum(record.size + RECORD_BYTES for record in batch)
-            self._on_the_way += sum(record.is_counted for record in batch)
+            freed = sum(record.size + RECORD_BYTES for record in batch)
+            self._queue_bytes -= freed  # in a step of its own: garbage collected in `sum` may end an operation
         if batch:
             self._room.set()
         return batch
@@ -235,7 +244,7 @@ class Pipeline:
             if self._is_abandoned:
                 return
             self._exported += delivered
-            self._on_the_way -= delivered + dropped
+            self._queued -= delivered + dropped
             if reason is not None:
                 self._drop(reason, dropped)
         _say(reason if dropped else None)
@@ -259,9 +268,10 @@ class Pipeline:
         limit_ns = int(older_than_seconds * 1e9)
         now_ns = time.perf_counter_ns()
         with self._lock:
-            running = [operation for reference in self._running.values() if (operation := reference()) is not None]
-            for operation in running:
-                if operation.needs_copy(now_ns - limit_ns):
+            # a list of its own: garbage collected on the way may end an operation
+            for reference in list(self._running.values()):
+                operation = reference()
+                if operation is not None and operation.needs_copy(now_ns - limit_ns):
                     self._offer(operation.unfinished_copy())
 
     def heartbeat(self, *, goodbye: bool) -> Record:
@@ -293,11 +303,10 @@ class Pipeline:
         """Count everything not delivered as lost; the lock is held."""
         if self._is_abandoned:
             return
-        left = sum(record.is_counted for record in self._queue) + self._on_the_way
-        self._drop(BROKEN, left)
+        self._drop(BROKEN, self._queued)
         self._queue.clear()
         self._queue_bytes = 0
-        self._on_the_way = 0
+        self._queued = 0
         self._is_abandoned = True
         self._settled_count = self._accepted
         self._settled.notify_all()

@@ -23,6 +23,13 @@ EXIT_SECONDS: Final = 2.0
 FORK_WAIT_SECONDS: Final = 5.0
 
 
+_RESOURCE_NAMES: Final = {
+    "service_name": "service.name",
+    "service_version": "service.version",
+    "environment": "deployment.environment.name",
+}
+
+
 class _State:
     """What this process has; one object, so that a forked child renews it in one place."""
 
@@ -72,12 +79,10 @@ def configure(  # noqa: PLR0913 - one keyword for each setting, all optional
         max_queue_items: Most operations waiting to be sent; further ones are dropped and counted.
         max_queue_bytes: Most bytes, about, that they may take.
     """
-    given = {
-        "service.name": service_name,
-        "service.version": service_version,
-        "deployment.environment.name": environment,
-    }
+    given = {"service_name": service_name, "service_version": service_version, "environment": environment}
     try:
+        _check_exporter(exporter)
+        _check_texts(endpoint=endpoint, user_key=user_key, **given)
         _check_numbers(
             export_interval_seconds=export_interval_seconds,
             unfinished_after_seconds=unfinished_after_seconds,
@@ -89,7 +94,7 @@ def configure(  # noqa: PLR0913 - one keyword for each setting, all optional
             destination=find_destination(endpoint, headers),
             exporter=exporter,
             user_key=user_key,
-            resource={key: value for key, value in given.items() if value is not None},
+            resource={_RESOURCE_NAMES[key]: value for key, value in given.items() if value is not None},
             export_interval_seconds=export_interval_seconds,
             unfinished_after_seconds=unfinished_after_seconds,
             heartbeat_interval_seconds=heartbeat_interval_seconds,
@@ -172,6 +177,17 @@ def _check_numbers(**numbers: float) -> None:
             raise ConfigError(f"configure({key}=...) is {value!r}; give a number above 0")
 
 
+def _check_exporter(exporter: object) -> None:
+    if exporter is not None and not callable(getattr(exporter, "export", None)):
+        raise ConfigError(f"configure(exporter=...) is of type {type(exporter).__qualname__}; give a span exporter")
+
+
+def _check_texts(**texts: object) -> None:
+    for key, value in texts.items():
+        if value is not None and not isinstance(value, str):
+            raise ConfigError(f"configure({key}=...) is of type {type(value).__qualname__}; give text")
+
+
 def _before_fork() -> None:
     """Let an import in the background thread come to its end."""
     _state.holds_imports = _pipeline.imports.acquire(timeout=FORK_WAIT_SECONDS)
@@ -191,6 +207,8 @@ def _after_fork_in_child() -> None:
     _state.lock = threading.RLock()
     _state.without_pipeline = {}
     _state.pipeline = Pipeline(former.config) if former is not None and former.closes_at is None else None
+    if former is not None:
+        former.leave_to_parent()
 
 
 _process.at_exit(lambda: shutdown(EXIT_SECONDS))

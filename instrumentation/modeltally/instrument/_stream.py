@@ -8,6 +8,8 @@ garbage collection stay what they are.
 from __future__ import annotations
 
 import time
+import types
+from inspect import CO_ITERABLE_COROUTINE
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from modeltally.instrument import _names as names
@@ -31,7 +33,9 @@ def drive(open_operation: Callable[[], Operation], stream: Generator[Any, Any, A
     Returns:
         A generator that yields and returns what the given one does.
     """
-    return _named_like(_step(open_operation, stream), stream)
+    generator: Any = stream  # the abstract type does not say that the real one has code
+    is_awaitable = generator.gi_code.co_flags & CO_ITERABLE_COROUTINE
+    return _named_like((_step_awaitable if is_awaitable else _step)(open_operation, stream), stream)
 
 
 def drive_async(open_operation: Callable[[], Operation], stream: AsyncGenerator[Any, Any]) -> AsyncGenerator[Any, Any]:
@@ -45,18 +49,18 @@ def _step(open_operation: Callable[[], Operation], stream: Generator[Any, Any, A
     is_first = True
     step, argument = stream.send, None
     while True:
-        token = attach(operation)
+        former = attach(operation)
         try:
             item = step(argument)
         except StopIteration as stop:
-            detach(token)
+            detach(operation, former)
             operation.end()
             return stop.value
         except BaseException as error:
-            detach(token)
+            detach(operation, former)
             operation.end(error)
             raise
-        detach(token)
+        detach(operation, former)
         if is_first:
             is_first = False
             _first_chunk(operation, first_step_ns)
@@ -70,6 +74,14 @@ def _step(open_operation: Callable[[], Operation], stream: Generator[Any, Any, A
             step, argument = stream.throw, error
 
 
+@types.coroutine
+def _step_awaitable(
+    open_operation: Callable[[], Operation], stream: Generator[Any, Any, Any]
+) -> Generator[Any, Any, Any]:
+    """Step a generator that `types.coroutine` made awaitable."""
+    return (yield from _step(open_operation, stream))
+
+
 async def _step_async(
     open_operation: Callable[[], Operation], stream: AsyncGenerator[Any, Any]
 ) -> AsyncGenerator[Any, Any]:
@@ -78,18 +90,18 @@ async def _step_async(
     is_first = True
     step, argument = stream.asend, None
     while True:
-        token = attach(operation)
+        former = attach(operation)
         try:
             item = await step(argument)
         except StopAsyncIteration:
-            detach(token)
+            detach(operation, former)
             operation.end()
             return
         except BaseException as error:
-            detach(token)
+            detach(operation, former)
             operation.end(error)
             raise
-        detach(token)
+        detach(operation, former)
         if is_first:
             is_first = False
             _first_chunk(operation, first_step_ns)
@@ -136,14 +148,14 @@ class _Held:
 
 async def _await(open_operation: Callable[[], Operation], held: _Held) -> Any:
     operation = open_operation()
-    token = attach(operation)
+    former = attach(operation)
     try:
         result = await held.coroutine
     except BaseException as error:
-        detach(token)
+        detach(operation, former)
         operation.end(error)
         raise
-    detach(token)
+    detach(operation, former)
     operation.end()
     return result
 
@@ -157,26 +169,26 @@ def _named_like(driver: S, stream: Any) -> S:
 
 
 def _close(operation: Operation, stream: Generator[Any, Any, Any]) -> None:
-    token = attach(operation)
+    former = attach(operation)
     try:
         stream.close()
     except BaseException as error:
-        detach(token)
+        detach(operation, former)
         operation.end(error)
         raise
-    detach(token)
+    detach(operation, former)
     operation.end_cancelled()
 
 
 async def _close_async(operation: Operation, stream: AsyncGenerator[Any, Any]) -> None:
-    token = attach(operation)
+    former = attach(operation)
     try:
         await stream.aclose()
     except BaseException as error:
-        detach(token)
+        detach(operation, former)
         operation.end(error)
         raise
-    detach(token)
+    detach(operation, former)
     operation.end_cancelled()
 
 

@@ -13,7 +13,7 @@ from modeltally.instrument import _names as names
 from modeltally.instrument._guard import problem
 from modeltally.instrument._privacy import Fingerprint, fingerprint
 
-__all__ = ["MAX_SPAN_BYTES", "MAX_TEXT", "Scalar", "Stored", "Values", "copy_values", "plain"]
+__all__ = ["MAX_SPAN_BYTES", "MAX_TEXT", "Scalar", "Stored", "Values", "copy_values", "plain", "size_of"]
 
 MAX_TEXT: Final = 4096
 MAX_ITEMS: Final = 64
@@ -23,7 +23,7 @@ ATTRIBUTE_BYTES: Final = 32  # a key and a number, roughly, on the wire
 Scalar = str | int | float | bool
 Stored = Scalar | Fingerprint
 
-_NUMBERS: Final = frozenset({int, float, bool})
+_TRUTH: Final = frozenset({"bool", "bool_"})  # numpy's has another name in each of its versions
 
 
 class Values(TypedDict, total=False):
@@ -121,7 +121,7 @@ def copy_values(target: dict[str, Stored], values: Mapping[str, object], room_by
             if size > MAX_TEXT:
                 value = _long_text(name, value)  # type: ignore[arg-type]  # noqa: PLW2901 - the same value, bounded
                 size = MAX_TEXT
-        elif kind in _NUMBERS:
+        elif kind is int or kind is float or kind is bool:  # not `in`: a class may not be hashable
             size = 0
         elif value is None:
             continue
@@ -139,6 +139,11 @@ def copy_values(target: dict[str, Stored], values: Mapping[str, object], room_by
     return used
 
 
+def size_of(values: Mapping[str, Stored]) -> int:
+    """Return about how many bytes values are, as :func:`copy_values` counts them."""
+    return sum(ATTRIBUTE_BYTES + (len(value) if isinstance(value, str) else 0) for value in values.values())
+
+
 def plain(name: str, value: object) -> Stored | None:
     """Make a scalar of a value that is not exactly a built-in one; None when it has no scalar form.
 
@@ -151,8 +156,15 @@ def plain(name: str, value: object) -> Stored | None:
     except Exception:  # noqa: BLE001 - the caller's object refused: the same as having no scalar form
         scalar = None
     if scalar is None:
-        problem("bad_value", "%.64s has a value of type %.64s, no scalar; it is left out", name, kind.__qualname__)
+        problem("bad_value", "%.64r has a value of type %.64r, no scalar; it is left out", name, _class_name(kind))
     return scalar
+
+
+def _class_name(kind: type) -> str:
+    try:
+        return str.__str__(kind.__qualname__)
+    except Exception:  # noqa: BLE001 - the caller's metaclass
+        return "?"
 
 
 def _scalar(name: str, value: Any, kind: type) -> Stored | None:
@@ -165,7 +177,7 @@ def _scalar(name: str, value: Any, kind: type) -> Stored | None:
 
 
 def _number(value: Any, kind: type) -> int | float | None:
-    if kind is bool:
+    if kind.__name__ in _TRUTH:
         return bool(value)
     if issubclass(kind, float):
         return float.__float__(value)
@@ -179,7 +191,8 @@ def _number(value: Any, kind: type) -> int | float | None:
 def _joined(name: str, items: Sequence[object]) -> str:
     parts = []
     for item in items[:MAX_ITEMS]:
-        scalar = item if type(item) is str or type(item) in _NUMBERS else plain(name, item)
+        # a sequence inside a sequence may hold itself
+        scalar = None if issubclass(type(item), list | tuple) else plain(name, item)
         if isinstance(scalar, str):
             parts.append(scalar[:MAX_TEXT])
         elif isinstance(scalar, int | float):

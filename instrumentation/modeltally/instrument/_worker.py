@@ -56,6 +56,7 @@ class Worker:
             scope=InstrumentationScope(names.SCOPE, version),
             hasher=Hasher(find_user_key(config.user_key)),
         )
+        self._next_copies = 0.0  # monotonic, as the next
         self._next_beat = 0.0
 
     def run(self) -> None:
@@ -65,24 +66,33 @@ class Worker:
         while pipeline.closes_at is None:
             pipeline.wake.wait(pipeline.config.export_interval_seconds)
             pipeline.wake.clear()
-            self._round()
+            self._leave_copies()
+            self._drain()
+            self._beat()
         pipeline.leave_copies(older_than_seconds=0.0)
         self._drain()
         self._deliver([pipeline.heartbeat(goodbye=True)])
         self._sender.close()
 
-    def _round(self) -> None:
-        self._pipeline.leave_copies(older_than_seconds=self._pipeline.config.unfinished_after_seconds)
-        self._drain()
-        now = time.monotonic()
-        if now >= self._next_beat and self._pipeline.closes_at is None:
-            self._next_beat = now + self._pipeline.config.heartbeat_interval_seconds
-            self._deliver([self._pipeline.heartbeat(goodbye=False)])
-
     def _drain(self) -> None:
         while records := self._pipeline.take():
             self._deliver(records)
             self._pipeline.settled(len(records))
+            if self._pipeline.closes_at is None:  # a busy service's queue may never be empty
+                self._leave_copies()
+                self._beat()
+
+    def _leave_copies(self) -> None:
+        now, config = time.monotonic(), self._pipeline.config
+        if now >= self._next_copies:
+            self._next_copies = now + config.export_interval_seconds
+            self._pipeline.leave_copies(older_than_seconds=config.unfinished_after_seconds)
+
+    def _beat(self) -> None:
+        now = time.monotonic()
+        if now >= self._next_beat and self._pipeline.closes_at is None:
+            self._next_beat = now + self._pipeline.config.heartbeat_interval_seconds
+            self._deliver([self._pipeline.heartbeat(goodbye=False)])
 
     def _deliver(self, records: list[Record]) -> None:
         spans: list[tuple[ReadableSpan, bool]] = []

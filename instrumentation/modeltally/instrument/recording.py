@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 from modeltally.instrument import _ids, _runtime
 from modeltally.instrument import _names as names
 from modeltally.instrument._guard import guarded, problem
-from modeltally.instrument._operation import enclosing_of_kind, is_disabled, surroundings
+from modeltally.instrument._operation import enclosing_of_kind, surroundings
 from modeltally.instrument._record import OperationRef, Record
+from modeltally.instrument._switch import is_disabled
 from modeltally.instrument._values import MAX_SPAN_BYTES, Values, copy_values
 
 if TYPE_CHECKING:
@@ -71,14 +72,13 @@ def record(
             started_at=started_at,
             ended_at=ended_at,
             outcome=outcome,
+            error_type=error_type,
             operation_id=operation_id,
             source=source,
         )
     except _RefusedError as refusal:
         problem("record", "record(): %s; nothing is recorded", str(refusal))
         return None
-    if outcome in names.BAD_OUTCOMES:
-        made.error_type = None if error_type is None else str.__str__(error_type)[:MAX_NAME]
     made.size = copy_values(made.values, values, MAX_SPAN_BYTES)
     return made.ref if pipeline.add(made, wait=wait) else None
 
@@ -100,6 +100,9 @@ def evaluate(ref: OperationRef, *, name: str, score: float, source: str | None =
         return None
     pipeline = _runtime.active()
     if pipeline is None:
+        return None
+    if not isinstance(ref, OperationRef) or not isinstance(name, str):
+        problem("evaluate", "evaluate(): give what record() returned or Operation.ref, and a name; nothing is recorded")
         return None
     number = float(score)
     if not 0.0 <= number <= 1.0:
@@ -130,6 +133,7 @@ def _record(
     started_at: datetime | int,
     ended_at: datetime | int | None,
     outcome: str,
+    error_type: str | None,
     operation_id: str | bytes | None,
     source: str,
 ) -> Record:
@@ -141,6 +145,10 @@ def _record(
     if end_ns < start_ns:
         raise _RefusedError(f"ended_at is {(start_ns - end_ns) / 1e9:g} s before started_at")
     nested = False
+    if error_type is not None and not isinstance(error_type, str):
+        raise _RefusedError(f"error_type is a {type(error_type).__qualname__}; give a short constant text")
+    if operation_id is not None and not isinstance(operation_id, str | bytes):
+        raise _RefusedError(f"operation_id is a {type(operation_id).__qualname__}; give text or bytes")
     if operation_id is None:
         outer, trace_id, parent_id, sampled = surroundings()
         span_id = _ids.new_span_id()
@@ -152,6 +160,8 @@ def _record(
     )
     made.end_ns = end_ns
     made.outcome = outcome
+    if error_type is not None and outcome in names.BAD_OUTCOMES:
+        made.error_type = str.__str__(error_type)[:MAX_NAME]
     made.source = source
     made.nested = nested
     made.unfinished = ended_at is None

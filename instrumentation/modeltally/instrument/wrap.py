@@ -16,11 +16,12 @@ method, a class method or a static method; what it returns and raises is what th
 from __future__ import annotations
 
 import inspect
+import sys
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from modeltally.instrument import _names as names
-from modeltally.instrument._guard import guarded
+from modeltally.instrument._guard import guarded, problem
 from modeltally.instrument._operation import IGNORED, Operation, attach, begin, current_operation, detach
 from modeltally.instrument._proxy import WatchedFunction
 from modeltally.instrument._stream import drive, drive_async, drive_coroutine
@@ -28,7 +29,6 @@ from modeltally.instrument._values import MAX_SPAN_BYTES, Stored, Values, copy_v
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextvars import Token
     from types import TracebackType
     from typing import Unpack
 
@@ -45,6 +45,8 @@ __all__ = [
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
+_reference_count: Callable[[object], int] = getattr(sys, "getrefcount", lambda _: 0)  # not every interpreter counts
+
 
 class Watch:
     """Watches one kind of operation; a decorator and, synchronously or not, a context manager."""
@@ -56,7 +58,7 @@ class Watch:
         self._operation = operation
         self._values = values
         self._size = size
-        self._entered: dict[int, tuple[Operation, Token[Operation | None] | None]] = {}
+        self._entered: dict[int, tuple[Operation, Operation | None]] = {}
 
     def __enter__(self) -> Operation:
         """Start an operation."""
@@ -68,8 +70,8 @@ class Watch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End the operation; the exception goes on."""
-        operation, token = self._leave()
-        detach(token)
+        operation, former = self._leave()
+        detach(operation, former)
         operation.end(error)
 
     async def __aenter__(self) -> Operation:
@@ -84,36 +86,39 @@ class Watch:
 
     def __call__(self, function: F) -> F:
         """Decorate a function: each call of it is an operation."""
-        kind = _callable_kind(function)
-        if kind is not None:
-            deferred = kind
-
-            def call_deferred(wrapped: Any, _instance: object, args: Any, kwargs: Any) -> Any:
-                return deferred(self._open, wrapped(*args, **kwargs))
-
-            return cast("F", WatchedFunction(function, call_deferred))
-        return cast("F", WatchedFunction(function, self._call))
+        return cast("F", WatchedFunction(function, self._call_deferred if _is_deferred(function) else self._call))
 
     def _call(self, wrapped: Any, _instance: object, args: Any, kwargs: Any) -> Any:
         operation = self._open()
-        token = attach(operation)
+        former = attach(operation)
         try:
             result = wrapped(*args, **kwargs)
         except BaseException as error:
-            detach(token)
+            detach(operation, former)
             operation.end(error)
             raise
-        detach(token)
-        driver = _DRIVERS.get(type(result))
-        if driver is not None:  # a plain function that hands out a stream: the operation goes on with it
+        detach(operation, former)
+        driver = _driver(type(result))
+        # a plain function that hands out a stream: the operation goes on with it; but one that somebody else
+        # holds as well, as the argument and `result` do, is theirs to go on with and to close
+        if driver is not None and _reference_count(result) <= 2:  # noqa: PLR2004 - named above
             return driver(lambda: operation, result)
         operation.end()
+        return result
+
+    def _call_deferred(self, wrapped: Any, _instance: object, args: Any, kwargs: Any) -> Any:
+        result = wrapped(*args, **kwargs)
+        driver = _driver(type(result))
+        if driver is not None:
+            return driver(self._open, result)
+        self._open().end()  # only marked as a coroutine function: counted, but there is nothing to watch
         return result
 
     def _open(self) -> Operation:
         return begin(self._operation, self._values, self._size)
 
-    def _leave(self) -> tuple[Operation, Token[Operation | None] | None]:
+    @guarded((IGNORED, None))
+    def _leave(self) -> tuple[Operation, Operation | None]:
         """Find the operation that this context entered: several threads or tasks may share one object."""
         mine = self._entered.pop(current_operation().span_id, None)
         if mine is None:  # a framework left in another context than it entered in
@@ -169,6 +174,9 @@ def pattern_run(name: str | None = None, /, **values: Unpack[Values]) -> Watch:
 
 def _watch(operation: str, subject: str | None, values: Values) -> Watch:
     template: dict[str, Stored] = {}
+    if callable(subject):
+        problem("no_subject", 'a decorator without parentheses names no model or pattern; write @...("name")')
+        return cast("Watch", Watch(operation, template, 0)(subject))
     return Watch(operation, template, _fill(template, operation, subject, values))
 
 
@@ -178,19 +186,18 @@ def _fill(template: dict[str, Stored], operation: str, subject: str | None, valu
     return copy_values(template, {keyword: subject, **values}, MAX_SPAN_BYTES)
 
 
-def _callable_kind(function: Any) -> Callable[[Callable[[], Operation], Any], Any] | None:
+def _is_deferred(function: Any) -> bool:
+    """Tell whether calling the function runs nothing of it yet."""
     inner = getattr(function, "__func__", function)  # class and static methods
-    if inspect.isasyncgenfunction(inner):
-        return drive_async
-    if inspect.isgeneratorfunction(inner):
-        return drive
-    if inspect.iscoroutinefunction(inner):
+    return inspect.isasyncgenfunction(inner) or inspect.isgeneratorfunction(inner) or inspect.iscoroutinefunction(inner)
+
+
+def _driver(kind: type) -> Callable[[Callable[[], Operation], Any], Any] | None:
+    # compared by identity: a class may not be hashable, and its metaclass is the caller's code
+    if kind is CoroutineType:
         return drive_coroutine
+    if kind is GeneratorType:
+        return drive
+    if kind is AsyncGeneratorType:
+        return drive_async
     return None
-
-
-_DRIVERS: dict[type, Callable[[Callable[[], Operation], Any], Any]] = {
-    GeneratorType: drive,
-    AsyncGeneratorType: drive_async,
-    CoroutineType: drive_coroutine,
-}
