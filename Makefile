@@ -33,8 +33,8 @@ demo: $(READY)  # thirty simulated days through the whole path: wrappers, OTLP, 
 	$(RUN)modeltally demo $(if $(DAYS),--days $(DAYS))
 
 .PHONY: test
-test: $(READY)  # the test suite
-	$(RUN)pytest
+test: $(READY)  # the test suite, on every core; a file's tests stay together
+	$(RUN)pytest -n auto --dist loadfile
 
 .PHONY: lint
 lint: $(READY)  # ruff, mypy, SQL style
@@ -53,8 +53,8 @@ oracle: $(READY)  # every roll and view against a truth kept in Python: make ora
 	$(RUN)python tests/queries/oracle.py --operations $(N) --seed $(SEED) --controls
 
 .PHONY: chaos
-chaos: $(READY)  # kill -9 of the server at chosen points, with controls that must lose or double: make chaos N=20
-	$(RUN)python tests/local/chaos_kill.py
+chaos: $(READY)  # kill -9 of the server at chosen points, with controls that must lose or double
+	$(RUN)python tests/local/chaos_kill.py --kills $(if $(filter command line,$(origin N)),$(N),10) --seed $(SEED) --controls
 
 .PHONY: bench-overhead
 bench-overhead: $(READY)  # cost of a record in the calling thread against writing OpenTelemetry by hand
