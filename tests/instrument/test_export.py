@@ -10,20 +10,18 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import SpanContext
 
 import modeltally
 from instrument.sink import Answer, Sink, wait_until
-from modeltally.instrument._config import Destination
-from modeltally.instrument._export import OtlpSender
+from modeltally.instrument import _runtime
+from modeltally.instrument._record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from opentelemetry.sdk.trace import ReadableSpan
 
 
 def request(count: int = 1) -> None:
@@ -169,27 +167,19 @@ def test_headers_and_compression_are_sent(sink: Sink, monkeypatch: pytest.Monkey
     assert len(sink.operations) == 1
 
 
-def span(name: str) -> ReadableSpan:
-    """Return a span with that name."""
-    return ReadableSpan(
-        name,
-        context=SpanContext(1, 1, is_remote=False),
-        resource=Resource({}),
-        instrumentation_scope=InstrumentationScope("x"),
-        start_time=1,
-        end_time=2,
-    )
-
-
-def test_one_unencodable_span_does_not_take_its_batch(sink: Sink) -> None:
-    """A lone surrogate in a name breaks the encoder; the other 9,999 arrive."""
-    sender = OtlpSender(Destination(url=sink.url + "/v1/traces", reason="test"), version="0")
-    spans = [(span(f"s{index}" if index != 777 else "s\udcff"), True) for index in range(10_000)]
-    parcel, unencodable = sender.pack(spans)
-    assert unencodable == 1
-    assert sender.send(parcel, timeout_seconds=10).delivered == 9999
-    assert len(sink.spans) == 9999
-    sender.close()
+def test_one_unencodable_span_does_not_take_its_batch(exported: Sink) -> None:
+    """A span that cannot be written is counted; the other 9,999 arrive."""
+    pipeline = _runtime._state.pipeline
+    assert pipeline is not None
+    for index in range(10_000):
+        made = Record("model.load", trace_id=1, span_id=index + 1, parent_id=0, sampled=True, start_ns=1)
+        if index == 777:
+            made.trace_id = 2**128
+        assert pipeline.add(made, wait=True)
+    assert not modeltally.flush()
+    assert len(exported.operations) == 9_999
+    counters = modeltally.counters()
+    assert (counters.exported, counters.dropped) == (9_999, {"unencodable": 1})
 
 
 class RaisingExporter(SpanExporter):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -65,10 +68,58 @@ def test_queue_is_bounded_in_bytes() -> None:
     modeltally.configure(exporter=exporter, export_interval_seconds=0.01, max_queue_bytes=20_000)
     request()
     assert exporter.entered.wait(20)
-    for _ in range(10):
-        with modeltally.model_request("m", task="x" * 4000):
+    for index in range(10):
+        with modeltally.model_request("m", task=f"{index:4000}"):
             pass
-    assert modeltally.counters().dropped["queue_full"] == 7
+    assert modeltally.counters().dropped["queue_full"] == 6
+    exporter.gate.set()
+
+
+BURST = """
+import sys, modeltally
+from modeltally.instrument import _names as names
+
+def resident_bytes():
+    with open("/proc/self/statm") as numbers:
+        return int(numbers.read().split()[1]) * 4096
+
+examples = {str: "a value of it", int: 70_000, float: 0.5, bool: True}
+values = {keyword: examples[kind] for keyword, (_, kind) in list(names.ATTRIBUTES.items())[:60]}
+modeltally.configure(endpoint=sys.argv[1], user_key="key")
+with modeltally.model_request("m"):
+    pass
+modeltally.flush(2)
+before = resident_bytes()
+for _ in range(50_000):
+    with modeltally.model_request("m") as operation:
+        operation.set(**values)
+print(modeltally.counters().lost, (resident_bytes() - before) // 2**20)
+modeltally.shutdown(0)
+"""
+
+
+def test_burst_is_kept_when_nobody_takes_it() -> None:
+    """50,000 large operations in a tight loop: none is lost, and they take 64 MB at most."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        refused = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    ended = subprocess.run([sys.executable, "-c", BURST, refused], check=True, capture_output=True, text=True)
+    lost, added_megabytes = map(int, ended.stdout.split())
+    assert lost == 0
+    assert added_megabytes <= 64
+
+
+def test_values_that_all_operations_share_count_once() -> None:
+    """The bound is on memory, not on what will travel."""
+    exporter = GatedExporter()
+    modeltally.configure(exporter=exporter, export_interval_seconds=0.01, max_queue_bytes=20_000)
+    request()
+    assert exporter.entered.wait(20)
+    task = "x" * 4000
+    for _ in range(20):
+        with modeltally.model_request("m", task=task):
+            pass
+    assert modeltally.counters().lost == 0
     exporter.gate.set()
 
 

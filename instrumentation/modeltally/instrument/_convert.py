@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
-
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from modeltally.instrument import _names as names
 from modeltally.instrument._guard import problem
@@ -14,61 +11,57 @@ from modeltally.instrument._privacy import Fingerprint, Hasher, fingerprint
 from modeltally.instrument._values import MAX_TEXT, Scalar, Stored
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-
     from modeltally.instrument._record import Record
 
-__all__ = ["Converter", "clean_text"]
+__all__ = ["Converter", "Span", "clean_text"]
 
 MAX_NAME: Final = 256
 MAX_INT: Final = 2**63 - 1
 MAX_INT_BITS: Final = 512  # larger ones would be text longer than Python converts
 
-_UNSET: Final = Status(StatusCode.UNSET)
-_SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
-_NOT_SAMPLED: Final = TraceFlags(TraceFlags.DEFAULT)
+
+class Span(NamedTuple):
+    """A record as it travels.
+
+    Attributes:
+        name: Its name.
+        is_client: Whether the work is done elsewhere: its kind is client, else internal.
+        attributes: All of them, each of its type. ``error.type`` among them makes its status an error.
+        record: Ids and times.
+    """
+
+    name: str
+    is_client: bool
+    attributes: dict[str, Scalar]
+    record: Record
 
 
 class Converter:
-    """Makes spans of one process: one resource, one scope, one key."""
+    """Makes spans of one process."""
 
-    def __init__(self, *, resource: Resource, scope: InstrumentationScope, hasher: Hasher) -> None:
-        """Take what all spans of the process share."""
-        self._resource = resource
-        self._scope = scope
+    def __init__(self, hasher: Hasher) -> None:
+        """Take the process's key."""
         self._hasher = hasher
 
-    def span(self, record: Record) -> ReadableSpan:
-        """Make the span that a record stands for."""
+    def span(self, record: Record) -> Span:
+        """Make the span that a packed record stands for."""
         attributes: dict[str, Scalar] = {}
+        values = record.unpacked()
         for name, value in (record.custom or {}).items():
             kept = self._custom(value)
             if kept is not None:
                 attributes[clean_text(name, MAX_NAME)] = kept
-        self._add_values(attributes, record)
-        _add_derived(attributes, record)
+        self._add_values(attributes, values)
+        _add_derived(attributes, record.operation, values)
         attributes[names.OPERATION] = record.operation
         if record.operation != names.HEARTBEAT:
             self._add_lifecycle(attributes, record)
-        flags = _SAMPLED if record.sampled else _NOT_SAMPLED
-        return ReadableSpan(
-            name=_span_name(record.operation, attributes),
-            context=SpanContext(record.trace_id, record.span_id, is_remote=False, trace_flags=flags),
-            parent=SpanContext(record.trace_id, record.parent_id, is_remote=False, trace_flags=flags)
-            if record.parent_id
-            else None,
-            resource=self._resource,
-            attributes=attributes,
-            kind=_kind(record.operation, attributes),
-            status=_status(attributes),
-            start_time=record.start_ns,
-            end_time=record.end_ns,
-            instrumentation_scope=self._scope,
+        return Span(
+            _span_name(record.operation, attributes), _is_client(record.operation, attributes), attributes, record
         )
 
-    def _add_values(self, attributes: dict[str, Scalar], record: Record) -> None:
-        for keyword, value in record.values.items():
+    def _add_values(self, attributes: dict[str, Scalar], values: dict[str, Stored]) -> None:
+        for keyword, value in values.items():
             attribute = names.ATTRIBUTES.get(keyword)
             if attribute is not None:
                 typed = _typed(keyword, value, attribute.type)
@@ -130,31 +123,31 @@ def _typed(keyword: str, value: Stored, kind: type[Scalar]) -> Scalar | None:
     if kind is str:
         if isinstance(value, str):
             return clean_text(value, MAX_TEXT)
-        if isinstance(value, int | float):
+        if isinstance(value, (int, float)):
             return str(value)
-    elif kind is bool:
-        if isinstance(value, bool):
+    elif type(value) is kind:
+        if kind is bool or -MAX_INT <= value <= MAX_INT:  # type: ignore[operator]  # `kind` says it is a number
             return value
-    elif isinstance(value, int | float) and not isinstance(value, bool) and -MAX_INT <= value <= MAX_INT:
-        if kind is float:
+    elif type(value) is int or type(value) is float:
+        if kind is float and -MAX_INT <= value <= MAX_INT:
             return float(value)
-        if value == int(value):
+        if kind is int and -MAX_INT <= value <= MAX_INT and value == int(value):
             return int(value)
     problem("bad_value", "%s takes a value of type %s within 64 bits; another one is left out", keyword, kind.__name__)
     return None
 
 
-def _add_derived(attributes: dict[str, Scalar], record: Record) -> None:
+def _add_derived(attributes: dict[str, Scalar], operation: str, values: dict[str, Stored]) -> None:
     """Add what follows from the values: the conventions name some things twice."""
-    if "lora_names" in record.values and names.LORA_COUNT not in attributes:
-        attributes[names.LORA_COUNT] = str(record.values["lora_names"]).count(",") + 1
-    if record.operation in names.MODEL_OPERATIONS and not attributes.get(names.MODEL_ID):
+    if "lora_names" in values and names.LORA_COUNT not in attributes:
+        attributes[names.LORA_COUNT] = str(values["lora_names"]).count(",") + 1
+    if operation in names.MODEL_OPERATIONS and not attributes.get(names.MODEL_ID):
         attributes[names.MODEL_ID] = names.UNKNOWN_MODEL
-    if record.operation == names.MODEL_REQUEST:
+    if operation == names.MODEL_REQUEST:
         attributes.setdefault(names.OPERATION_NAME, names.GENERATE_CONTENT)
         attributes[names.REQUEST_MODEL] = attributes[names.MODEL_ID]
-    elif record.operation == names.PATTERN_RUN:
-        operation_name = names.PATTERN_OPERATION_NAMES.get(str(record.values.get("pattern_kind")))
+    elif operation == names.PATTERN_RUN:
+        operation_name = names.PATTERN_OPERATION_NAMES.get(str(values.get("pattern_kind")))
         if operation_name is not None:
             attributes.setdefault(names.OPERATION_NAME, operation_name)
 
@@ -173,15 +166,10 @@ def _span_name(operation: str, attributes: dict[str, Scalar]) -> str:
     return clean_text(name.rstrip(), MAX_NAME)
 
 
-def _kind(operation: str, attributes: dict[str, Scalar]) -> SpanKind:
+def _is_client(operation: str, attributes: dict[str, Scalar]) -> bool:
     is_remote_request = (
         operation == names.MODEL_REQUEST
         and names.ATTRIBUTES["provider"].name in attributes
         and names.ATTRIBUTES["device"].name not in attributes
     )
-    return SpanKind.CLIENT if is_remote_request or operation == names.MODEL_DOWNLOAD else SpanKind.INTERNAL
-
-
-def _status(attributes: dict[str, Scalar]) -> Status:
-    error_type = attributes.get(names.ERROR_TYPE)
-    return _UNSET if error_type is None else Status(StatusCode.ERROR, str(error_type))
+    return is_remote_request or operation == names.MODEL_DOWNLOAD

@@ -1,32 +1,31 @@
-"""Sending spans: our own small OTLP/HTTP sender around OpenTelemetry's encoder, or any span exporter.
+"""Sending spans over OTLP/HTTP.
 
 The stock exporter counts redirects as success, does not read partial success, gives up within its timeout, draws its
-jitter from Python's global random generator, and loses a batch for one span that cannot be encoded. So only its encoder
-is used. This module is imported in the background thread: a service does not wait for it.
+jitter from Python's global random generator, and loses a batch for one span that cannot be encoded. This module is
+imported in the background thread: a service does not wait for it.
 """
 
 from __future__ import annotations
 
 import gzip
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import requests
-from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from requests.utils import get_auth_from_url
 
 from modeltally.instrument._guard import problem
+from modeltally.instrument._wire import Encoder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from opentelemetry.sdk.trace import ReadableSpan
+    from collections.abc import Mapping, Sequence
 
     from modeltally.instrument._config import Destination
+    from modeltally.instrument._convert import Span
+    from modeltally.instrument._values import Scalar
 
-__all__ = ["Delivery", "ExporterSender", "OtlpSender", "Parcel", "Sender"]
+__all__ = ["Delivery", "OtlpSender", "Parcel", "Sender"]
 
 RETRYABLE: Final = frozenset({429, 502, 503, 504})
 TOO_LARGE: Final = 413
@@ -39,11 +38,11 @@ class Parcel:
     """Spans that travel together.
 
     Attributes:
-        spans: The spans, each with whether it counts as an operation.
-        body: Their encoded form, if the sender needs one.
+        spans: The spans in their sender's form, each with whether it counts as an operation.
+        body: All of them together, if the sender needs that.
     """
 
-    spans: tuple[tuple[ReadableSpan, bool], ...]
+    spans: Sequence[tuple[Any, bool]]
     body: bytes = b""
 
     @property
@@ -72,8 +71,11 @@ class Delivery:
 class Sender(Protocol):
     """Where parcels go."""
 
-    def pack(self, spans: Sequence[tuple[ReadableSpan, bool]]) -> tuple[Parcel, int]:
-        """Make a parcel; returns it and how many operations could not be encoded."""
+    def encode(self, span: Span) -> Any:
+        """Bring a span into the form it is sent in; raises whatever it likes when that cannot be."""
+
+    def pack(self, spans: Sequence[tuple[Any, bool]]) -> Parcel:
+        """Make a parcel of encoded spans."""
 
     def send(self, parcel: Parcel, *, timeout_seconds: float) -> Delivery:
         """Try once."""
@@ -85,14 +87,16 @@ class Sender(Protocol):
 class OtlpSender:
     """OTLP over HTTP with protobuf bodies."""
 
-    def __init__(self, destination: Destination, *, version: str) -> None:
+    def __init__(self, destination: Destination, *, resource: Mapping[str, Scalar], version: str) -> None:
         """Prepare a session.
 
         Args:
             destination: Where to.
-            version: Ours, for the user agent.
+            resource: The process's attributes.
+            version: Ours.
         """
         self._destination = destination
+        self._encoder = Encoder(resource, version=version)
         self._session = requests.Session()
         named = get_auth_from_url(destination.url)
         self._session.auth = named if any(named) else _no_credentials
@@ -110,15 +114,14 @@ class OtlpSender:
             self._session.verify = destination.certificate
         self._session.cert = destination.client_certificate
 
-    def pack(self, spans: Sequence[tuple[ReadableSpan, bool]]) -> tuple[Parcel, int]:
-        """Encode; a span that cannot be encoded stays behind and takes no other with it."""
-        try:
-            return self._packed(spans), 0
-        except Exception:  # noqa: BLE001 - whatever the encoder raises, some span is the cause: find it
-            good = [item for item in spans if _is_encodable(item[0])]
-            lost = sum(is_counted for _, is_counted in spans) - sum(is_counted for _, is_counted in good)
-            problem("unencodable", "%d spans cannot be encoded; the others are sent", len(spans) - len(good))
-            return self._packed(good), lost
+    def encode(self, span: Span) -> bytes:
+        """Write a span as it travels."""
+        return self._encoder.span(span)
+
+    def pack(self, spans: Sequence[tuple[bytes, bool]]) -> Parcel:
+        """Write a request."""
+        body = self._encoder.request(span for span, _ in spans)
+        return Parcel(spans, gzip.compress(body, 1) if self._destination.is_compressed else body)
 
     def send(self, parcel: Parcel, *, timeout_seconds: float) -> Delivery:
         """Post once; redirects are not followed, and only 2xx is success."""
@@ -168,48 +171,10 @@ class OtlpSender:
         is_client_error = 400 <= status < 500  # noqa: PLR2004 - the client error class of HTTP
         return Delivery(dropped_as="rejected" if is_client_error else "export_failed")
 
-    def _packed(self, spans: Sequence[tuple[ReadableSpan, bool]]) -> Parcel:
-        body = encode_spans([span for span, _ in spans]).SerializeToString()
-        return Parcel(tuple(spans), gzip.compress(body, 1) if self._destination.is_compressed else body)
-
-
-class ExporterSender:
-    """Any OpenTelemetry span exporter, for tests and for hosts with one of their own."""
-
-    def __init__(self, exporter: SpanExporter) -> None:
-        """Take the exporter; it stays the caller's to shut down."""
-        self._exporter = exporter
-
-    def pack(self, spans: Sequence[tuple[ReadableSpan, bool]]) -> tuple[Parcel, int]:
-        """Nothing needs encoding."""
-        return Parcel(tuple(spans)), 0
-
-    def send(self, parcel: Parcel, *, timeout_seconds: float) -> Delivery:  # noqa: ARG002 - exporters take no timeout
-        """Export; a failure is final, since an exporter retries by itself."""
-        try:
-            result = self._exporter.export([span for span, _ in parcel.spans])
-        except Exception as error:  # noqa: BLE001 - somebody else's code
-            problem("exporter", "the exporter raised %s; its batch is lost", type(error).__qualname__)
-            return Delivery(dropped_as="export_failed")
-        if result is SpanExportResult.SUCCESS:
-            return Delivery(delivered=parcel.counted)
-        return Delivery(dropped_as="export_failed")
-
-    def close(self) -> None:
-        """Do nothing: the exporter is the caller's."""
-
 
 def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
     """Add none: left alone, the client would replace the caller's own header by what a `.netrc` file says."""
     return request
-
-
-def _is_encodable(span: ReadableSpan) -> bool:
-    try:
-        encode_spans([span]).SerializeToString()
-    except Exception:  # noqa: BLE001 - whatever the encoder raises, the answer is no
-        return False
-    return True
 
 
 def _rejected(body: bytes) -> int:

@@ -160,6 +160,7 @@ class Operation(Record):
         if self._state != RUNNING or self._pipeline is None:
             return
         self.end_ns = self.start_ns + time.perf_counter_ns() - self._clock_ns
+        self._clock_ns = 0
         self._state = ENDED
         try:
             if error is not None:

@@ -17,7 +17,7 @@ from modeltally.instrument import _guard, _ids
 from modeltally.instrument import _names as names
 from modeltally.instrument._counters import Counters
 from modeltally.instrument._guard import internal_error, problem
-from modeltally.instrument._record import Record
+from modeltally.instrument._record import BASE_BYTES, Record, Shapes
 
 if TYPE_CHECKING:
     from modeltally.instrument._config import Config
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["BATCH_ITEMS", "Pipeline"]
 
 BATCH_ITEMS: Final = 512
-RECORD_BYTES: Final = 1024  # what a record takes in memory beside its values
 WAIT_FOR_ROOM_SECONDS: Final = 0.1
 NO_THREAD_SECONDS: Final = 1.0  # before another try to start one
 BROKEN: Final = "export_failed"
@@ -53,6 +52,7 @@ class Pipeline:
         self._room = threading.Event()
         self._queue: deque[Record] = deque()
         self._queue_bytes = 0
+        self._shapes: Shapes = {}
         self._running: dict[int, weakref.ref[Operation]] = {}
         self._thread: threading.Thread | None = None
         self._no_thread_until = 0.0  # monotonic
@@ -79,6 +79,7 @@ class Pipeline:
 
     def finish(self, operation: Operation) -> None:
         """Queue an operation that ended; a second time changes nothing."""
+        operation.pack(self._shapes)
         with self._lock:
             if self._running.pop(operation.span_id, None) is None:
                 return
@@ -96,6 +97,7 @@ class Pipeline:
         Returns:
             Whether it was queued.
         """
+        record.pack(self._shapes)
         if self._thread is None:
             self._start_thread()
         while True:
@@ -177,7 +179,7 @@ class Pipeline:
     def _has_room(self, record: Record) -> bool:
         return (
             len(self._queue) < self.config.max_queue_items
-            and self._queue_bytes + record.size + RECORD_BYTES <= self.config.max_queue_bytes
+            and self._queue_bytes + record.memory_bytes <= self.config.max_queue_bytes
         )
 
     def _offer(self, record: Record) -> str | None:
@@ -188,7 +190,7 @@ class Pipeline:
             return reason
         self._queue.append(record)
         self._queued += record.is_counted
-        self._queue_bytes += record.size + RECORD_BYTES
+        self._queue_bytes += record.memory_bytes
         self._accepted += 1
         if len(self._queue) == BATCH_ITEMS:
             self.wake.set()
@@ -232,7 +234,7 @@ class Pipeline:
         """Take up to a batch from the queue."""
         with self._lock:
             batch = [self._queue.popleft() for _ in range(min(BATCH_ITEMS, len(self._queue)))]
-            freed = sum(record.size + RECORD_BYTES for record in batch)
+            freed = sum(record.memory_bytes for record in batch)
             self._queue_bytes -= freed  # in a step of its own: garbage collected in `sum` may end an operation
         if batch:
             self._room.set()
@@ -260,7 +262,7 @@ class Pipeline:
     def is_full(self) -> bool:
         """Tell whether new operations are being dropped for want of room."""
         return len(self._queue) >= self.config.max_queue_items or (
-            self._queue_bytes + RECORD_BYTES > self.config.max_queue_bytes
+            self._queue_bytes + BASE_BYTES > self.config.max_queue_bytes
         )
 
     def leave_copies(self, *, older_than_seconds: float) -> None:
@@ -272,7 +274,9 @@ class Pipeline:
             for reference in list(self._running.values()):
                 operation = reference()
                 if operation is not None and operation.needs_copy(now_ns - limit_ns):
-                    self._offer(operation.unfinished_copy())
+                    copy = operation.unfinished_copy()
+                    copy.pack(self._shapes)
+                    self._offer(copy)
 
     def heartbeat(self, *, goodbye: bool) -> Record:
         """Make the record that says how many operations there were."""

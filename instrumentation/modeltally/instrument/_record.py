@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import compress
+from operator import is_not
+from sys import getsizeof
+from typing import TYPE_CHECKING, Final
 
 from modeltally.instrument import _names as names
 
 if TYPE_CHECKING:
     from modeltally.instrument._values import Scalar, Stored
 
-__all__ = ["OperationRef", "Record"]
+__all__ = ["OperationRef", "Record", "Shapes"]
+
+BASE_BYTES: Final = 512  # a record beside its values: the object, ids, times
+MAX_SHAPES: Final = 64
+
+_NO_VALUES: Final[dict[str, Stored]] = {}  # one for all packed records, which are told no more
+
+Shapes = dict[tuple[str, ...], tuple[tuple[str, ...], tuple["Stored", ...]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +44,14 @@ class Record:
     """One operation as the background thread needs it."""
 
     __slots__ = (
+        "_keys",
+        "_row",
         "custom",
         "end_ns",
         "error_site",
         "error_type",
         "is_counted",
+        "memory_bytes",
         "nested",
         "operation",
         "outcome",
@@ -72,8 +85,34 @@ class Record:
         self.is_counted = True  # False: a copy or a heartbeat, which is no operation of its own
         self.source = names.SOURCE_WRAPPER
         self.values: dict[str, Stored] = {}
+        self._keys: tuple[str, ...] = ()
+        self._row: tuple[Stored, ...] = ()
         self.custom: dict[str, Scalar] | None = None
         self.size = 0
+        self.memory_bytes = 0
+
+    def pack(self, shapes: Shapes) -> None:
+        """Hold the values compactly from now on; nothing is added any more.
+
+        A tuple beside the keywords that records of the same shape share takes a quarter of a dictionary.
+
+        Args:
+            shapes: The shapes of former records; this one's is added.
+        """
+        keys, row = tuple(self.values), tuple(self.values.values())
+        keys, former = shapes.get(keys) or (keys, ())
+        if len(shapes) >= MAX_SHAPES:
+            shapes.clear()
+        shapes[keys] = keys, row
+        # constants of the host's code are the same objects each time and cost once
+        own = compress(row, map(is_not, row, former)) if former else row
+        custom_bytes = getsizeof(self.custom) + 2 * self.size if self.custom else 0
+        self.memory_bytes = BASE_BYTES + 8 * len(row) + sum(map(getsizeof, own)) + custom_bytes
+        self._keys, self._row, self.values, self.size = keys, row, _NO_VALUES, 0
+
+    def unpacked(self) -> dict[str, Stored]:
+        """Return the values of a packed record."""
+        return dict(zip(self._keys, self._row, strict=True))
 
     def unfinished_copy(self) -> Record:
         """Return a zero-length copy with what is known now: same ids, same start."""

@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 import platform
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import context as otel_context
-from opentelemetry.sdk.resources import OTELResourceDetector, Resource
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.sdk.resources import OTELResourceDetector
 from opentelemetry.sdk.version import __version__ as sdk_version
 
 from modeltally.instrument import _ids
-from modeltally.instrument import _names as names
 from modeltally.instrument._convert import Converter, clean_text
-from modeltally.instrument._export import Delivery, ExporterSender, OtlpSender, Parcel, Sender
+from modeltally.instrument._export import Delivery, OtlpSender, Parcel, Sender
 from modeltally.instrument._guard import internal_error
 from modeltally.instrument._privacy import Hasher, find_user_key
 from modeltally.instrument._version import package_version
@@ -23,10 +21,9 @@ from modeltally.instrument._version import package_version
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from opentelemetry.sdk.trace import ReadableSpan
-
     from modeltally.instrument._pipeline import Pipeline
     from modeltally.instrument._record import Record
+    from modeltally.instrument._values import Scalar
 
 __all__ = ["Worker"]
 
@@ -44,18 +41,8 @@ class Worker:
     def __init__(self, pipeline: Pipeline) -> None:
         """Prepare resource, key and sender."""
         self._pipeline = pipeline
-        config = pipeline.config
-        version = package_version()
-        self._sender: Sender = (
-            ExporterSender(config.exporter)
-            if config.exporter is not None
-            else OtlpSender(config.destination, version=version)
-        )
-        self._converter = Converter(
-            resource=_resource(config.resource, pipeline.instance_id),
-            scope=InstrumentationScope(names.SCOPE, version),
-            hasher=Hasher(find_user_key(config.user_key)),
-        )
+        self._sender = _sender(pipeline)
+        self._converter = Converter(Hasher(find_user_key(pipeline.config.user_key)))
         self._next_copies = 0.0  # monotonic, as the next
         self._next_beat = 0.0
 
@@ -95,18 +82,17 @@ class Worker:
             self._deliver([self._pipeline.heartbeat(goodbye=False)])
 
     def _deliver(self, records: list[Record]) -> None:
-        spans: list[tuple[ReadableSpan, bool]] = []
+        spans: list[tuple[Any, bool]] = []
         lost = 0
         for record in records:
             try:
-                spans.append((self._converter.span(record), record.is_counted))
+                spans.append((self._sender.encode(self._converter.span(record)), record.is_counted))
             except Exception as error:  # noqa: BLE001 - one odd record must not take its batch with it
                 internal_error("span of a record", error)
                 lost += record.is_counted
-        parcel, unencodable = self._sender.pack(spans)
-        if lost + unencodable:
-            self._pipeline.settle(delivered=0, dropped=lost + unencodable, reason="unencodable")
-        self._send(parcel)
+        if lost:
+            self._pipeline.settle(delivered=0, dropped=lost, reason="unencodable")
+        self._send(self._sender.pack(spans))
 
     def _send(self, parcel: Parcel) -> None:
         """Send until it is settled; while there is room in the queue there is time to wait for the other side."""
@@ -116,7 +102,7 @@ class Worker:
             if delivery.is_too_large:
                 middle = len(parcel.spans) // 2
                 for half in (parcel.spans[:middle], parcel.spans[middle:]):
-                    self._send(self._sender.pack(half)[0])
+                    self._send(self._sender.pack(half))
                 return
             if delivery.retry_after_seconds is None:
                 break
@@ -159,7 +145,17 @@ class Worker:
         return True
 
 
-def _resource(given: Mapping[str, str], instance_id: str) -> Resource:
+def _sender(pipeline: Pipeline) -> Sender:
+    config = pipeline.config
+    resource, version = _resource(config.resource, pipeline.instance_id), package_version()
+    if config.exporter is None:
+        return OtlpSender(config.destination, resource=resource, version=version)
+    from modeltally.instrument._exporter import ExporterSender  # noqa: PLC0415 - only this needs the tracing SDK
+
+    return ExporterSender(config.exporter, resource=resource, version=version)
+
+
+def _resource(given: Mapping[str, str], instance_id: str) -> dict[str, Scalar]:
     """Describe this process; what the host says in OpenTelemetry's variables holds where no argument says otherwise."""
     attributes = {
         "telemetry.sdk.language": "python",
@@ -173,7 +169,7 @@ def _resource(given: Mapping[str, str], instance_id: str) -> Resource:
         "service.instance.id": instance_id,
     }
     cleaned = {clean_text(key, 256): clean_text(value, MAX_TEXT) for key, value in attributes.items()}
-    return Resource({**cleaned, "process.pid": os.getpid()})
+    return {**cleaned, "process.pid": os.getpid()}
 
 
 def _suppress_instrumentation() -> None:
