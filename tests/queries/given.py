@@ -86,8 +86,9 @@ class Operation(_Strict):
     instance: str = ""
     nested: bool = False
     unfinished: bool = False
-    # receipt, counted from the start
+    # receipt, counted from the start; or at one time for all, as an import comes
     received_after_seconds: float = 60
+    received_at: Time | None = None
     attributes: dict[str, str] = Field(default_factory=dict)
     # for spans no exporter of ours would send
     trace_id: str | None = None
@@ -110,7 +111,7 @@ class Operation(_Strict):
                 {name: value for name, value in self._attributes().items() if value},
                 # what ends before it starts wraps, as the collector's exporter writes it
                 0 if self.unfinished else round(self.ms * 1_000_000) % 2**64,
-                start + dt.timedelta(seconds=self.received_after_seconds),
+                self.received_at or start + dt.timedelta(seconds=self.received_after_seconds),
             ]
 
     def _attributes(self) -> dict[str, str]:

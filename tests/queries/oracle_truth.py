@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-import random
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Iterable
 
 US = 10**6
@@ -228,7 +228,7 @@ class Truth:
             if copy.user == user:
                 self.copies[identity] = replace(copy, user=-user)
 
-    def answer(  # noqa: PLR0913 - the parameters of the view
+    def answer(
         self,
         *,
         kind: str,

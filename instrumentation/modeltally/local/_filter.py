@@ -93,20 +93,23 @@ class Filtered:
         self.rejected += other.rejected
 
 
-def filter_request(request: ExportTraceServiceRequest, body: bytes, *, hasher: Hasher) -> Filtered:
+def filter_request(
+    request: ExportTraceServiceRequest, body: bytes, *, largest_span_bytes: int, hasher: Hasher
+) -> Filtered:
     """Take out of a request whatever may not be kept.
 
     Args:
         request: The parsed request; changed in place when it holds more than scalars.
         body: The same request, encoded.
+        largest_span_bytes: No span of it is larger: where no text can be too long, none is measured.
         hasher: Turns user ids into pseudonyms.
     """
     result = Filtered()
     batch = Batch.FromString(body)
-    size = batch.ByteSize()
     batch.DiscardUnknownFields()
-    if batch.ByteSize() != size:
-        # Something beyond the kept messages is in it: lists become text, the rest is counted, and then it goes.
+    if batch.ByteSize() != len(body):
+        # It holds more than the kept messages, or is encoded in another way: lists become text, the rest is counted
+        # and goes.
         result.dropped_attributes += _keep_scalars(request)
         batch = Batch.FromString(request.SerializeToString())
         batch.DiscardUnknownFields()
@@ -117,6 +120,9 @@ def filter_request(request: ExportTraceServiceRequest, body: bytes, *, hasher: H
             scope = scope_spans.scope
             scope.name, scope.version = scope.name[:MAX_NAME_CHARACTERS], scope.version[:MAX_NAME_CHARACTERS]
             _filter_spans(scope_spans.spans, result, is_ours=_is_ours(scope.name), hasher=hasher)
+            if largest_span_bytes > MAX_TEXT_CHARACTERS:
+                for span in scope_spans.spans:
+                    _bound(span.attributes, MAX_TEXT_CHARACTERS)
     if result.spans:
         # Sorted names: the same kind of span is the same text again and again, which the store compresses well.
         result.payload = batch.SerializeToString(deterministic=True)
@@ -146,8 +152,6 @@ def _filter_span(span: Any, *, is_ours: bool, hasher: Hasher) -> int:
         _check_user_hash(attributes, hasher)
         if names.OPERATION_NAME not in attributes:
             span.name = REDACTED_NAME
-    if span.ByteSize() > MAX_TEXT_CHARACTERS:
-        _bound(attributes, MAX_TEXT_CHARACTERS)
     if len(span.name) > MAX_NAME_CHARACTERS:
         span.name = span.name[:MAX_NAME_CHARACTERS]
     if span.HasField("status") and span.status.message:

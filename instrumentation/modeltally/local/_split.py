@@ -63,10 +63,12 @@ class Pieces(NamedTuple):
     Attributes:
         requests: Encoded requests that hold the spans of the body, each with its resource and scope.
         left_out: Attributes, events and links left out because they are too large to be kept.
+        largest_span_bytes: The size of the largest span, before anything was left out.
     """
 
     requests: list[bytes]
     left_out: int
+    largest_span_bytes: int
 
 
 def split(body: bytes, *, max_spans: int) -> Pieces:
@@ -84,7 +86,7 @@ def split(body: bytes, *, max_spans: int) -> Pieces:
         TooManyItemsError: There are more spans, resources or scopes than allowed, or a span of too many parts.
     """
     pieces: list[bytes] = []
-    spans = scopes = left_out = 0
+    spans = scopes = left_out = largest = 0
     is_small = len(body) <= PIECE_BYTES
     encoded_resource_spans = _REQUEST.FromString(body).resource_spans
     _limit(len(encoded_resource_spans), max_spans, "resources")
@@ -96,11 +98,12 @@ def split(body: bytes, *, max_spans: int) -> Pieces:
             scope_spans = _SCOPE_SPANS.FromString(encoded_scope)
             spans += len(scope_spans.spans)
             _limit(spans, max_spans, "spans")
+            largest = max(largest, max(map(len, scope_spans.spans), default=0))
             if not is_small:
                 _limit(_size(resource_spans.resource) + _size(scope_spans.scope), MAX_PART_BYTES, "bytes of resource")
                 left_out += _trim(scope_spans.spans)
                 pieces.extend(_pieces(resource_spans.resource, scope_spans))
-    return Pieces([body] if is_small else pieces, left_out)
+    return Pieces([body] if is_small else pieces, left_out, largest)
 
 
 def _pieces(resource: Sequence[bytes], scope_spans: Any) -> Iterator[bytes]:

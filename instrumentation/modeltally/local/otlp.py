@@ -134,7 +134,7 @@ def accept(body: bytes, encoding: Encoding, *, max_spans: int, hasher: Hasher) -
         result.dropped_attributes += pieces.left_out
         for piece in pieces.requests:
             request = ExportTraceServiceRequest.FromString(piece)
-            result.add(filter_request(request, piece, hasher=hasher))
+            result.add(filter_request(request, piece, largest_span_bytes=pieces.largest_span_bytes, hasher=hasher))
     except DecodeError as error:
         raise RefusedBodyError(400, "malformed", f"the body is not OTLP protobuf: {error}") from None
     except TooManyItemsError as error:

@@ -67,10 +67,10 @@ def _preload(store: EmbeddedStore, parameters: Mapping[str, object]) -> list[Row
 def _performance(store: EmbeddedStore, parameters: Mapping[str, object]) -> list[Row]:
     as_of = store.as_of(parameters)
     settings = store.settings
-    until = sql.as_utc(parameters.get("until") or as_of)
-    since = parameters.get("since") or until - dt.timedelta(days=settings.performance_tracking_window_days)
+    until = sql.time_of(parameters, "until") or as_of
+    since = sql.time_of(parameters, "since") or until - dt.timedelta(days=settings.performance_tracking_window_days)
     values = {
-        "since": sql.as_utc(since),
+        "since": since,
         "until": until,
         "slow_seconds": settings.performance_slow_seconds,
         "min_success_rate": settings.performance_success_rate,

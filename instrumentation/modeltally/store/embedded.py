@@ -67,8 +67,12 @@ class EmbeddedStore:
         return self._jobs[job](self, parameters)
 
     def as_of(self, parameters: Mapping[str, object]) -> dt.datetime:
-        """The time a job goes by: its parameter, else this store's clock."""
-        return sql.as_utc(parameters.get("as_of") or self._clock())
+        """The time a job goes by: its parameter, else this store's clock.
+
+        Raises:
+            ParameterError: The parameter is no time.
+        """
+        return sql.time_of(parameters, "as_of") or self._clock()
 
     def insert_spans(self, path: Path, *, batch_id: str) -> None:
         """Store one batch of received spans, once, however often it is handed over.

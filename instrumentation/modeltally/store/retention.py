@@ -27,7 +27,7 @@ def expire(
     """Drop what is past its retention, counted from receipt; figures stay, in rolls.
 
     A month is frozen first (its late rows go aside from then on), rolled, checked, then dropped. A run that was
-    interrupted goes on where it stopped. Hashes of erased users that landed since their erasure go first.
+    interrupted goes on where it stopped. Hashes of erased users that landed since their erasure go too.
 
     Args:
         database: Where.
@@ -42,13 +42,13 @@ def expire(
         StoreError: A frozen month cannot be rolled clean; nothing of it was dropped.
     """
     dropped: list[Row] = []
-    _forget_erased(database)
     landing = database.query(
         sql.statement("expire/landing_days"), {"as_of": as_of, "retention_days": landing_retention_days}
     )
     for row in landing:
         database.command(sql.statement("expire/drop_landing_day"), {"day": row["day"]})
         dropped.append({"table": "otel_traces", "partition": str(row["day"])})
+    _forget_erased(database)
     months = database.query(sql.statement("expire/months"), {"as_of": as_of, "retention_days": event_retention_days})
     for row in months:
         if not row["is_frozen"]:

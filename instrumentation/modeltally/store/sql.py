@@ -19,7 +19,7 @@ from modeltally.errors import ParameterError, UnknownNameError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Statement", "root", "schema", "statement", "view", "view_names", "views_in_order"]
+__all__ = ["Statement", "as_utc", "root", "schema", "statement", "time_of", "view", "view_names", "views_in_order"]
 
 _PARAMETER = re.compile(r"\{(\w+):((?:[^{}]|\([^{}]*\))+)\}")
 _COMMENT = re.compile(r"--[^\n]*")
@@ -91,6 +91,19 @@ def as_utc(value: object) -> dt.datetime:
     """
     moment = value if isinstance(value, dt.datetime) else dt.datetime.fromisoformat(str(value))
     return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
+
+
+def time_of(parameters: Mapping[str, object], name: str) -> dt.datetime | None:
+    """Read the time a job was given under a name, None where it was given none.
+
+    Raises:
+        ParameterError: It is not a time.
+    """
+    value = parameters.get(name)
+    try:
+        return None if value is None else as_utc(value)
+    except ValueError as error:
+        raise ParameterError(f"{name} = {str(value)[:80]!r} is no time: {error}") from None
 
 
 def _plain_text(value: object) -> str:
