@@ -80,8 +80,8 @@ def test_log_says_where_and_why_without_secrets(
         ({"exporter": object()}, "exporter=...) is of type object"),
         ({"headers": [("a", "b")]}, "headers=...) is of type list"),
         ({"headers": {"a b": "c"}}, "a header is named 'a b'"),
-        ({"headers": {"a": "b\nc: d"}}, "header 'a' has a value that is no text of one line"),
-        ({"headers": {"a": 5}}, "header 'a' has a value that is no text of one line"),
+        ({"headers": {"a": "b\nc: d"}}, "header 'a' has a value that is no line of ASCII text"),
+        ({"headers": {"a": 5}}, "header 'a' has a value that is no line of ASCII text"),
         ({"unfinished_after_seconds": True}, "unfinished_after_seconds=...) is True"),
     ],
 )

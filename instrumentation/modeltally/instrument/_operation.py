@@ -6,7 +6,6 @@ an operation of ours is never the host's current span.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
@@ -180,11 +179,11 @@ class Operation(Record):
         self.end()
 
     def _judge(self, error: BaseException) -> None:
-        kind = type(error)  # `isinstance` would ask the error for its `__class__`, which is the caller's code
-        if issubclass(kind, asyncio.CancelledError | GeneratorExit | KeyboardInterrupt | SystemExit):
-            self.outcome, self.error_type = names.CANCELLED, None
-            return
         self.outcome, self.error_type = names.ERROR, None
+        kind = type(error)  # `isinstance` would ask the error for its `__class__`, which is the caller's code
+        if _is_called_off(kind):
+            self.outcome = names.CANCELLED
+            return
         self.error_type = _error_type(kind)
         self.error_site = _error_site(error)
 
@@ -313,6 +312,13 @@ def detach(operation: Operation, former: Operation | None) -> None:
         inner = inner.outer
     if inner is not None:
         _current.set(former)
+
+
+def _is_called_off(kind: type[BaseException]) -> bool:
+    # by name: asyncio, concurrent.futures and trio have one each, and importing them takes a service's time
+    return issubclass(kind, (GeneratorExit, KeyboardInterrupt, SystemExit)) or any(
+        base.__name__ in {"CancelledError", "Cancelled"} for base in kind.__mro__
+    )
 
 
 def _error_type(kind: type[BaseException]) -> str:

@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from modeltally.instrument import _names as names
 from modeltally.instrument._guard import guarded, problem
 from modeltally.instrument._operation import IGNORED, Operation, attach, begin, current_operation, detach
-from modeltally.instrument._proxy import WatchedFunction
 from modeltally.instrument._stream import drive, drive_async, drive_coroutine
 from modeltally.instrument._values import MAX_SPAN_BYTES, Stored, Values, copy_values
 
@@ -86,6 +85,9 @@ class Watch:
 
     def __call__(self, function: F) -> F:
         """Decorate a function: each call of it is an operation."""
+        # wrapt imports asyncio and more: only who decorates waits for it
+        from modeltally.instrument._proxy import WatchedFunction  # noqa: PLC0415 - named above
+
         return cast("F", WatchedFunction(function, self._call_deferred if _is_deferred(function) else self._call))
 
     def _call(self, wrapped: Any, _instance: object, args: Any, kwargs: Any) -> Any:
