@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modeltally.cli._console import guarded
+from modeltally.cli._console import guarded, output_console
 from modeltally.cli._demo import demo
 from modeltally.cli._exit import ExitCode
 from modeltally.cli._migrate import migrate
@@ -31,6 +32,26 @@ app = typer.Typer(
     # a traceback is for a bug report: plain, whole, and without the values of local variables
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(*, wanted: bool) -> None:
+    if wanted:
+        output_console().print(f"modeltally {version('modeltally')}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    *,
+    version_: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=lambda wanted: _print_version(wanted=wanted), is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    del version_  # its callback has done it
+
 
 app.command(epilog="Example: modeltally up --dir ./data")(guarded(up))
 app.command(epilog="Example: modeltally migrate --dir ./data")(guarded(migrate))
