@@ -120,7 +120,7 @@ class OtlpSender:
 
     def pack(self, spans: Sequence[tuple[bytes, bool]]) -> Parcel:
         """Write a request."""
-        body = self._encoder.request(span for span, _ in spans)
+        body = self._encoder.request([span for span, _ in spans])
         return Parcel(spans, gzip.compress(body, 1) if self._destination.is_compressed else body)
 
     def send(self, parcel: Parcel, *, timeout_seconds: float) -> Delivery:

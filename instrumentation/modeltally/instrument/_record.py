@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import compress
 from operator import is_not
 from sys import getsizeof
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from modeltally.instrument import _names as names
 
@@ -15,12 +15,29 @@ if TYPE_CHECKING:
 
 __all__ = ["OperationRef", "Record", "Shapes"]
 
-BASE_BYTES: Final = 512  # a record beside its values: the object, ids, times
+BASE_BYTES: Final = 480  # a record beside its values: the object, ids, times
 MAX_SHAPES: Final = 64
 
 _NO_VALUES: Final[dict[str, Stored]] = {}  # one for all packed records, which are told no more
 
-Shapes = dict[tuple[str, ...], tuple[tuple[str, ...], tuple["Stored", ...]]]
+
+class Shape(NamedTuple):
+    """What records with the same keywords share.
+
+    Attributes:
+        keys: The keywords.
+        row: The values of one of them.
+        masks: Which values of the others differ, a byte for each; one object for equal ones.
+    """
+
+    keys: tuple[str, ...]
+    row: tuple[Stored, ...]
+    masks: dict[bytes, bytes]
+
+
+Shapes = dict[tuple[str, ...], Shape]
+
+_NO_SHAPE: Final = Shape((), (), {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +61,9 @@ class Record:
     """One operation as the background thread needs it."""
 
     __slots__ = (
-        "_keys",
-        "_row",
+        "_mask",
+        "_own",
+        "_shape",
         "custom",
         "end_ns",
         "error_site",
@@ -85,8 +103,9 @@ class Record:
         self.is_counted = True  # False: a copy or a heartbeat, which is no operation of its own
         self.source = names.SOURCE_WRAPPER
         self.values: dict[str, Stored] = {}
-        self._keys: tuple[str, ...] = ()
-        self._row: tuple[Stored, ...] = ()
+        self._shape = _NO_SHAPE
+        self._mask = b""
+        self._own: tuple[Stored, ...] = ()
         self.custom: dict[str, Scalar] | None = None
         self.size = 0
         self.memory_bytes = 0
@@ -94,25 +113,35 @@ class Record:
     def pack(self, shapes: Shapes) -> None:
         """Hold the values compactly from now on; nothing is added any more.
 
-        A tuple beside the keywords that records of the same shape share takes a quarter of a dictionary.
+        Most values of most operations are the very objects of the one before: constants of the host's code. So a
+        record keeps those that differ from an earlier record with the same keywords, a tenth of what all would take.
 
         Args:
-            shapes: The shapes of former records; this one's is added.
+            shapes: The shapes of earlier records; this one's is added.
         """
         keys, row = tuple(self.values), tuple(self.values.values())
-        keys, former = shapes.get(keys) or (keys, ())
-        if len(shapes) >= MAX_SHAPES:
-            shapes.clear()
-        shapes[keys] = keys, row
-        # constants of the host's code are the same objects each time and cost once
-        own = compress(row, map(is_not, row, former)) if former else row
+        shape, mask, own = shapes.get(keys), b"", row
+        if shape is not None:
+            mask = bytes(map(is_not, row, shape.row))
+            own = tuple(compress(row, mask))
+        if shape is None or 2 * len(own) > len(row):
+            if len(shapes) >= MAX_SHAPES:
+                shapes.clear()
+            shapes[keys] = shape = Shape(keys if shape is None else shape.keys, row, {})
+            mask, self._own = b"", ()
+        else:
+            if len(shape.masks) >= MAX_SHAPES:
+                shape.masks.clear()
+            mask, self._own = shape.masks.setdefault(mask, mask), own
         custom_bytes = getsizeof(self.custom) + 2 * self.size if self.custom else 0
-        self.memory_bytes = BASE_BYTES + 8 * len(row) + sum(map(getsizeof, own)) + custom_bytes
-        self._keys, self._row, self.values, self.size = keys, row, _NO_VALUES, 0
+        self.memory_bytes = BASE_BYTES + 8 * len(own) + sum(map(getsizeof, own)) + custom_bytes
+        self._shape, self._mask, self.values, self.size = shape, mask, _NO_VALUES, 0
 
     def unpacked(self) -> dict[str, Stored]:
         """Return the values of a packed record."""
-        return dict(zip(self._keys, self._row, strict=True))
+        values = dict(zip(self._shape.keys, self._shape.row, strict=True))
+        values.update(zip(compress(self._shape.keys, self._mask), self._own, strict=True))
+        return values
 
     def unfinished_copy(self) -> Record:
         """Return a zero-length copy with what is known now: same ids, same start."""

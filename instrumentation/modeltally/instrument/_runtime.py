@@ -57,7 +57,7 @@ def configure(  # noqa: PLR0913 - one keyword for each setting, all optional
     unfinished_after_seconds: float = 5.0,
     heartbeat_interval_seconds: float = 30.0,
     max_queue_items: int = 65_536,
-    max_queue_bytes: int = 56 * 1024 * 1024,
+    max_queue_bytes: int = 48 * 1024 * 1024,
 ) -> None:
     """Switch telemetry on in this process. Called again, it ends what was there (two seconds at most) and begins anew.
 

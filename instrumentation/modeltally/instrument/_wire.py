@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from modeltally.instrument import _names as names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from modeltally.instrument._convert import Span
     from modeltally.instrument._values import Scalar
@@ -48,10 +48,12 @@ class Encoder:
         self._resource = _sized(b"\x0a", attributes)
         self._scope = _sized(b"\x0a", _sized(b"\x0a", names.SCOPE.encode()) + _sized(b"\x12", version.encode()))
 
-    def request(self, spans: Iterable[bytes]) -> bytes:
+    def request(self, spans: Sequence[bytes]) -> bytes:
         """Write an ``ExportTraceServiceRequest`` around spans that :meth:`span` wrote."""
-        scope_spans = _sized(b"\x12", self._scope + b"".join(spans))
-        return _sized(b"\x0a", self._resource + scope_spans)
+        size = len(self._scope) + sum(map(len, spans))
+        head = self._resource + b"\x12" + _varint(size) + self._scope
+        # joined once: it may be megabytes
+        return b"".join((b"\x0a", _varint(len(head) - len(self._scope) + size), head, *spans))
 
     def span(self, span: Span) -> bytes:
         """Write one span, as a field of its request.
@@ -105,7 +107,7 @@ def _pair(name: str, value: Scalar) -> bytes:
     return _sized(b"", _key(name) + value_field)
 
 
-_cached_pair = lru_cache(maxsize=8192, typed=True)(_pair)  # models, devices, sizes: most come again and again
+_cached_pair = lru_cache(maxsize=4096, typed=True)(_pair)  # models, devices, sizes: most come again and again
 
 
 @lru_cache(maxsize=1024)
