@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
+from typing import TYPE_CHECKING
 
 from modeltally.instrument import _names as names
 from modeltally.instrument._record import MAX_SHAPES, Record, Shapes
-from modeltally.instrument._values import Stored
+
+if TYPE_CHECKING:
+    from modeltally.instrument._values import Stored
 
 
 def packed(values: dict[str, Stored], shapes: Shapes) -> Record:
