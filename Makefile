@@ -50,7 +50,7 @@ format: $(READY)  # let ruff mend what it can
 
 .PHONY: oracle
 oracle: $(READY)  # every roll and view against a truth kept in Python: make oracle N=200000 SEED=1
-	$(RUN)python tests/queries/oracle.py --operations $(N) --seed $(SEED) --controls
+	PYTHONPATH=tests $(RUN)python -m queries.oracle --operations $(N) --seed $(SEED) --controls
 
 .PHONY: chaos
 chaos: $(READY)  # kill -9 of the server at chosen points, with controls that must lose or double

@@ -1,0 +1,37 @@
+"""A store with a little use in it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+import pytest
+
+from modeltally.recommend import ADVICE_JOBS
+from queries.given import Given, Operation, empty, give, open_empty_store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from modeltally.store import EmbeddedStore
+
+START = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
+AS_OF = dt.datetime(2026, 7, 20, tzinfo=dt.UTC)
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
+    """Open one store for a module."""
+    store = open_empty_store(tmp_path_factory.mktemp("advice"), jobs=ADVICE_JOBS)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def store(opened: EmbeddedStore) -> EmbeddedStore:
+    """Fill the store: a model that idles, one in daily use and slow at last."""
+    empty(opened)
+    idle = Operation(at=START, model="idle", times=10, every_seconds=86_400, received_at=AS_OF)
+    busy = Operation(at=START, model="busy", times=200, every_seconds=86_400, ms=400_000, received_at=AS_OF)
+    give(opened, Given(operations=[idle, busy]))
+    return opened

@@ -1,0 +1,146 @@
+"""SQL files: where they are found, which parameters they take, which values are let through."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from modeltally.errors import ParameterError, UnknownNameError
+from modeltally.store import sql
+
+INDIA = dt.timezone(dt.timedelta(hours=5, minutes=30))
+
+
+def bound(kind: str, value: object) -> object:
+    """Bind one value to a parameter of a type."""
+    return sql.Statement("statement", f"SELECT {{value:{kind}}}").bind({"value": value})["value"]
+
+
+def test_sql_is_found_in_a_checkout() -> None:
+    """Without a folder in the package the SQL of the checkout is used."""
+    assert sql.root() == Path(__file__).parents[2] / "queries"
+    assert "usage_by_model" in sql.view_names()
+
+
+def test_schema_comes_in_the_order_of_its_numbers() -> None:
+    """The ledger of what was applied is the first file."""
+    names = [file.name for file in sql.schema()]
+    assert names == sorted(names)
+    assert names[0] == "0000_create_schema_migrations"
+
+
+def test_views_come_after_the_views_they_read() -> None:
+    """A view is installed when those it reads are there."""
+    names = [view.name for view in sql.views_in_order()]
+    assert sorted(names) == sorted(sql.view_names())
+    assert names.index("usage_cover") < names.index("usage_figures") < names.index("usage_summary")
+    assert names.index("usage_summary") < names.index("usage_by_model")
+
+
+def test_view_names_its_nearest_when_unknown() -> None:
+    """A slip in a view's name is answered with the name that was meant."""
+    with pytest.raises(UnknownNameError, match="did you mean 'usage_by_model'") as caught:
+        sql.view("usage_by_modle")
+    assert caught.value.nearest == "usage_by_model"
+
+
+def test_parameters_are_found_with_their_types() -> None:
+    """Types with parentheses are parameters like any other; comments have none."""
+    text = "-- {comment:String}\nSELECT {since:DateTime64(6, 'UTC')}, {name:String}, {name:String}"
+    assert sql.Statement("statement", text).parameters == {"since": "DateTime64(6, 'UTC')", "name": "String"}
+
+
+def test_bind_refuses_what_is_missing() -> None:
+    """The message names the parameter and its type."""
+    with pytest.raises(ParameterError, match=r"needs the parameter 'number' \(UInt32\)"):
+        sql.Statement("statement", "SELECT {number:UInt32}").bind({})
+
+
+def test_bind_refuses_what_is_not_taken() -> None:
+    """The message names what is taken."""
+    with pytest.raises(ParameterError, match=r"takes no parameter 'nmber'; it takes number"):
+        sql.Statement("statement", "SELECT {number:UInt32}").bind({"nmber": 1, "number": 1})
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("2026-03-02T10:00:00Z", "2026-03-02 10:00:00.000000"),
+        ("2026-03-02 10:00:00.000001", "2026-03-02 10:00:00.000001"),
+        ("2026-03-02", "2026-03-02 00:00:00.000000"),
+        (dt.datetime(2026, 3, 2, 10, tzinfo=INDIA), "2026-03-02 04:30:00.000000"),
+        (dt.datetime(2026, 3, 2, 10), "2026-03-02 10:00:00.000000"),  # noqa: DTZ001 - naive on purpose
+        ("2026-03-02T10:00:00+05:30", "2026-03-02 04:30:00.000000"),
+    ],
+)
+def test_time_is_bound_in_utc(value: object, expected: str) -> None:
+    """Times are converted to UTC; where no zone is given they are in it."""
+    assert bound("DateTime64(6, 'UTC')", value) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "expected"),
+    [
+        ("Date", "2026-03-02", "2026-03-02"),
+        ("Date", dt.date(2026, 3, 2), "2026-03-02"),
+        ("String", "flux-dev", "flux-dev"),
+        ("String", "", ""),
+        ("String", "'; DROP TABLE users --", "'; DROP TABLE users --"),
+        ("Float64", "0.5", 0.5),
+        ("Float64", 3, 3.0),
+        ("UInt8", 255, 255),
+        ("UInt64", 2**64 - 1, 2**64 - 1),
+        ("UInt32", "7", 7),
+    ],
+)
+def test_value_that_fits_is_bound(kind: str, value: object, expected: object) -> None:
+    """A value of the parameter's type goes through as it is."""
+    assert bound(kind, value) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("DateTime64(6, 'UTC')", "yesterday"),
+        ("DateTime64(6, 'UTC')", 17),
+        ("DateTime64(6, 'UTC')", None),
+        ("Date", "2026-02-30"),
+        ("Date", "2026-03-02 10:00"),
+        ("String", "line\nbreak"),
+        ("String", "null\0byte"),
+        ("String", "\x1b[31m"),
+        ("String", "x" * 70_000),
+        ("Float64", "many"),
+        ("Float64", None),
+        ("UInt8", 256),
+        ("UInt32", -1),
+        ("UInt32", 1.5),
+        ("UInt32", "1; DROP TABLE users"),
+        ("UInt64", 2**64),
+    ],
+)
+def test_value_that_does_not_fit_is_refused(kind: str, value: object) -> None:
+    """The message names statement, parameter and type."""
+    with pytest.raises(ParameterError, match=r"statement: value = .* is no "):
+        bound(kind, value)
+
+
+def test_type_no_caller_can_pass_is_refused() -> None:
+    """Lists and identifiers never come from outside."""
+    with pytest.raises(ParameterError, match="which no caller can pass"):
+        bound("Array(String)", ["a"])
+
+
+def test_every_statement_takes_types_callers_can_pass() -> None:
+    """No file has a parameter that could not be bound."""
+    examples: dict[str, object] = {
+        "Date": "2026-01-01",
+        "String": "a",
+        "Float64": 1,
+        "DateTime64(6, 'UTC')": "2026-01-01",
+    }
+    for path in sql.root().rglob("*.sql"):
+        found = sql.Statement(path.stem, path.read_text())
+        found.bind({name: examples.get(kind, 1) for name, kind in found.parameters.items()})
