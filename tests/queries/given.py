@@ -198,7 +198,7 @@ class CaseFile(_Strict):
 
     view: str | None = None
     job: str | None = None
-    # expressions over the installed view, where its own columns cannot travel
+    # expressions over the installed view, in their order, where its columns cannot travel or its rows have no order
     select: list[str] = Field(default_factory=list)
     # the kind of subject the view reads, where its parameters do not say
     kind: str = "model"
