@@ -16,7 +16,7 @@ from modeltally.cli._engine import local_server
 from modeltally.cli._options import Directory, Format  # noqa: TC001 - typer reads the annotations at run time
 from modeltally.cli._output import OutputFormat, clean_text, write_rows
 from modeltally.cli._progress import WaitingBar, exporting_to
-from modeltally.errors import ServerError
+from modeltally.errors import InputError, ServerError
 from modeltally.local.client import RemoteStore, find_server
 from modeltally.replay import FORMATS, Feed, replay_file
 from modeltally.settings import Settings, load_settings
@@ -73,10 +73,13 @@ def replay(
         WaitingBar(file.name, total=_size(file), console=progress_console) as bar,
     ):
         feed = Feed(address=address, patience_seconds=patience_seconds, on_wait=bar.wait)
-        account = replay_file(file, feed, format_name=format_name, skip_bad=skip_bad, on_progress=bar.advance_to)
-        delivered = feed.delivered()
-        if server is not None:
+        try:
+            account = replay_file(file, feed, format_name=format_name, skip_bad=skip_bad, on_progress=bar.advance_to)
+        except InputError:
             _wait_until_stored(server, patience_seconds=patience_seconds)
+            raise
+        delivered = feed.delivered()
+        _wait_until_stored(server, patience_seconds=patience_seconds)
     if output_format is not OutputFormat.TABLE:
         write_rows([_summary_row(file, account, delivered)], output_format)
     elif not quiet:
@@ -107,8 +110,10 @@ def _receiver(
             yield started.address.otlp_url, RemoteStore(started.address)
 
 
-def _wait_until_stored(server: RemoteStore, *, patience_seconds: float) -> None:
-    """Wait until what the server acknowledged is in its tables, so that the next command sees all of it."""
+def _wait_until_stored(server: RemoteStore | None, *, patience_seconds: float) -> None:
+    """Wait until what a server of ours acknowledged is in its tables, so that the next command sees all of it."""
+    if server is None:
+        return
     deadline = time.monotonic() + patience_seconds
     while time.monotonic() < deadline:
         # a server that went away after it acknowledged has everything on disk: it will be asked again
