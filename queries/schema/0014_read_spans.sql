@@ -34,7 +34,7 @@ SELECT
         ''
     ) AS model,
     if(a['modeltally.pattern.id'] != '', a['modeltally.pattern.id'], a['modeltally.pattern.name']) AS pattern,
-    a['error.type'] AS error_type,
+    if(a['error.type'] = '' AND outcome IN ('failure', 'error'), 'unknown', a['error.type']) AS error_type,
     if(ServiceName != '', ServiceName, 'unknown_service') AS service,
     if(hash IN (SELECT user_hash FROM erased_users), 0, hash) AS user_hash,
     ResourceAttributes['service.instance.id'] AS instance,

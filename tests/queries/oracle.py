@@ -199,7 +199,7 @@ class Oracle:
         for kind in rng.sample(KINDS, 2):
             since = FIRST_US + rng.randrange((DAYS - 1) * DAY_US)
             until = since + 1 + rng.randrange(20 * DAY_US)
-            operation = "pattern.run" if kind == "pattern" else rng.choice(OPERATIONS[:3])
+            operation = "pattern.run" if kind == "pattern" else rng.choice((*OPERATIONS[:3], "nested model.request"))
             asked.append((kind, operation, "subject", since, until))
         return [
             {

@@ -244,7 +244,8 @@ class Truth:
         groups: dict[str, Figures] = defaultdict(Figures)
         for copy in self.copies.values():
             at = copy.start_us
-            if not since_hour <= at < until_hour or not copy.is_counted or copy.operation != operation:
+            seen_as = copy.operation if copy.is_counted else f"nested {copy.operation}"
+            if not since_hour <= at < until_hour or seen_as != operation:
                 continue
             if not since_us <= at < until_us and month_of(at) not in self.dropped:
                 continue

@@ -1,6 +1,7 @@
 -- Which models may be deleted: guarded by how long the deployment was watched, how old the model is here, and how long
 -- it idles measured by its own past. What a guard stops is refused, with the guard's name and the same evidence.
--- Slowness and failures never count here. Only models idle for evidence_idle_days or never used are looked at.
+-- A request, also one nested in another, and a load are use. Slowness and failures never count here. Only models idle
+-- for evidence_idle_days or never used are looked at.
 -- Confidence: one minus the chance of a use within 30 days, from all gaps between uses, of any model, that lasted as
 -- long as this one has (finished within 30 days more, or not), with one of each added (Laplace).
 -- Grain: one row per idle model, and one for the run ('*') where it may advise nothing.
@@ -28,9 +29,13 @@ WITH
     ),
 
     days_of_use AS (
-        SELECT model, min(first_at) AS first_at, max(last_at) AS last_at, sum(operations) AS uses
+        SELECT
+            model,
+            min(first_at) AS first_at,
+            max(last_at) AS last_at,
+            sumIf(operations, operation != 'model.load') AS uses
         FROM pieces
-        WHERE operation = 'model.request'
+        WHERE operation IN ('model.request', 'nested model.request', 'model.load')
         GROUP BY model, toStartOfDay(bucket)
     ),
 
@@ -66,9 +71,15 @@ WITH
     ),
 
     losses AS (
-        SELECT sum(dropped) AS dropped
+        -- what a process says is cumulated since it started
+        SELECT sum(dropped_at_end - dropped_before) AS dropped
         FROM (
-            SELECT instance, max(dropped) AS dropped
+            SELECT
+                instance,
+                max(dropped) AS dropped_at_end,
+                maxIf(
+                    dropped, at < {as_of:DateTime64(6, 'UTC')} - toIntervalSecond({history_days:Float64} * 86400)
+                ) AS dropped_before
             FROM heartbeats
             WHERE at < {as_of:DateTime64(6, 'UTC')}
             GROUP BY instance
@@ -81,7 +92,7 @@ WITH
             u.uses AS uses,
             m.first_seen_at AS first_seen_at,
             if(m.downloaded_at = 0, NULL, m.downloaded_at) AS downloaded_at,
-            if(u.uses = 0, NULL, u.last_used_at) AS last_used_at,
+            if(u.last_used_at = 0, NULL, u.last_used_at) AS last_used_at,
             m.size_bytes AS size_bytes,
             run.history_since AS history_since,
             run.history_days AS history_days,
@@ -89,7 +100,7 @@ WITH
             dateDiff('second', greatest(m.first_seen_at, m.downloaded_at), {as_of:DateTime64(6, 'UTC')}) / 86400
                 AS age_days,
             dateDiff(
-                'second', if(u.uses = 0, m.first_seen_at, u.last_used_at), {as_of:DateTime64(6, 'UTC')}
+                'second', if(u.last_used_at = 0, m.first_seen_at, u.last_used_at), {as_of:DateTime64(6, 'UTC')}
             ) / 86400 AS idle_days,
             arrayMax(arrayConcat([0.], u.gaps)) AS longest_gap_days,
             multiIf(

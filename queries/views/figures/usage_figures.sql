@@ -8,6 +8,8 @@
 -- of the nearest rank. Slot -32768 holds durations of zero. Users are bitmaps of their numbers; those that have no
 -- number yet are listed by hash. name is the subject after aliases, subject what was said.
 -- finest is 'day', or 'hour' where the hour of each operation matters.
+-- What ran inside another operation of its kind is an operation of its own, 'nested model.request' for example: no
+-- count of requests holds it, yet it shows that a model is in use.
 -- Grain: one row per bucket, operation and subject.
 -- Reads: usage_cover, usage_rolls, usage_events, users, aliases
 -- Read by: usage_summary, users_by_day, the roll and advice jobs
@@ -62,20 +64,20 @@ WITH
         LIMIT 1 BY start, trace_id, span_id
     ),
 
-    counted AS (
+    seen AS (
         SELECT
             *,
             isNotNull(duration_us) AND outcome != 'cancelled' AS has_duration,
             assumeNotNull(duration_us) AS us,
             if(us = 0, -32768, ceil(log2(greatest(us, 1)) * 32) - 1)::Int16 AS slot
         FROM copies
-        WHERE is_counted AND subject != ''
+        WHERE subject != ''
     ),
 
     raw AS (
         SELECT
             toStartOfHour(e.start)::DateTime('UTC') AS bucket,
-            e.operation AS operation,
+            if(e.is_counted, e.operation::String, concat('nested ', e.operation))::LowCardinality(String) AS operation,
             e.subject AS subject,
             count() AS operations,
             countIf(e.outcome = 'success') AS successes,
@@ -101,7 +103,7 @@ WITH
             max(e.start) AS last_at,
             groupBitmapStateIf(n.number, n.number > 0) AS users,
             groupUniqArrayIf(e.user_hash, e.user_hash != 0 AND n.number = 0) AS unnumbered_users
-        FROM counted AS e
+        FROM seen AS e
         ANY LEFT JOIN users AS n ON n.user_hash = e.user_hash
         GROUP BY bucket, operation, subject
     ),

@@ -21,11 +21,15 @@ WITH
     ),
 
     losses AS (
-        SELECT sum(dropped) AS dropped
+        -- what a process says is cumulated since it started
+        SELECT sum(dropped_at_end - dropped_before) AS dropped
         FROM (
-            SELECT instance, max(dropped) AS dropped
+            SELECT
+                instance,
+                max(dropped) AS dropped_at_end,
+                maxIf(dropped, at < {since:DateTime64(6, 'UTC')}) AS dropped_before
             FROM heartbeats
-            WHERE at >= {since:DateTime64(6, 'UTC')} AND at < {until:DateTime64(6, 'UTC')}
+            WHERE at < {until:DateTime64(6, 'UTC')}
             GROUP BY instance
         )
     ),
