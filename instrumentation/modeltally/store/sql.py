@@ -129,6 +129,7 @@ def root() -> Path:
     return installed if installed.is_dir() else Path(__file__).parents[3] / "queries"
 
 
+@cache
 def statement(name: str) -> Statement:
     """Read one statement of ``jobs/``, named by its path without the ending, for example ``roll/number_users``."""
     return Statement(name, (root() / "jobs" / f"{name}.sql").read_text())
