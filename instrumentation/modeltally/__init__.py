@@ -1,18 +1,33 @@
 """modeltally: which generative models your services really use, how well, at what cost."""
 
 from modeltally.instrument._counters import Counters
+from modeltally.instrument._live import LiveFigures
 from modeltally.instrument._operation import Operation, current_operation
 from modeltally.instrument._record import OperationRef
-from modeltally.instrument._runtime import configure, counters, flush, shutdown
+from modeltally.instrument._runtime import configure, counters, flush, live, shutdown
 from modeltally.instrument._values import Values
+from modeltally.instrument.carrier import inject, received
+from modeltally.instrument.lifecycle import HandDriven, begin
 from modeltally.instrument.recording import evaluate, record
-from modeltally.instrument.wrap import download, health_check, load, model_request, pattern_run, unload
+from modeltally.instrument.wrap import (
+    download,
+    health_check,
+    load,
+    model_request,
+    offload,
+    operation,
+    pattern_run,
+    unload,
+)
 
 __all__ = [
     "Counters",
+    "HandDriven",
+    "LiveFigures",
     "Operation",
     "OperationRef",
     "Values",
+    "begin",
     "configure",
     "counters",
     "current_operation",
@@ -20,9 +35,14 @@ __all__ = [
     "evaluate",
     "flush",
     "health_check",
+    "inject",
+    "live",
     "load",
     "model_request",
+    "offload",
+    "operation",
     "pattern_run",
+    "received",
     "record",
     "shutdown",
     "unload",

@@ -10,6 +10,10 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+    from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,46 @@ class SeenSpan:
 
 
 @dataclass(frozen=True)
+class SeenPoint:
+    """One point of a metric as it arrived; a sum has a value, a histogram the rest."""
+
+    attributes: dict[str, object]
+    start_ns: int
+    at_ns: int
+    value: int = 0
+    count: int = 0
+    sum: float = 0.0
+    least: float = 0.0
+    greatest: float = 0.0
+    bounds: tuple[float, ...] = ()
+    buckets: tuple[int, ...] = ()
+    exemplars: int = 0
+
+
+@dataclass(frozen=True)
+class SeenMetric:
+    """One metric as it arrived, with what it belongs to."""
+
+    name: str
+    unit: str
+    is_cumulative: bool
+    is_monotonic: bool
+    points: tuple[SeenPoint, ...]
+    resource: dict[str, object]
+    scope: str
+
+    def value(self, **labels: object) -> int:
+        """Return the sum of the values of the points that have these attributes; the names' dots are underscores."""
+        return sum(point.value for point in self.points if labels.items() <= _keywords(point.attributes).items())
+
+    @property
+    def only(self) -> SeenPoint:
+        """Its only point."""
+        (point,) = self.points
+        return point
+
+
+@dataclass(frozen=True)
 class Answer:
     """How to answer one request."""
 
@@ -51,7 +96,10 @@ class Answer:
 
 
 class Sink:
-    """Collects spans; the next answers come from a list, then from :attr:`answer`."""
+    """Collects spans; the next answers come from a list, then from :attr:`answer`.
+
+    Metrics have answers, headers and paths of their own, so that what a test says of spans stays true.
+    """
 
     def __init__(self) -> None:
         """Listen on a free port."""
@@ -61,6 +109,11 @@ class Sink:
         self.batches: list[int] = []
         self.headers: list[dict[str, str]] = []
         self.paths: list[str] = []
+        self.metric_answer = Answer()
+        self.metric_answers: list[Answer] = []
+        self.metric_headers: list[dict[str, str]] = []
+        self.metric_paths: list[str] = []
+        self.reports: list[dict[str, SeenMetric]] = []  # metrics by name, one for each request
         self.released = threading.Event()
         self._changed = threading.Condition()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -88,6 +141,11 @@ class Sink:
             if span.name == "heartbeat"
         ]
 
+    @property
+    def report(self) -> dict[str, SeenMetric]:
+        """The newest metrics, by name without its prefix."""
+        return self.reports[-1] if self.reports else {}
+
     def wait_for(self, condition: Callable[[], bool], *, timeout_seconds: float = 20.0) -> bool:
         """Wait until something that arrived makes the condition true."""
         with self._changed:
@@ -102,6 +160,8 @@ class Sink:
 
     def _take(self, body: bytes, path: str, headers: dict[str, str]) -> Answer:
         with self._changed:
+            if path.endswith("/v1/metrics"):
+                return self._take_metrics(body, path, headers)
             answer = self.answers.pop(0) if self.answers else self.answer
             self.headers.append(headers)
             self.paths.append(path)
@@ -111,6 +171,15 @@ class Sink:
                 self.batches.append(len(seen))
             self._changed.notify_all()
             return answer
+
+    def _take_metrics(self, body: bytes, path: str, headers: dict[str, str]) -> Answer:
+        answer = self.metric_answers.pop(0) if self.metric_answers else self.metric_answer
+        self.metric_headers.append(headers)
+        self.metric_paths.append(path)
+        if answer.status == 200 and not answer.is_hanging and not answer.is_resetting:
+            self.reports.append({metric.name.removeprefix("modeltally."): metric for metric in read_metrics(body)})
+        self._changed.notify_all()
+        return answer
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         sink = self
@@ -132,12 +201,7 @@ class Sink:
                     self.connection.shutdown(socket.SHUT_RDWR)
                     self.close_connection = True
                     return
-                response = ExportTraceServiceResponse()
-                if answer.rejected:
-                    response.partial_success.rejected_spans = answer.rejected
-                if answer.padding_bytes:
-                    response.partial_success.error_message = "x" * answer.padding_bytes
-                content = response.SerializeToString()
+                content = _response(answer, is_metrics=self.path.endswith("/v1/metrics"))
                 self.send_response(answer.status)
                 for name, value in {**answer.headers, "Content-Length": str(len(content))}.items():
                     self.send_header(name, value)
@@ -148,6 +212,16 @@ class Sink:
                 del format, args
 
         return Handler
+
+
+def _response(answer: Answer, *, is_metrics: bool) -> bytes:
+    spans, metrics = ExportTraceServiceResponse(), ExportMetricsServiceResponse()
+    if answer.rejected:
+        spans.partial_success.rejected_spans = answer.rejected
+        metrics.partial_success.rejected_data_points = answer.rejected
+    if answer.padding_bytes:
+        spans.partial_success.error_message = "x" * answer.padding_bytes
+    return (metrics if is_metrics else spans).SerializeToString()
 
 
 def read_spans(body: bytes) -> Iterable[SeenSpan]:
@@ -169,6 +243,48 @@ def read_spans(body: bytes) -> Iterable[SeenSpan]:
                     resource=resource,
                     scope=scope_spans.scope.name,
                 )
+
+
+def read_metrics(body: bytes) -> Iterable[SeenMetric]:
+    """Decode the metrics of a request."""
+    for resource_metrics in ExportMetricsServiceRequest.FromString(body).resource_metrics:
+        resource = _attributes(resource_metrics.resource.attributes)
+        for scope_metrics in resource_metrics.scope_metrics:
+            for metric in scope_metrics.metrics:
+                data = metric.histogram if metric.HasField("histogram") else metric.sum
+                yield SeenMetric(
+                    name=metric.name,
+                    unit=metric.unit,
+                    is_cumulative=data.aggregation_temporality == 2,
+                    is_monotonic=metric.sum.is_monotonic,
+                    points=tuple(_points(metric)),
+                    resource=resource,
+                    scope=scope_metrics.scope.name,
+                )
+
+
+def _points(metric: Metric) -> Iterable[SeenPoint]:
+    for point in metric.sum.data_points:
+        yield SeenPoint(
+            _attributes(point.attributes), point.start_time_unix_nano, point.time_unix_nano, value=point.as_int
+        )
+    for values in metric.histogram.data_points:
+        yield SeenPoint(
+            _attributes(values.attributes),
+            values.start_time_unix_nano,
+            values.time_unix_nano,
+            count=values.count,
+            sum=values.sum,
+            least=values.min,
+            greatest=values.max,
+            bounds=tuple(values.explicit_bounds),
+            buckets=tuple(values.bucket_counts),
+            exemplars=len(values.exemplars),
+        )
+
+
+def _keywords(attributes: dict[str, object]) -> dict[str, object]:
+    return {name.replace(".", "_"): value for name, value in attributes.items()}
 
 
 def _attributes(pairs: Iterable[KeyValue]) -> dict[str, object]:

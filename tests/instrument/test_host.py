@@ -93,19 +93,40 @@ def test_exports_are_hidden_from_the_hosts_instrumentation(sink: Sink, monkeypat
     """The host's own tracing of HTTP calls is told to look away while we send, and only then."""
     key = otel_context._SUPPRESS_INSTRUMENTATION_KEY
     seen_by_host: list[object] = []
-    original = requests.Session.send
+    original = requests.adapters.HTTPAdapter.send
 
-    def traced(self: requests.Session, *args: object, **kwargs: object) -> object:
+    def traced(self: requests.adapters.HTTPAdapter, *args: object, **kwargs: object) -> object:
         seen_by_host.append(otel_context.get_value(key))
         return original(self, *args, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(requests.Session, "send", traced)
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", traced)
     modeltally.configure(endpoint=sink.url)
     with modeltally.model_request("m"):
         assert otel_context.get_value(key) is None
     assert modeltally.flush()
     assert seen_by_host
     assert all(seen_by_host)
+
+
+def test_exports_are_hidden_from_hosts_that_patch_sessions(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Datadog's tracing, for one, patches the client's sessions and knows nothing of OpenTelemetry's ways."""
+    monkeypatch.setattr(requests.Session, "send", None)
+    modeltally.configure(endpoint=sink.url)
+    with modeltally.model_request("m"):
+        pass
+    assert modeltally.flush()
+    assert len(sink.operations) == 1
+
+
+def test_operations_are_recorded_where_metrics_cannot_be(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package that metrics need is missing or of another version: that is said, and the spans go on."""
+    monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.common.metrics_encoder", None)
+    modeltally.configure(endpoint=sink.url)
+    with modeltally.model_request("m"):
+        pass
+    assert modeltally.flush()
+    assert len(sink.operations) == 1
+    assert modeltally.counters().problems == {"metrics": 1}
 
 
 def test_instrument_imports_only_opentelemetry_and_wrapt() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -66,9 +66,13 @@ def test_every_keyword_has_an_attribute_of_its_type() -> None:
     hints = typing.get_type_hints(Values)
     special = {names.USER_KEYWORD, *names.PROMPT_KEYWORDS}
     assert set(hints) - special == set(names.ATTRIBUTES)
+    joined = {
+        "context": str | Mapping[str, object] | None,
+        "lora_scales": str | Sequence[float] | None,
+        **dict.fromkeys(("lora_names", "finish_reasons", "quality_gate_names"), str | Sequence[str] | None),
+    }
     for keyword, attribute in names.ATTRIBUTES.items():
-        expected = str | Sequence[str] | None if keyword == "lora_names" else attribute.type | None
-        assert hints[keyword] == expected, keyword
+        assert hints[keyword] == joined.get(keyword, attribute.type | None), keyword
     assert len({attribute.name for attribute in names.ATTRIBUTES.values()}) == len(names.ATTRIBUTES)
 
 

@@ -53,7 +53,6 @@ def record(**fields: Any) -> Record:
     for name, value in fields.items():
         setattr(made, name, value)
     made.values = values
-    made.pack({})
     return made
 
 

@@ -48,6 +48,7 @@ def exporting_to(endpoint: str | None, *, service_name: str, directory: Path) ->
         endpoint=endpoint,
         service_name=service_name,
         user_key=os.environ.get("MODELTALLY_USER_KEY") or ensure_user_key(directory),
+        metrics=False,  # they would count what happened long ago as of now
     )
     try:
         yield address
@@ -91,6 +92,10 @@ class WaitingBar:
     def advance_to(self, done: int) -> None:
         """Show how much is done."""
         self._progress.update(self._task, completed=done)
+
+    def show(self, done: int, total: int) -> None:
+        """Show how much is done, and of how much."""
+        self._progress.update(self._task, completed=done, total=total)
 
     def wait(self, waited_seconds: float) -> None:
         """Show that the server is being waited for; 0 when that is over."""

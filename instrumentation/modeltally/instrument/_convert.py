@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from modeltally.instrument import _names as names
 from modeltally.instrument._guard import problem
-from modeltally.instrument._privacy import Fingerprint, Hasher, fingerprint
+from modeltally.instrument._privacy import Fingerprint, Hashed, Hasher, fingerprint
 from modeltally.instrument._values import MAX_TEXT, Scalar, Stored
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Converter", "Span", "clean_text"]
 
 MAX_NAME: Final = 256
+MAX_MESSAGE: Final = 512
 MAX_INT: Final = 2**63 - 1
 MAX_INT_BITS: Final = 512  # larger ones would be text longer than Python converts
 
@@ -44,9 +45,9 @@ class Converter:
         self._hasher = hasher
 
     def span(self, record: Record) -> Span:
-        """Make the span that a packed record stands for."""
+        """Make the span that a record stands for."""
         attributes: dict[str, Scalar] = {}
-        values = record.unpacked()
+        values = record.values
         for name, value in (record.custom or {}).items():
             kept = self._custom(value)
             if kept is not None:
@@ -86,8 +87,13 @@ class Converter:
             attributes[names.ERROR_TYPE] = clean_text(record.error_type or record.outcome, MAX_NAME)
             if record.error_site:
                 attributes[names.ERROR_SITE] = clean_text(record.error_site, MAX_NAME)
+            if record.error_message:
+                attributes[names.ERROR_MESSAGE] = clean_text(record.error_message, MAX_MESSAGE)
 
     def _add_user(self, attributes: dict[str, Scalar], user: Stored) -> None:
+        if isinstance(user, Hashed):
+            attributes[names.USER_HASH], attributes[names.USER_KEY_ID] = user
+            return
         hashed = self._hasher.user(str(user))
         if hashed is not None and self._hasher.key_id is not None:
             attributes[names.USER_HASH] = hashed

@@ -1,4 +1,4 @@
-"""Sending spans over OTLP/HTTP.
+"""Sending spans and metrics over OTLP/HTTP.
 
 The stock exporter counts redirects as success, does not read partial success, gives up within its timeout, draws its
 jitter from Python's global random generator, and loses a batch for one span that cannot be encoded. This module is
@@ -21,15 +21,19 @@ from modeltally.instrument._wire import Encoder
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from opentelemetry.sdk.metrics.export import MetricsData
+
     from modeltally.instrument._config import Destination
     from modeltally.instrument._convert import Span
     from modeltally.instrument._values import Scalar
 
-__all__ = ["Delivery", "OtlpSender", "Parcel", "Sender"]
+__all__ = ["REFUSED_SECONDS", "Delivery", "MetricSender", "OtlpMetricSender", "OtlpSender", "Parcel", "Sender"]
 
+UNREACHABLE: Final = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 RETRYABLE: Final = frozenset({429, 502, 503, 504})
 TOO_LARGE: Final = 413
 CONNECT_SECONDS: Final = 3.0
+REFUSED_SECONDS: Final = 600.0  # before metrics are offered again to who does not take them
 MAX_ANSWER_BYTES: Final = 64 * 1024  # who answers with more is no receiver
 
 
@@ -84,6 +88,16 @@ class Sender(Protocol):
         """Let go of connections."""
 
 
+class MetricSender(Protocol):
+    """Where metrics go."""
+
+    def send(self, data: MetricsData, *, timeout_seconds: float) -> float:
+        """Try once; return how many seconds the other side wants to be left alone, 0.0 for none."""
+
+    def close(self) -> None:
+        """Let go of connections."""
+
+
 class OtlpSender:
     """OTLP over HTTP with protobuf bodies."""
 
@@ -97,22 +111,7 @@ class OtlpSender:
         """
         self._destination = destination
         self._encoder = Encoder(resource, version=version)
-        self._session = requests.Session()
-        named = get_auth_from_url(destination.url)
-        self._session.auth = named if any(named) else _no_credentials
-        self._session.headers.update(
-            {
-                **destination.headers,
-                "Content-Type": "application/x-protobuf",
-                "Accept-Encoding": "identity",
-                "User-Agent": f"modeltally/{version}",
-            }
-        )
-        if destination.is_compressed:
-            self._session.headers["Content-Encoding"] = "gzip"
-        if destination.certificate:
-            self._session.verify = destination.certificate
-        self._session.cert = destination.client_certificate
+        self._session = _session(destination, version)
 
     def encode(self, span: Span) -> bytes:
         """Write a span as it travels."""
@@ -127,18 +126,9 @@ class OtlpSender:
         """Post once; redirects are not followed, and only 2xx is success."""
         if not parcel.spans:
             return Delivery()
-        seconds = min(timeout_seconds, self._destination.timeout_seconds)
         try:
-            response = self._session.post(
-                self._destination.url,
-                data=parcel.body,
-                timeout=(min(seconds, CONNECT_SECONDS), seconds),
-                allow_redirects=False,
-                stream=True,
-            )
-            with response:
-                answer = next(response.iter_content(MAX_ANSWER_BYTES), b"")
-        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
+            response, answer = _post(self._session, self._destination, parcel.body, timeout_seconds=timeout_seconds)
+        except UNREACHABLE as error:
             problem(
                 "unreachable", "%s cannot be reached (%s); trying again", self._destination.shown, type(error).__name__
             )
@@ -170,6 +160,108 @@ class OtlpSender:
         )
         is_client_error = 400 <= status < 500  # noqa: PLR2004 - the client error class of HTTP
         return Delivery(dropped_as="rejected" if is_client_error else "export_failed")
+
+
+class OtlpMetricSender:
+    """The same for metrics, which are totals: what one attempt does not deliver, the next one brings."""
+
+    def __init__(self, destination: Destination, *, version: str) -> None:
+        """Prepare a session.
+
+        Args:
+            destination: Where to.
+            version: Ours.
+        """
+        # a service without metrics does not wait for these
+        from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics  # noqa: PLC0415 - see above
+        from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (  # noqa: PLC0415 - see above
+            ExportMetricsServiceResponse,
+        )
+
+        self._destination = destination
+        self._encode = encode_metrics
+        self._response = ExportMetricsServiceResponse
+        self._session = _session(destination, version)
+
+    def send(self, data: MetricsData, *, timeout_seconds: float) -> float:
+        """Post once; redirects are not followed, and only 2xx is success."""
+        body = self._encode(data).SerializeToString()
+        if self._destination.is_compressed:
+            body = gzip.compress(body, 1)
+        shown = self._destination.shown
+        try:
+            response, answer = _post(self._session, self._destination, body, timeout_seconds=timeout_seconds)
+        except UNREACHABLE as error:
+            problem("metrics_unreachable", "%s cannot be reached (%s); metrics come later", shown, type(error).__name__)
+            return 0.0
+        status = response.status_code
+        if 200 <= status < 300:  # noqa: PLR2004 - the success class of HTTP
+            rejected = self._rejected(answer)
+            if rejected:
+                problem("metrics_rejected", "%s rejected %d points of metrics", shown, rejected)
+            return 0.0
+        if status in RETRYABLE:
+            problem("metrics_unreachable", "%s answered %d; metrics come later", shown, status)
+            return min(_retry_after(response.headers.get("Retry-After")), REFUSED_SECONDS)
+        problem(
+            "metrics_refused",
+            "%s answered %d and takes no metrics (endpoint from %s); they are offered again in ten minutes, and"
+            " configure(metrics=False) switches them off",
+            shown,
+            status,
+            self._destination.reason,
+        )
+        return REFUSED_SECONDS
+
+    def close(self) -> None:
+        """Close the session's connections."""
+        self._session.close()
+
+    def _rejected(self, body: bytes) -> int:
+        """Read how many points the other side did not take; an answer that is no protobuf rejects none."""
+        try:
+            return int(self._response.FromString(body).partial_success.rejected_data_points)
+        except Exception:  # noqa: BLE001 - proxies answer 200 with pages of their own
+            return 0
+
+
+def _session(destination: Destination, version: str) -> requests.Session:
+    session = requests.Session()
+    named = get_auth_from_url(destination.url)
+    session.auth = named if any(named) else _no_credentials
+    session.headers.update(
+        {
+            **destination.headers,
+            "Content-Type": "application/x-protobuf",
+            "Accept-Encoding": "identity",
+            "User-Agent": f"modeltally/{version}",
+        }
+    )
+    if destination.is_compressed:
+        session.headers["Content-Encoding"] = "gzip"
+    if destination.certificate:
+        session.verify = destination.certificate
+    session.cert = destination.client_certificate
+    return session
+
+
+def _post(
+    session: requests.Session, destination: Destination, body: bytes, *, timeout_seconds: float
+) -> tuple[requests.Response, bytes]:
+    """Post once, and read the beginning of the answer; raises one of UNREACHABLE when there is none.
+
+    The request goes to the session's adapter, which follows no redirect. Sent by the session itself, it would appear
+    in the traces of hosts that patch sessions and know nothing of OpenTelemetry's ways to look away.
+    """
+    seconds = min(timeout_seconds, destination.timeout_seconds)
+    request = session.prepare_request(requests.Request("POST", destination.url, data=body))
+    settings = session.merge_environment_settings(destination.url, {}, True, None, None)  # noqa: FBT003 - no names for them
+    response = session.get_adapter(destination.url).send(
+        request, timeout=(min(seconds, CONNECT_SECONDS), seconds), **settings
+    )
+    with response:
+        answer = next(response.iter_content(MAX_ANSWER_BYTES), b"")
+    return response, answer
 
 
 def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:

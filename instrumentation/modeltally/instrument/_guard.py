@@ -1,13 +1,14 @@
 """The one guard around everything of ours: it catches, counts, and says so once a minute per place.
 
-Telemetry must never break the call it watches. Whatever can fail runs inside :func:`guarded`; the user's own
-function always runs outside it.
+Telemetry must never break the call it watches. Whatever can fail runs inside :func:`guarded`, or in a ``try`` that
+calls :func:`swallow`; the user's own function always runs outside of both.
 """
 
 from __future__ import annotations
 
 import functools
 import logging
+import re
 import threading
 import time
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["guarded", "internal_error", "log", "problem", "problems"]
+__all__ = ["guarded", "internal_error", "log", "problem", "problem_kinds", "problems", "swallow"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -24,6 +25,9 @@ D = TypeVar("D")
 log = logging.getLogger("modeltally")
 
 LOG_INTERVAL_SECONDS = 60.0
+MAX_KIND = 40
+MAX_KINDS = 24  # told to others
+_NOT_A_NAME = re.compile("[^a-z]+")
 
 _lock = threading.RLock()  # re-entrant: a signal handler may use the library while we count
 _counts: dict[str, int] = {}
@@ -62,6 +66,29 @@ def problems() -> dict[str, int]:
         return dict(_counts)
 
 
+def problem_kinds() -> dict[str, int]:
+    """Return the same by names that may be part of an attribute's: small letters and underscores."""
+    kinds: dict[str, int] = {}
+    for site, count in problems().items():
+        kind = _NOT_A_NAME.sub("_", site.lower()).strip("_")[:MAX_KIND] or "other"
+        kind = kind if kind in kinds or len(kinds) < MAX_KINDS else "other"
+        kinds[kind] = kinds.get(kind, 0) + count
+    return kinds
+
+
+def swallow(site: str, error: Exception) -> None:
+    """Count an error of our own and let the call go on; what every operation passes calls it in a ``try`` of its own.
+
+    Args:
+        site: Where it happened.
+        error: What happened.
+    """
+    try:  # noqa: SIM105 - `suppress` is a call, which fails too at the recursion limit
+        internal_error(site, error)
+    except Exception:  # noqa: BLE001, S110 - a logging handler or the recursion limit: nothing is left to do
+        pass
+
+
 def guarded(default: D) -> Callable[[Callable[P, R]], Callable[P, R | D]]:
     """Make a function of ours unable to raise into the caller.
 
@@ -80,10 +107,7 @@ def guarded(default: D) -> Callable[[Callable[P, R]], Callable[P, R | D]]:
             try:
                 return function(*args, **kwargs)
             except Exception as error:  # noqa: BLE001 - the guard exists to catch everything
-                try:  # noqa: SIM105 - `suppress` is a call, which fails too at the recursion limit
-                    internal_error(site, error)
-                except Exception:  # noqa: BLE001, S110 - a logging handler or the recursion limit: nothing is left to do
-                    pass
+                swallow(site, error)
                 return default
 
         return guard
@@ -92,6 +116,7 @@ def guarded(default: D) -> Callable[[Callable[P, R]], Callable[P, R | D]]:
 
 
 def after_fork() -> None:
-    """Give a forked child a lock nobody holds."""
+    """Give a forked child a lock nobody holds, and numbers of its own: the parent's are the parent's."""
     global _lock  # noqa: PLW0603 - the parent's lock may be held by a thread that does not exist here
     _lock = threading.RLock()
+    _counts.clear()

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import time
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from opentelemetry.trace import get_current_span
 
 from modeltally.instrument import _ids, _runtime
 from modeltally.instrument import _names as names
-from modeltally.instrument._guard import guarded, problem
+from modeltally.instrument._guard import guarded, problem, swallow
+from modeltally.instrument._received import message
 from modeltally.instrument._record import Record
+from modeltally.instrument._redaction import redact
 from modeltally.instrument._switch import is_disabled
 from modeltally.instrument._values import MAX_SPAN_BYTES, MAX_TEXT, Stored, Values, copy_values, plain, size_of
 
@@ -29,15 +31,16 @@ __all__ = [
     "IGNORED",
     "Operation",
     "attach",
-    "begin",
     "current_operation",
     "detach",
     "enclosing_of_kind",
+    "open_operation",
     "surroundings",
 ]
 
 MAX_NAME: Final = 256
 MAX_CUSTOM: Final = 256
+MAX_MESSAGE: Final = 512  # characters, and bytes once it is sent
 RUNNING: Final = 0
 ENDED: Final = 1
 
@@ -62,7 +65,8 @@ class Operation(Record):
         start_ns: int,
     ) -> None:
         """Begin; :func:`begin` is the way to make one."""
-        super().__init__(
+        Record.__init__(  # not by `super`, which every operation would pay for
+            self,
             operation,
             trace_id=trace_id,
             span_id=span_id,
@@ -76,7 +80,6 @@ class Operation(Record):
         self._state = RUNNING if pipeline is not None else ENDED
         self._has_copy = False
 
-    @guarded(None)
     def set(self, **values: Unpack[Values]) -> None:
         """Tell more about the operation; a later value replaces an earlier one, None changes nothing.
 
@@ -84,8 +87,11 @@ class Operation(Record):
             **values: Any of the keywords of :class:`Values`. Durations are in seconds, sizes in bytes. ``user``,
                 ``prompt`` and ``negative_prompt`` leave the process only as keyed hashes.
         """
-        if self._state == RUNNING:
-            self._copy(values)
+        try:
+            if self._state == RUNNING:
+                self.size += copy_values(self.values, values, self._room())
+        except Exception as error:  # noqa: BLE001 - see `_guard`
+            swallow("Operation.set", error)
 
     @guarded(None)
     def set_attribute(self, name: str, value: object) -> None:
@@ -139,9 +145,6 @@ class Operation(Record):
             self.outcome = outcome
             self.error_type = None if error_type is None else str.__str__(error_type)[:MAX_NAME]
 
-    def _copy(self, values: Mapping[str, object]) -> None:
-        self.size += copy_values(self.values, values, self._room())
-
     def _room(self) -> int:
         """Tell how many bytes may still be added."""
         if MAX_SPAN_BYTES - self.size < 2 * MAX_TEXT:
@@ -149,14 +152,20 @@ class Operation(Record):
             self.size = size_of(self.values) + size_of(self.custom or {})
         return MAX_SPAN_BYTES - self.size
 
-    @guarded(None)
     def end(self, error: BaseException | None = None) -> None:
         """End the operation, once; later calls change nothing.
 
         Args:
             error: What the watched code raised; None when it returned.
         """
-        if self._state != RUNNING or self._pipeline is None:
+        try:
+            self._end(error)
+        except Exception as problem_of_ours:  # noqa: BLE001 - see `_guard`
+            swallow("Operation.end", problem_of_ours)
+
+    def _end(self, error: BaseException | None) -> None:
+        pipeline = self._pipeline
+        if self._state != RUNNING or pipeline is None:
             return
         self.end_ns = self.start_ns + time.perf_counter_ns() - self._clock_ns
         self._clock_ns = 0
@@ -168,10 +177,14 @@ class Operation(Record):
                 self.outcome, self.error_type = names.FAILURE, names.QUALITY_GATE
             if self.nested:
                 self._hand_facts()
-            # a task that outlives its operation starts the next one inside it, and so on: keep no chain of ended ones
-            self._outer = _running_from(self._outer)
+            if self._outer is not None:
+                # a task that outlives its operation starts the next one inside it, and so on: keep no chain of ended
+                # ones
+                self._outer = _running_from(self._outer)
+            if pipeline.config.redact is not None:
+                redact(self, pipeline.config.redact)
         finally:
-            self._pipeline.finish(self)
+            pipeline.finish(self)
 
     def end_cancelled(self) -> None:
         """End an operation whose stream was given up before its end."""
@@ -186,6 +199,8 @@ class Operation(Record):
             return
         self.error_type = _error_type(kind)
         self.error_site = _error_site(error)
+        if self._pipeline is not None and self._pipeline.config.record_error_messages:
+            self.error_message = _error_message(error)
 
     def _hand_facts(self) -> None:
         outer = enclosing_of_kind(self.operation, self._outer)
@@ -229,25 +244,36 @@ def current_operation() -> Operation:
     return _current.get() or IGNORED
 
 
-@guarded(IGNORED)
-def begin(operation: str, values: Mapping[str, Stored], size: int) -> Operation:
+def open_operation(operation: str, values: Mapping[str, Stored], size: int) -> Operation:
     """Start an operation where the caller is.
 
     Args:
-        operation: Its kind, one of the names in ``_names``.
+        operation: Its kind, one of the names in ``_names`` or the host's own; empty for one whose name was refused.
         values: What is known from the start, bounded by :func:`copy_values`; copied again for each operation.
         size: What that returned.
 
     Returns:
         The running operation; one that ignores everything when telemetry is off.
     """
-    if is_disabled():
+    try:
+        return new_operation(Operation, operation, values, size) or IGNORED
+    except Exception as error:  # noqa: BLE001 - see `_guard`
+        swallow("open_operation", error)
         return IGNORED
+
+
+Kind = TypeVar("Kind", bound=Operation)
+
+
+def new_operation(kind: type[Kind], operation: str, values: Mapping[str, Stored], size: int) -> Kind | None:
+    """Make and register an operation of a class; None when telemetry is off."""
+    if not operation or is_disabled():
+        return None
     pipeline = _runtime.active()
     if pipeline is None:
-        return IGNORED
-    outer, trace_id, parent_id, sampled = surroundings()
-    started = Operation(
+        return None
+    outer, trace_id, parent_id, sampled, host_id = surroundings()
+    started = kind(
         operation,
         pipeline=pipeline,
         outer=outer,
@@ -257,10 +283,14 @@ def begin(operation: str, values: Mapping[str, Stored], size: int) -> Operation:
         sampled=sampled,
         start_ns=time.time_ns(),
     )
+    started.host_id = host_id
     if outer is not None and operation in names.MODEL_OPERATIONS:
         started.nested = enclosing_of_kind(operation, outer) is not None
     started.values = dict(values)
     started.size = size
+    delivered = message.get()
+    if delivered is not None:
+        delivered.hand_to(started)
     pipeline.start(started)
     return started
 
@@ -272,19 +302,24 @@ def enclosing_of_kind(operation: str, outer: Operation | None) -> Operation | No
     return outer
 
 
-def surroundings() -> tuple[Operation | None, int, int, bool]:
-    """Look around: the nearest operation of ours still running, then trace id, parent span id, sampled flag.
+def surroundings() -> tuple[Operation | None, int, int, bool, int]:
+    """Look around: the nearest operation of ours still running, trace id, parent span id, sampled flag, host's span id.
 
-    Ids come from the enclosing operation of ours, else from the host's current span, else they are new.
+    Ids come from the enclosing operation of ours, else from the host's current span, else from the message that is
+    being worked on, else they are new.
     """
     enclosing = _current.get()
-    if enclosing is not None:
-        # a finished one stays in the contexts of the tasks it started
-        return _running_from(enclosing), enclosing.trace_id, enclosing.span_id, enclosing.sampled
     host = get_current_span().get_span_context()
+    if enclosing is not None:
+        host_id = host.span_id if host.trace_id == enclosing.trace_id else enclosing.host_id
+        # a finished one stays in the contexts of the tasks it started
+        return _running_from(enclosing), enclosing.trace_id, enclosing.span_id, enclosing.sampled, host_id
     if host.is_valid:
-        return None, host.trace_id, host.span_id, host.trace_flags.sampled
-    return None, _ids.new_trace_id(), 0, True
+        return None, host.trace_id, host.span_id, host.trace_flags.sampled, host.span_id
+    delivered = message.get()
+    if delivered is not None and delivered.trace_id:
+        return None, delivered.trace_id, delivered.span_id, delivered.sampled, 0
+    return None, _ids.new_trace_id(), 0, True, 0
 
 
 def _running_from(operation: Operation | None) -> Operation | None:
@@ -327,6 +362,13 @@ def _error_type(kind: type[BaseException]) -> str:
     if any(base is MemoryError or base.__name__ == "OutOfMemoryError" for base in kind.__mro__):
         return names.OUT_OF_MEMORY
     return kind.__qualname__[:MAX_NAME]
+
+
+def _error_message(error: BaseException) -> str | None:
+    try:
+        return str.__str__(str(error))[:MAX_MESSAGE]
+    except Exception:  # noqa: BLE001 - the caller's own error cannot say what it is
+        return None
 
 
 def _error_site(error: BaseException) -> str | None:

@@ -17,7 +17,10 @@ from modeltally.instrument import _guard, _ids
 from modeltally.instrument import _names as names
 from modeltally.instrument._counters import Counters
 from modeltally.instrument._guard import internal_error, problem
-from modeltally.instrument._record import BASE_BYTES, Record, Shapes
+from modeltally.instrument._live import Live
+from modeltally.instrument._privacy import Hasher, find_user_key
+from modeltally.instrument._record import BASE_BYTES, Packed, Record, Shapes
+from modeltally.instrument._redaction import redact
 
 if TYPE_CHECKING:
     from modeltally.instrument._config import Config
@@ -26,7 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["BATCH_ITEMS", "Pipeline"]
 
 BATCH_ITEMS: Final = 512
+LOOSE_SHARE: Final = 8  # records that are not packed may take this part of the room
 WAIT_FOR_ROOM_SECONDS: Final = 0.1
+SLICE_SECONDS: Final = 0.05  # of a wait for delivery, after which it looks whether it should give way
 NO_THREAD_SECONDS: Final = 1.0  # before another try to start one
 BROKEN: Final = "export_failed"
 
@@ -41,18 +46,14 @@ class Pipeline:
         """Take the configuration; nothing is started until the first operation."""
         self.config = config
         self.instance_id = _ids.new_instance_id()
-        self.wake = threading.Event()  # there is enough to send
-        self.hurry = threading.Event()  # somebody waits: do not sleep between attempts
-        self.closing = threading.Event()
-        self.done = threading.Event()  # the thread has ended
+        self.live = Live()
+        self._hasher: Hasher | None = None
+        self._make_locks()
         self.closes_at: float | None = None  # monotonic; when set, the thread ends by then
-        # re-entrant: garbage collection or a signal handler may end an operation while this thread holds it
-        self._lock = threading.RLock()
-        self._settled = threading.Condition(self._lock)
-        self._room = threading.Event()
-        self._queue: deque[Record] = deque()
+        self._gives_way = False
+        self._queue: deque[Record | Packed] = deque()
         self._queue_bytes = 0
-        self._shapes: Shapes = {}
+        self._shapes = Shapes()
         self._running: dict[int, weakref.ref[Operation]] = {}
         self._thread: threading.Thread | None = None
         self._no_thread_until = 0.0  # monotonic
@@ -67,6 +68,17 @@ class Pipeline:
         self._is_abandoned = False
         self._sequence = 0
 
+    def _make_locks(self) -> None:
+        self._kind_of_lock = threading.Lock
+        self.wake = threading.Event()  # there is enough to send
+        self.hurry = threading.Event()  # somebody waits: do not sleep between attempts
+        self.closing = threading.Event()
+        self.done = threading.Event()  # the thread has ended
+        # re-entrant: garbage collection or a signal handler may end an operation while this thread holds it
+        self._lock = threading.RLock()
+        self._settled = threading.Condition(self._lock)
+        self._room = threading.Event()
+
     # the calling thread
 
     def start(self, operation: Operation) -> None:
@@ -74,18 +86,22 @@ class Pipeline:
         with self._lock:
             self._started += 1
             self._running[operation.span_id] = weakref.ref(operation)
+            if operation.operation == names.MODEL_REQUEST:
+                operation.values.setdefault("concurrency", len(self._running))
         if self._thread is None:
             self._start_thread()
 
     def finish(self, operation: Operation) -> None:
         """Queue an operation that ended; a second time changes nothing."""
-        operation.pack(self._shapes)
         with self._lock:
             if self._running.pop(operation.span_id, None) is None:
                 return
             self._finished += 1
             lost_as = self._offer(operation)
-        _say(lost_as)
+        if not operation.nested:
+            self.live.add(operation)
+        if lost_as is not None:
+            _say(lost_as)
 
     def add(self, record: Record, *, wait: bool) -> bool:
         """Queue an operation that was over before it came here.
@@ -97,16 +113,16 @@ class Pipeline:
         Returns:
             Whether it was queued.
         """
-        record.pack(self._shapes)
         if self._thread is None:
             self._start_thread()
+        item = record.packed(self._shapes)
         while True:
             with self._lock:
-                is_waiting = wait and bool(self._queue) and self.closes_at is None and not self._has_room(record)
-                if not is_waiting:
+                is_waiting = wait and bool(self._queue) and self.closes_at is None and not self._has_room(item)
+                if not is_waiting or self._gives_way:
                     self._started += 1
                     self._finished += not record.unfinished
-                    lost_as = self._offer(record)
+                    lost_as = self._enqueue(item)
                     break
                 self._room.clear()
                 self.wake.set()
@@ -124,7 +140,13 @@ class Pipeline:
             target = self._accepted
             self.hurry.set()
             self.wake.set()
-            is_settled = self._settled.wait_for(lambda: self._settled_count >= target, max(0.0, timeout_seconds))
+            ends_at = time.monotonic() + timeout_seconds
+            while self._settled_count < target and not self._gives_way:
+                seconds = ends_at - time.monotonic()
+                if seconds <= 0:
+                    break
+                self._settled.wait(min(seconds, SLICE_SECONDS))
+            is_settled = self._settled_count >= target
             lost = sum(self._dropped.values())
             is_complete = is_settled and lost == self._lost_at_flush
             self._lost_at_flush = lost
@@ -147,9 +169,13 @@ class Pipeline:
             self.wake.set()
             has_work = bool(self._queue or self._started)
         if self._thread is not None:
-            self.done.wait(max(0.0, closes_at - time.monotonic()))
+            seconds = closes_at - time.monotonic()
+            while not self.done.wait(max(0.0, min(seconds, SLICE_SECONDS))) and seconds > 0 and not self._gives_way:
+                seconds = closes_at - time.monotonic()
         elif has_work and not self.done.is_set():
             self._run()  # at interpreter exit no thread can be started any more
+        if self._gives_way:
+            return False
         with self._lock:
             if not self.done.is_set():
                 self._abandon()
@@ -157,6 +183,10 @@ class Pipeline:
         if lost:
             problem("lost", "%d operations were not delivered", lost)
         return lost == 0
+
+    def give_way(self, *, is_on: bool) -> None:
+        """Have whoever waits for delivery wait no longer: a signal handler needs the main thread out of here."""
+        self._gives_way = is_on
 
     def leave_to_parent(self) -> None:
         """In a forked child: be silent. What is queued and running here is the parent's, which ends it as well."""
@@ -176,25 +206,33 @@ class Pipeline:
                 problems=_guard.problems(),
             )
 
-    def _has_room(self, record: Record) -> bool:
-        return (
-            len(self._queue) < self.config.max_queue_items
-            and self._queue_bytes + record.memory_bytes <= self.config.max_queue_bytes
-        )
-
     def _offer(self, record: Record) -> str | None:
         """Append to the queue, or return why the record is lost; the lock is held."""
-        if self._is_abandoned or not self._has_room(record):
+        # what will be taken at once is not worth packing
+        is_short = (
+            len(self._queue) < BATCH_ITEMS
+            and self._queue_bytes + record.memory_bytes <= self.config.max_queue_bytes // LOOSE_SHARE
+        )
+        return self._enqueue(record if is_short else record.packed(self._shapes))
+
+    def _enqueue(self, item: Record | Packed) -> str | None:
+        if self._is_abandoned or not self._has_room(item):
             reason = "shut_down" if self._is_abandoned else "queue_full"
-            self._drop(reason, int(record.is_counted))
+            self._drop(reason, int(item.is_counted))
             return reason
-        self._queue.append(record)
-        self._queued += record.is_counted
-        self._queue_bytes += record.memory_bytes
+        self._queue.append(item)
+        self._queued += item.is_counted
+        self._queue_bytes += item.memory_bytes
         self._accepted += 1
         if len(self._queue) == BATCH_ITEMS:
             self.wake.set()
         return None
+
+    def _has_room(self, item: Record | Packed) -> bool:
+        return (
+            len(self._queue) < self.config.max_queue_items
+            and self._queue_bytes + item.memory_bytes <= self.config.max_queue_bytes
+        )
 
     def _drop(self, reason: str, count: int) -> None:
         """Count operations as lost; the lock is held."""
@@ -202,6 +240,9 @@ class Pipeline:
             self._dropped[reason] = self._dropped.get(reason, 0) + count
 
     def _start_thread(self) -> None:
+        if threading.Lock is not self._kind_of_lock and self._thread is None and self.closes_at is None:
+            # gevent or eventlet came in between: the thread will be a greenlet, and must not block the real thread
+            self._make_locks()
         with self._lock:
             if self._thread is not None or self.closes_at is not None or time.monotonic() < self._no_thread_until:
                 return
@@ -212,6 +253,12 @@ class Pipeline:
                 self._no_thread_until = time.monotonic() + NO_THREAD_SECONDS
                 return
             self._thread = thread
+
+    def hasher(self) -> Hasher:
+        """Return what hashes users and prompts under the deployment's key; the key is looked for once."""
+        if self._hasher is None:
+            self._hasher = Hasher(find_user_key(self.config.user_key))
+        return self._hasher
 
     # the background thread
 
@@ -232,13 +279,20 @@ class Pipeline:
 
     def take(self) -> list[Record]:
         """Take up to a batch from the queue."""
+        if threading.Lock is not self._kind_of_lock:
+            problem(
+                "patched_late",
+                "gevent or eventlet changed the threads after the first operation; patch before that, or operations"
+                " may be lost at the end",
+            )
+        self.live.fold()
         with self._lock:
             batch = [self._queue.popleft() for _ in range(min(BATCH_ITEMS, len(self._queue)))]
-            freed = sum(record.memory_bytes for record in batch)
+            freed = sum(item.memory_bytes for item in batch)
             self._queue_bytes -= freed  # in a step of its own: garbage collected in `sum` may end an operation
         if batch:
             self._room.set()
-        return batch
+        return [item.record() for item in batch]
 
     def settle(self, *, delivered: int, dropped: int, reason: str | None) -> None:
         """Account for counted records that are on the way no more."""
@@ -267,16 +321,22 @@ class Pipeline:
 
     def leave_copies(self, *, older_than_seconds: float) -> None:
         """Queue an unfinished copy of each operation running for longer than that, once for each."""
-        limit_ns = int(older_than_seconds * 1e9)
-        now_ns = time.perf_counter_ns()
+        started_before_ns = time.perf_counter_ns() - int(older_than_seconds * 1e9)
+        for operation in self.running():
+            if not operation.needs_copy(started_before_ns):
+                continue
+            copy = operation.unfinished_copy()
+            if self.config.redact is not None:
+                redact(copy, self.config.redact)  # the host's code: no lock is held
+            with self._lock:
+                self._offer(copy)
+
+    def running(self) -> list[Operation]:
+        """Return what is in flight, nested operations included."""
         with self._lock:
             # a list of its own: garbage collected on the way may end an operation
-            for reference in list(self._running.values()):
-                operation = reference()
-                if operation is not None and operation.needs_copy(now_ns - limit_ns):
-                    copy = operation.unfinished_copy()
-                    copy.pack(self._shapes)
-                    self._offer(copy)
+            references = list(self._running.values())
+        return [operation for reference in references if (operation := reference()) is not None]
 
     def heartbeat(self, *, goodbye: bool) -> Record:
         """Make the record that says how many operations there were."""
@@ -296,6 +356,7 @@ class Pipeline:
                 names.HEARTBEAT_FINISHED: self._finished,
                 names.HEARTBEAT_DROPPED: sum(self._dropped.values()),
                 **{f"{names.HEARTBEAT_DROPPED}.{reason}": count for reason, count in self._dropped.items()},
+                **{f"{names.HEARTBEAT_PROBLEMS}.{kind}": count for kind, count in _guard.problem_kinds().items()},
                 names.HEARTBEAT_SEQUENCE: self._sequence,
                 names.HEARTBEAT_IN_FLIGHT: len(self._running),
                 names.HEARTBEAT_GOODBYE: goodbye,

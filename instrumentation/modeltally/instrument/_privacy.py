@@ -15,11 +15,12 @@ from typing import Final, NamedTuple
 
 from modeltally.instrument._guard import problem
 
-__all__ = ["Fingerprint", "Hasher", "data_directory", "find_user_key", "fingerprint"]
+__all__ = ["Fingerprint", "Hashed", "Hasher", "data_directory", "find_user_key", "fingerprint"]
 
 KEY_FILE_NAME: Final = "user.key"
 HASH_DIGITS: Final = 16
 KEY_ID_DIGITS: Final = 8
+MAX_KEY_BYTES: Final = 4096
 MAX_HASHED_CHARACTERS: Final = 1024 * 1024  # a prompt's hash covers this much of it, so that a call stays fast
 
 
@@ -28,6 +29,13 @@ class Fingerprint(NamedTuple):
 
     digest: bytes
     length: int
+
+
+class Hashed(NamedTuple):
+    """A user who is known by pseudonym only, as a carrier brings it from another process."""
+
+    digits: str
+    key_id: str
 
 
 def fingerprint(text: str) -> Fingerprint:
@@ -68,21 +76,56 @@ class Hasher:
 
 
 def find_user_key(given: str | None) -> str | None:
-    """Find the deployment key: the argument, else ``MODELTALLY_USER_KEY``, else the data directory's key file."""
-    key = given or os.environ.get("MODELTALLY_USER_KEY")
-    if key:
-        return key.strip() or None
+    """Find the deployment key: the argument, else ``MODELTALLY_USER_KEY``, else the data directory's key file.
+
+    One that cannot be the deployment's is none, and the log says which and why, but never what it is.
+    """
+    for where, key in (
+        ("configure(user_key=...)", given),
+        ("MODELTALLY_USER_KEY", os.environ.get("MODELTALLY_USER_KEY")),
+    ):
+        if key:
+            return _checked(key, where)
     try:
-        return (data_directory() / KEY_FILE_NAME).read_text(encoding="utf-8").strip() or None
-    except (OSError, ValueError, RuntimeError):  # absent, unreadable, not text, no home directory
+        path = data_directory() / KEY_FILE_NAME
+        return _checked(_read_key(path), str(path)) if path.exists() else None
+    except (OSError, ValueError, RuntimeError) as error:  # unreadable, not text, no home directory
+        problem("user_key", "the user key file cannot be used (%s); give one line of text", type(error).__name__)
         return None
+
+
+def _read_key(path: Path) -> str:
+    if not path.is_file():  # to read a pipe may take for ever
+        raise ValueError
+    with path.open("rb") as file:
+        if os.name == "posix" and os.fstat(file.fileno()).st_mode & 0o077:
+            problem("user_key_readable", "others than its owner can read the user key %s; chmod 600 it", str(path))
+        content = file.read(MAX_KEY_BYTES + 1)
+    if len(content) > MAX_KEY_BYTES:
+        raise ValueError
+    return content.decode("utf-8-sig")
+
+
+def _checked(key: str, where: str) -> str | None:
+    """Return a key, or None for one that would be the same, or nearly, wherever the same mistake is made."""
+    stripped = str.__str__(key).strip("\ufeff \t\r\n")
+    is_text = stripped.isprintable()  # bytes that are no UTF-8 arrive as what is not
+    if stripped and ("${" in stripped or not is_text):
+        problem(
+            "user_key",
+            "the user key in %s %s: users and prompts are not recorded; give one line of text",
+            where,
+            "was never replaced (${...})" if is_text else "is not one line of UTF-8",
+        )
+        return None
+    return stripped or None
 
 
 def data_directory() -> Path:
     """Return the data directory: ``MODELTALLY_DIR``, else the operating system's place for a user's data."""
     given = os.environ.get("MODELTALLY_DIR")
     if given:
-        return Path(given)
+        return Path(given).expanduser()
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "modeltally"
     if sys.platform == "darwin":

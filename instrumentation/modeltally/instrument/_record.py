@@ -13,12 +13,13 @@ from modeltally.instrument import _names as names
 if TYPE_CHECKING:
     from modeltally.instrument._values import Scalar, Stored
 
-__all__ = ["OperationRef", "Record", "Shapes"]
+__all__ = ["OperationRef", "Packed", "Record", "Shapes"]
 
-BASE_BYTES: Final = 480  # a record beside its values: the object, ids, times
+BASE_BYTES: Final = 280  # a packed record beside its values: the object, ids, times
+LOOSE_BYTES: Final = 600  # one that is not packed
 MAX_SHAPES: Final = 64
 
-_NO_VALUES: Final[dict[str, Stored]] = {}  # one for all packed records, which are told no more
+Head = tuple[str, str, str, str | None, str | None, bool, bool, bool, bool]
 
 
 class Shape(NamedTuple):
@@ -35,9 +36,15 @@ class Shape(NamedTuple):
     masks: dict[bytes, bytes]
 
 
-Shapes = dict[tuple[str, ...], Shape]
+class Shapes:
+    """What records share; kept by the queue they wait in."""
 
-_NO_SHAPE: Final = Shape((), (), {})
+    __slots__ = ("by_keys", "heads")
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.by_keys: dict[tuple[str, ...], Shape] = {}
+        self.heads: dict[Head, Head] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +68,13 @@ class Record:
     """One operation as the background thread needs it."""
 
     __slots__ = (
-        "_mask",
-        "_own",
-        "_shape",
         "custom",
         "end_ns",
+        "error_message",
         "error_site",
         "error_type",
+        "host_id",
         "is_counted",
-        "memory_bytes",
         "nested",
         "operation",
         "outcome",
@@ -98,50 +103,32 @@ class Record:
         self.outcome = names.SUCCESS
         self.error_type: str | None = None
         self.error_site: str | None = None
+        self.error_message: str | None = None
+        self.host_id = 0  # the host's span that was current at the start; 0: none
         self.nested = False
         self.unfinished = False
         self.is_counted = True  # False: a copy or a heartbeat, which is no operation of its own
         self.source = names.SOURCE_WRAPPER
         self.values: dict[str, Stored] = {}
-        self._shape = _NO_SHAPE
-        self._mask = b""
-        self._own: tuple[Stored, ...] = ()
         self.custom: dict[str, Scalar] | None = None
-        self.size = 0
-        self.memory_bytes = 0
+        self.size = 0  # of the values, in bytes, about
 
-    def pack(self, shapes: Shapes) -> None:
-        """Hold the values compactly from now on; nothing is added any more.
+    @property
+    def memory_bytes(self) -> int:
+        """About how much memory it takes while it is not packed."""
+        return LOOSE_BYTES + 2 * self.size
 
-        Most values of most operations are the very objects of the one before: constants of the host's code. So a
-        record keeps those that differ from an earlier record with the same keywords, a tenth of what all would take.
+    def record(self) -> Record:
+        """Return itself: it is not packed."""
+        return self
+
+    def packed(self, shapes: Shapes) -> Packed:
+        """Return all of it in a fraction of the memory, for the time that it waits; nothing is added any more.
 
         Args:
-            shapes: The shapes of earlier records; this one's is added.
+            shapes: What earlier records share with it; this one's is added.
         """
-        keys, row = tuple(self.values), tuple(self.values.values())
-        shape, mask, own = shapes.get(keys), b"", row
-        if shape is not None:
-            mask = bytes(map(is_not, row, shape.row))
-            own = tuple(compress(row, mask))
-        if shape is None or 2 * len(own) > len(row):
-            if len(shapes) >= MAX_SHAPES:
-                shapes.clear()
-            shapes[keys] = shape = Shape(keys if shape is None else shape.keys, row, {})
-            mask, self._own = b"", ()
-        else:
-            if len(shape.masks) >= MAX_SHAPES:
-                shape.masks.clear()
-            mask, self._own = shape.masks.setdefault(mask, mask), own
-        custom_bytes = getsizeof(self.custom) + 2 * self.size if self.custom else 0
-        self.memory_bytes = BASE_BYTES + 8 * len(own) + sum(map(getsizeof, own)) + custom_bytes
-        self._shape, self._mask, self.values, self.size = shape, mask, _NO_VALUES, 0
-
-    def unpacked(self) -> dict[str, Stored]:
-        """Return the values of a packed record."""
-        values = dict(zip(self._shape.keys, self._shape.row, strict=True))
-        values.update(zip(compress(self._shape.keys, self._mask), self._own, strict=True))
-        return values
+        return Packed(self, shapes)
 
     def unfinished_copy(self) -> Record:
         """Return a zero-length copy with what is known now: same ids, same start."""
@@ -154,6 +141,7 @@ class Record:
             start_ns=self.start_ns,
         )
         copy.nested = self.nested
+        copy.host_id = self.host_id
         copy.source = self.source
         copy.values = dict(self.values)
         copy.custom = dict(self.custom) if self.custom else None
@@ -163,6 +151,115 @@ class Record:
         return copy
 
     @property
+    def subject(self) -> str:
+        """The model, or else the pattern, that it is about."""
+        values = self.values
+        subject = values.get(names.MODEL_KEYWORD) or values.get(names.PATTERN_NAME_KEYWORD)
+        return subject if isinstance(subject, str) else names.UNKNOWN_MODEL
+
+    @property
     def ref(self) -> OperationRef:
         """The name of this operation, for :func:`modeltally.evaluate`."""
         return OperationRef(self.operation, f"{self.trace_id:032x}", f"{self.span_id:016x}", self.start_ns)
+
+
+class Packed:
+    """A record that waits.
+
+    Most values of most operations are the very objects of the one before: constants of the host's code. So it keeps
+    those that differ from an earlier record with the same keywords, a tenth of what all would take; what else is often
+    alike is kept once for all, and ids in bytes.
+    """
+
+    __slots__ = (
+        "_custom",
+        "_duration_ns",
+        "_error_message",
+        "_head",
+        "_ids",
+        "_mask",
+        "_own",
+        "_shape",
+        "_start_ns",
+        "is_counted",
+        "memory_bytes",
+    )
+
+    def __init__(self, record: Record, shapes: Shapes) -> None:
+        """Keep what :meth:`record` gives back."""
+        head = (
+            record.operation,
+            record.outcome,
+            record.source,
+            record.error_type,
+            record.error_site,
+            record.nested,
+            record.unfinished,
+            record.sampled,
+            record.is_counted,
+        )
+        if len(shapes.heads) >= MAX_SHAPES:
+            shapes.heads.clear()
+        self._head: Head = shapes.heads.setdefault(head, head)
+        self._ids = b"".join(
+            (
+                record.trace_id.to_bytes(16, "big"),
+                record.span_id.to_bytes(8, "big"),
+                record.parent_id.to_bytes(8, "big"),
+                record.host_id.to_bytes(8, "big"),
+            )
+        )
+        self._start_ns = record.start_ns
+        self._duration_ns = record.end_ns - record.start_ns
+        self._custom = record.custom
+        self._error_message = record.error_message
+        self.is_counted = record.is_counted
+        self._shape, self._mask, self._own, fresh = _compare(record.values, shapes.by_keys)
+        self.memory_bytes = (
+            BASE_BYTES
+            + 8 * len(fresh)
+            + sum(map(getsizeof, fresh))
+            + (getsizeof(self._custom) + 2 * record.size if self._custom else 0)
+            + (getsizeof(self._error_message) if self._error_message else 0)
+        )
+
+    def record(self) -> Record:
+        """Return the record as it was."""
+        ids = self._ids
+        operation, outcome, source, error_type, error_site, nested, unfinished, sampled, is_counted = self._head
+        record = Record(
+            operation,
+            trace_id=int.from_bytes(ids[:16], "big"),
+            span_id=int.from_bytes(ids[16:24], "big"),
+            parent_id=int.from_bytes(ids[24:32], "big"),
+            sampled=sampled,
+            start_ns=self._start_ns,
+        )
+        record.host_id = int.from_bytes(ids[32:], "big")
+        record.end_ns = self._start_ns + self._duration_ns
+        record.outcome, record.source = outcome, source
+        record.error_type, record.error_site, record.error_message = error_type, error_site, self._error_message
+        record.nested, record.unfinished, record.is_counted = nested, unfinished, is_counted
+        record.custom = self._custom
+        record.values = dict(zip(self._shape.keys, self._shape.row, strict=True))
+        record.values.update(zip(compress(self._shape.keys, self._mask), self._own, strict=True))
+        return record
+
+
+def _compare(
+    values: dict[str, Stored], shapes: dict[tuple[str, ...], Shape]
+) -> tuple[Shape, bytes, tuple[Stored, ...], tuple[Stored, ...]]:
+    """Return the shape that values have, which differ from its row, those, and all that no earlier record holds."""
+    keys, row = tuple(values), tuple(values.values())
+    shape, mask, own = shapes.get(keys), b"", row
+    if shape is not None:
+        mask = bytes(map(is_not, row, shape.row))
+        own = tuple(compress(row, mask))
+    if shape is None or 2 * len(own) > len(row):
+        if len(shapes) >= MAX_SHAPES:
+            shapes.clear()
+        shapes[keys] = shape = Shape(keys if shape is None else shape.keys, row, {})
+        return shape, b"", (), own
+    if len(shape.masks) >= MAX_SHAPES:
+        shape.masks.clear()
+    return shape, shape.masks.setdefault(mask, mask), own, own

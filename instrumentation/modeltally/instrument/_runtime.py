@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from typing import TYPE_CHECKING, Final
 
 from modeltally.instrument import _guard, _ids, _pipeline, _process
-from modeltally.instrument._config import Config, ConfigError, find_destination
+from modeltally.instrument import _names as names
+from modeltally.instrument._checks import check_exporters, check_function, check_numbers, check_switches, plain_text
+from modeltally.instrument._config import Config, ConfigError, Destination, find_destination, find_metrics
 from modeltally.instrument._counters import Counters
 from modeltally.instrument._guard import guarded, log, problem
 from modeltally.instrument._pipeline import Pipeline
@@ -15,11 +16,15 @@ from modeltally.instrument._pipeline import Pipeline
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from opentelemetry.sdk.metrics.export import MetricExporter
     from opentelemetry.sdk.trace.export import SpanExporter
 
-__all__ = ["active", "configure", "counters", "flush", "shutdown"]
+    from modeltally.instrument._live import LiveFigures
+    from modeltally.instrument._redaction import Redact
 
-EXIT_SECONDS: Final = 2.0
+__all__ = ["active", "configure", "counters", "current", "flush", "live", "shutdown"]
+
+EXIT_SECONDS: Final = 1.7  # an end takes two seconds longer at most, and Python has things to do after us
 FORK_WAIT_SECONDS: Final = 5.0
 
 
@@ -58,6 +63,13 @@ def configure(  # noqa: PLR0913 - one keyword for each setting, all optional
     heartbeat_interval_seconds: float = 30.0,
     max_queue_items: int = 65_536,
     max_queue_bytes: int = 48 * 1024 * 1024,
+    metrics: bool = True,
+    metric_exporter: MetricExporter | None = None,
+    metrics_interval_seconds: float = 30.0,
+    redact: Redact | None = None,
+    record_error_messages: bool = False,
+    mirror: bool = False,
+    handle_sigterm: bool = True,
 ) -> None:
     """Switch telemetry on in this process. Called again, it ends what was there (two seconds at most) and begins anew.
 
@@ -78,39 +90,71 @@ def configure(  # noqa: PLR0913 - one keyword for each setting, all optional
         heartbeat_interval_seconds: How often the process says how many operations it saw.
         max_queue_items: Most operations waiting to be sent; further ones are dropped and counted.
         max_queue_bytes: Most bytes, about, that they may take.
+        metrics: Whether totals of the operations are exported as OpenTelemetry metrics as well, to the same endpoint
+            (``MODELTALLY_OTLP_ENDPOINT``, else ``OTEL_EXPORTER_OTLP_METRICS_ENDPOINT`` and so on).
+            ``OTEL_METRICS_EXPORTER=none`` switches them off too, and so does an ``exporter`` without a
+            ``metric_exporter``.
+        metric_exporter: Any OpenTelemetry metric exporter, instead of OTLP over HTTP. It gets cumulative values.
+        metrics_interval_seconds: How often they are exported, and once more at the end.
+        redact: Asked in the call before an operation is queued: ``redact(operation, values)`` returns the values that
+            may leave, changed as you like. When it raises, every text of that operation is left out.
+        record_error_messages: Whether the message of an exception is recorded, up to 512 characters. Messages may
+            quote prompts and names, so it is off: what is always recorded is the class and the place.
+        mirror: Whether each operation that ended also becomes a span in the host's own traces, under the span that
+            was current when it began, as the host's sampler decides. Its ids are drawn by the host's provider, which
+            by default takes them from Python's global random generator.
+        handle_sigterm: Whether SIGTERM delivers what is waiting, two seconds at most, before it ends the process as it
+            does without us. Only where the host leaves SIGTERM to the system: its own handlers are never replaced.
     """
     given = {"service_name": service_name, "service_version": service_version, "environment": environment}
     try:
-        _check_exporter(exporter)
-        _check_texts(endpoint=endpoint, user_key=user_key, **given)
-        _check_numbers(
+        check_exporters(exporter=exporter, metric_exporter=metric_exporter)
+        check_function(redact=redact)
+        check_switches(
+            metrics=metrics,
+            record_error_messages=record_error_messages,
+            mirror=mirror,
+            handle_sigterm=handle_sigterm,
+        )
+        endpoint, user_key = plain_text("endpoint", endpoint), plain_text("user_key", user_key)
+        texts = {_RESOURCE_NAMES[key]: plain_text(key, value) for key, value in given.items()}
+        check_numbers(
             export_interval_seconds=export_interval_seconds,
             unfinished_after_seconds=unfinished_after_seconds,
             heartbeat_interval_seconds=heartbeat_interval_seconds,
             max_queue_items=max_queue_items,
             max_queue_bytes=max_queue_bytes,
+            metrics_interval_seconds=metrics_interval_seconds,
         )
         config = Config(
             destination=find_destination(endpoint, headers),
+            metrics=find_metrics(endpoint, headers, exporter=metric_exporter, interval_seconds=metrics_interval_seconds)
+            if metrics and (exporter is None or metric_exporter is not None)
+            else None,
             exporter=exporter,
             user_key=user_key,
-            resource={_RESOURCE_NAMES[key]: value for key, value in given.items() if value is not None},
+            resource={name: text for name, text in texts.items() if text is not None},
             export_interval_seconds=export_interval_seconds,
             unfinished_after_seconds=unfinished_after_seconds,
             heartbeat_interval_seconds=heartbeat_interval_seconds,
             max_queue_items=max_queue_items,
             max_queue_bytes=max_queue_bytes,
+            redact=redact,
+            record_error_messages=record_error_messages,
+            mirror=mirror,
         )
     except ConfigError as error:
         problem("configuration", "%s; telemetry is off", str(error))
         _replace(None)
+        _process.ended()
         return
     if exporter is None:
         log.info("exporting to %s (from %s)", config.destination.shown, config.destination.reason)
     else:
         log.info("exporting through %s", type(exporter).__qualname__)
+    _log_metrics(config)
     _replace(Pipeline(config))
-    _process.configured()
+    _process.configured(handle_sigterm=handle_sigterm)
 
 
 @guarded(default=False)
@@ -138,7 +182,9 @@ def shutdown(timeout_seconds: float = 2.0) -> bool:
         Whether everything recorded was delivered; True when telemetry was off.
     """
     pipeline = _state.pipeline
-    return True if pipeline is None else pipeline.shut_down(timeout_seconds)
+    is_complete = True if pipeline is None else pipeline.shut_down(timeout_seconds)
+    _process.ended()
+    return is_complete
 
 
 @guarded(default=Counters())
@@ -150,6 +196,35 @@ def counters() -> Counters:
         return pipeline.counters()
     lost = sum(dropped.values())
     return Counters(started=lost, finished=lost, dropped=dropped, problems=_guard.problems())
+
+
+def live(operation: str = names.MODEL_REQUEST) -> dict[str, LiveFigures]:
+    """Return the last hour of this process, by model or pattern: counts, success rate, durations, what is running.
+
+    Kept in memory, so it answers without a store and at once. The figures are those of this process since it started
+    or was forked; nested operations are in none of them.
+
+    Args:
+        operation: Its kind; requests where none is named.
+
+    Returns:
+        The figures by model, for runs by pattern; empty when telemetry is off.
+    """
+    return _live(operation) or {}
+
+
+@guarded(None)
+def _live(operation: str) -> dict[str, LiveFigures] | None:
+    pipeline = _state.pipeline
+    if pipeline is None:
+        return None
+    running = [(item.operation, item.subject) for item in pipeline.running() if not item.nested]
+    return pipeline.live.figures(operation, running)
+
+
+def current() -> Pipeline | None:
+    """Return the pipeline, if there is one."""
+    return _state.pipeline
 
 
 def active() -> Pipeline | None:
@@ -170,22 +245,36 @@ def _replace(pipeline: Pipeline | None) -> None:
         former.shut_down(EXIT_SECONDS)
 
 
-def _check_numbers(**numbers: float) -> None:
-    for key, value in numbers.items():
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not 0 < value < math.inf:
-            raise ConfigError(f"configure({key}=...) is {value!r}; give a number above 0")
+@guarded(None)
+def _deliver(*, is_end: bool, timeout_seconds: float = EXIT_SECONDS) -> None:
+    """Deliver what is waiting, because the process ends or may end."""
+    pipeline = _state.pipeline
+    if pipeline is None or (pipeline.closes_at is not None and not is_end):
+        return
+    pipeline.give_way(is_on=False)
+    if is_end:
+        pipeline.shut_down(timeout_seconds)
+    elif pipeline.counters().in_flight:
+        pipeline.flush(timeout_seconds)
+    else:
+        # what runs after all is recorded by a new one; this one says goodbye
+        _replace(Pipeline(pipeline.config))
 
 
-def _check_exporter(exporter: object) -> None:
-    if exporter is not None and not callable(getattr(exporter, "export", None)):
-        raise ConfigError(f"configure(exporter=...) is of type {type(exporter).__qualname__}; give a span exporter")
+@guarded(None)
+def _give_way() -> None:
+    pipeline = _state.pipeline
+    if pipeline is not None:
+        pipeline.give_way(is_on=True)
 
 
-def _check_texts(**texts: object) -> None:
-    for key, value in texts.items():
-        if value is not None and not isinstance(value, str):
-            raise ConfigError(f"configure({key}=...) is of type {type(value).__qualname__}; give text")
+def _log_metrics(config: Config) -> None:
+    """Say where metrics go when that is not where the spans go."""
+    target = config.metrics.target if config.metrics is not None else None
+    if isinstance(target, Destination) and target.reason != config.destination.reason:
+        log.info("exporting metrics to %s (from %s)", target.shown, target.reason)
+    elif target is not None and not isinstance(target, Destination):
+        log.info("exporting metrics through %s", type(target).__qualname__)
 
 
 def _before_fork() -> None:
@@ -211,7 +300,7 @@ def _after_fork_in_child() -> None:
         former.leave_to_parent()
 
 
-_process.at_exit(lambda: shutdown(EXIT_SECONDS))
+_process.at_end(deliver=_deliver, give_way=_give_way)
 _process.at_fork(
     before=guarded(None)(_before_fork),
     in_parent=guarded(None)(_after_fork_in_parent),

@@ -14,16 +14,16 @@ _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _raw: Any = getattr(os.environ, "_data", None)
 _encode: Any = getattr(os.environ, "encodekey", None)
 _environment: Any = _raw if isinstance(_raw, dict) and _encode is not None else os.environ
-_SWITCHES: Final = tuple(
+_OURS, _STANDARD = (
     _encode(name) if _environment is _raw else name for name in ("MODELTALLY_DISABLED", "OTEL_SDK_DISABLED")
 )
 
 
 def is_disabled() -> bool:
     """Tell whether the kill switches are set now: ``MODELTALLY_DISABLED`` or ``OTEL_SDK_DISABLED``."""
-    return _is_on(_SWITCHES[0]) or _is_on(_SWITCHES[1])
+    ours, standard = _environment.get(_OURS), _environment.get(_STANDARD)
+    return (ours is not None and _is_on(ours)) or (standard is not None and _is_on(standard))
 
 
-def _is_on(key: object) -> bool:
-    value = _environment.get(key)
-    return value is not None and os.fsdecode(value).strip().lower() in _TRUE
+def _is_on(value: str | bytes) -> bool:
+    return os.fsdecode(value).strip().lower() in _TRUE

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping, Sequence  # noqa: TC003 - `get_type_hints(Values)` needs it
+from itertools import islice
 from typing import Any, Final, TypedDict
 
 from modeltally.instrument import _names as names
 from modeltally.instrument._guard import problem
-from modeltally.instrument._privacy import Fingerprint, fingerprint
+from modeltally.instrument._privacy import Fingerprint, Hashed, fingerprint
 
 __all__ = ["MAX_SPAN_BYTES", "MAX_TEXT", "Scalar", "Stored", "Values", "copy_values", "plain", "size_of"]
 
@@ -21,7 +22,7 @@ MAX_SPAN_BYTES: Final = 64 * 1024
 ATTRIBUTE_BYTES: Final = 32  # a key and a number, roughly, on the wire
 
 Scalar = str | int | float | bool
-Stored = Scalar | Fingerprint
+Stored = Scalar | Fingerprint | Hashed
 
 _TRUTH: Final = frozenset({"bool", "bool_"})  # numpy's has another name in each of its versions
 
@@ -38,28 +39,56 @@ class Values(TypedDict, total=False):
     context_type: str | None
     context_id: str | None
     file_type: str | None
+    context: str | Mapping[str, object] | None
     correlation_id: str | None
     attempt: int | None
+    redelivered: bool | None
+    clock_skew: bool | None
+    never_started: bool | None
+    progress: float | None
+    concurrency: int | None
     queue_seconds: float | None
     timeout_limit_seconds: float | None
     device: str | None
+    hardware_id: str | None
     # model
     model: str | None
     model_base: str | None
     model_revision: str | None
+    model_commit: str | None
     model_type: str | None
+    model_format: str | None
+    model_quantization: str | None
+    model_dtype: str | None
+    model_parameters: int | None
     model_size_bytes: int | None
     model_memory_bytes: int | None
     model_priority: str | None
+    offload_mode: str | None
+    framework: str | None
+    framework_version: str | None
+    pipeline_class: str | None
     # request
     operation_name: str | None
     provider: str | None
     response_model: str | None
+    response_id: str | None
+    finish_reasons: str | Sequence[str] | None
     output_type: str | None
     seed: int | None
     choice_count: int | None
+    temperature: float | None
+    top_p: float | None
+    top_k: int | None
+    max_tokens: int | None
+    frequency_penalty: float | None
+    presence_penalty: float | None
+    stream: bool | None
     input_tokens: int | None
     output_tokens: int | None
+    cache_read_tokens: int | None
+    cache_write_tokens: int | None
+    reasoning_tokens: int | None
     time_to_first_chunk_seconds: float | None
     task: str | None
     prompt: str | None
@@ -69,20 +98,42 @@ class Values(TypedDict, total=False):
     image_width: int | None
     image_height: int | None
     output_count: int | None
+    video_frames: int | None
+    video_fps: float | None
+    video_duration_seconds: float | None
     steps_requested: int | None
     steps_completed: int | None
     guidance_scale: float | None
+    strength: float | None
+    scheduler: str | None
     lora_names: str | Sequence[str] | None
+    lora_scales: str | Sequence[float] | None
     lora_count: int | None
     cold_start: bool | None
     load_duration_seconds: float | None
+    generation_speed: float | None
+    generation_speed_unit: str | None
+    gpu_memory_before_bytes: int | None
+    gpu_memory_after_bytes: int | None
     gpu_memory_peak_bytes: int | None
+    gpu_memory_reserved_peak_bytes: int | None
+    gpu_memory_exclusive: bool | None
+    cost_amount: float | None
+    cost_currency: str | None
     # lifecycle of a model
     download_bytes: int | None
     download_size_bytes: int | None
     download_files: int | None
+    download_files_cached: int | None
     download_cache_hit: bool | None
+    download_retries: int | None
+    download_resumed: bool | None
+    download_resumed_bytes: int | None
     download_protocol: str | None
+    download_bytes_per_second: float | None
+    download_source: str | None
+    download_paused_seconds: float | None
+    download_reason: str | None
     load_source: str | None
     unload_reason: str | None
     memory_freed_bytes: int | None
@@ -91,7 +142,9 @@ class Values(TypedDict, total=False):
     integrity_score: float | None
     performance_score: float | None
     files_checked: int | None
+    files_missing: int | None
     files_corrupted: int | None
+    check_kind: str | None
     # pattern
     pattern_id: str | None
     pattern_name: str | None
@@ -100,6 +153,10 @@ class Values(TypedDict, total=False):
     quality_score: float | None
     quality_source: str | None
     quality_gate_failed: bool | None
+    quality_gate_failures: int | None
+    quality_gate_names: str | Sequence[str] | None
+    items_total: int | None
+    items_succeeded: int | None
 
 
 def copy_values(target: dict[str, Stored], values: Mapping[str, object], room_bytes: int) -> int:
@@ -113,6 +170,21 @@ def copy_values(target: dict[str, Stored], values: Mapping[str, object], room_by
     Returns:
         About how many bytes were added.
     """
+    used = ATTRIBUTE_BYTES * len(values)
+    for value in values.values():  # most often all of them are plain: then they are copied in one go
+        kind = type(value)
+        if kind is str:
+            used += len(value)  # type: ignore[arg-type]  # `kind is str` says it is one
+        elif kind is not int and kind is not float and kind is not bool:  # not `in`: a class may not be hashable
+            break
+    else:
+        if used <= MAX_TEXT and used <= room_bytes:  # so none is too long
+            target.update(values)  # type: ignore[arg-type]  # the loop has seen that they are scalars
+            return used
+    return _copy_each(target, values, room_bytes)
+
+
+def _copy_each(target: dict[str, Stored], values: Mapping[str, object], room_bytes: int) -> int:
     used = 0
     for name, value in values.items():
         kind = type(value)
@@ -121,7 +193,7 @@ def copy_values(target: dict[str, Stored], values: Mapping[str, object], room_by
             if size > MAX_TEXT:
                 value = _long_text(name, value)  # type: ignore[arg-type]  # noqa: PLW2901 - the same value, bounded
                 size = MAX_TEXT
-        elif kind is int or kind is float or kind is bool:  # not `in`: a class may not be hashable
+        elif kind is int or kind is float or kind is bool:
             size = 0
         elif value is None:
             continue
@@ -148,7 +220,7 @@ def plain(name: str, value: object) -> Stored | None:
     """Make a scalar of a value that is not exactly a built-in one; None when it has no scalar form.
 
     Subclasses lose their class (their methods are the caller's code), sequences of scalars are joined with commas,
-    number-like objects (numpy, Decimal, tensors of one element) become numbers.
+    mappings become JSON, number-like objects (numpy, Decimal, tensors of one element) become numbers.
     """
     kind = type(value)  # `isinstance` would ask the object for its `__class__`, which is the caller's code
     try:
@@ -173,6 +245,8 @@ def _scalar(name: str, value: Any, kind: type) -> Stored | None:
         return text if len(text) <= MAX_TEXT else _long_text(name, text)
     if issubclass(kind, list | tuple):
         return _joined(name, value)
+    if issubclass(kind, dict):
+        return _as_json(name, value)
     return _number(value, kind)
 
 
@@ -198,6 +272,25 @@ def _joined(name: str, items: Sequence[object]) -> str:
         elif isinstance(scalar, int | float):
             parts.append(str(scalar))
     return ",".join(parts)[:MAX_TEXT]
+
+
+def _as_json(name: str, items: dict[Any, object]) -> str:
+    """Write a mapping of names to scalars as JSON; what does not fit whole is left out, so that it stays JSON."""
+    import json  # noqa: PLC0415 - few services hand over mappings, and it takes its time
+
+    kept: dict[str, Scalar] = {}
+    size = 2
+    for key, item in islice(dict.items(items), MAX_ITEMS):
+        is_nested = issubclass(type(item), list | tuple | dict)
+        scalar = None if is_nested or not issubclass(type(key), str) else plain(name, item)
+        if not isinstance(scalar, str | int | float):
+            continue
+        pair = {str.__str__(key)[:MAX_TEXT]: scalar}
+        size += len(json.dumps(pair))
+        if size > MAX_TEXT:
+            break
+        kept.update(pair)
+    return json.dumps(kept, separators=(",", ":"))
 
 
 def _long_text(name: str, text: str) -> Stored:

@@ -15,7 +15,7 @@ from modeltally.instrument import _ids
 from modeltally.instrument._convert import Converter, clean_text
 from modeltally.instrument._export import Delivery, OtlpSender, Parcel, Sender
 from modeltally.instrument._guard import internal_error
-from modeltally.instrument._privacy import Hasher, find_user_key
+from modeltally.instrument._mirror import Mirror
 from modeltally.instrument._version import package_version
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from modeltally.instrument._pipeline import Pipeline
     from modeltally.instrument._record import Record
+    from modeltally.instrument._reporter import Reporter
     from modeltally.instrument._values import Scalar
 
 __all__ = ["Worker"]
@@ -42,7 +43,9 @@ class Worker:
         """Prepare resource, key and sender."""
         self._pipeline = pipeline
         self._sender = _sender(pipeline)
-        self._converter = Converter(Hasher(find_user_key(pipeline.config.user_key)))
+        self._converter = Converter(pipeline.hasher())
+        self._mirror = Mirror() if pipeline.config.mirror else None
+        self._reporter = _reporter(pipeline)
         self._next_copies = 0.0  # monotonic, as the next
         self._next_beat = 0.0
 
@@ -56,9 +59,12 @@ class Worker:
             self._leave_copies()
             self._drain()
             self._beat()
+            self._report()
         pipeline.leave_copies(older_than_seconds=0.0)
         self._drain()
         self._deliver([pipeline.heartbeat(goodbye=True)])
+        if self._reporter is not None:
+            self._reporter.report_last(pipeline.closes_at)
         self._sender.close()
 
     def _drain(self) -> None:
@@ -68,6 +74,7 @@ class Worker:
             if self._pipeline.closes_at is None:  # a busy service's queue may never be empty
                 self._leave_copies()
                 self._beat()
+                self._report()
 
     def _leave_copies(self) -> None:
         now, config = time.monotonic(), self._pipeline.config
@@ -81,18 +88,29 @@ class Worker:
             self._next_beat = now + self._pipeline.config.heartbeat_interval_seconds
             self._deliver([self._pipeline.heartbeat(goodbye=False)])
 
+    def _report(self) -> None:
+        if self._reporter is not None and self._pipeline.closes_at is None:
+            self._reporter.report_if_due()
+
     def _deliver(self, records: list[Record]) -> None:
         spans: list[tuple[Any, bool]] = []
         lost = 0
         for record in records:
             try:
-                spans.append((self._sender.encode(self._converter.span(record)), record.is_counted))
+                span = self._converter.span(record)
+                spans.append((self._sender.encode(span), record.is_counted))
+                if self._reporter is not None:
+                    self._reporter.count(span)
+                if self._mirror is not None:
+                    self._mirror.add(span)
             except Exception as error:  # noqa: BLE001 - one odd record must not take its batch with it
                 internal_error("span of a record", error)
                 lost += record.is_counted
         if lost:
             self._pipeline.settle(delivered=0, dropped=lost, reason="unencodable")
         self._send(self._sender.pack(spans))
+        if self._mirror is not None:
+            self._mirror.make()
 
     def _send(self, parcel: Parcel) -> None:
         """Send until it is settled; while there is room in the queue there is time to wait for the other side."""
@@ -153,6 +171,20 @@ def _sender(pipeline: Pipeline) -> Sender:
     from modeltally.instrument._exporter import ExporterSender  # noqa: PLC0415 - only this needs the tracing SDK
 
     return ExporterSender(config.exporter, resource=resource, version=version)
+
+
+def _reporter(pipeline: Pipeline) -> Reporter | None:
+    settings = pipeline.config.metrics
+    if settings is None:
+        return None
+    resource = _resource(pipeline.config.resource, pipeline.instance_id)
+    try:
+        from modeltally.instrument._reporter import Reporter  # noqa: PLC0415 - only this needs the metrics SDK
+
+        return Reporter(pipeline, settings, resource=resource, version=package_version())
+    except Exception as error:  # noqa: BLE001 - a package is missing or too old: operations are recorded all the same
+        internal_error("metrics", error)
+        return None
 
 
 def _resource(given: Mapping[str, str], instance_id: str) -> dict[str, Scalar]:

@@ -10,6 +10,7 @@ from modeltally.instrument import _names as names
 from modeltally.instrument._guard import guarded, problem
 from modeltally.instrument._operation import enclosing_of_kind, surroundings
 from modeltally.instrument._record import OperationRef, Record
+from modeltally.instrument._redaction import redact
 from modeltally.instrument._switch import is_disabled
 from modeltally.instrument._values import MAX_SPAN_BYTES, Values, copy_values
 
@@ -43,8 +44,8 @@ def record(
     """Record an operation that happened already, with its own times.
 
     Args:
-        operation: ``model.request``, ``model.download``, ``model.load``, ``model.unload``, ``model.health_check`` or
-            ``pattern.run``.
+        operation: ``model.request``, ``model.download``, ``model.load``, ``model.unload``, ``model.offload``,
+            ``model.health_check``, ``pattern.run``, or a name of your own such as ``acme.upscale``.
         started_at: An aware datetime, or nanoseconds since the epoch.
         ended_at: The same; None when its end is not known: it is then recorded as unfinished.
         outcome: ``success``, ``failure``, ``partial_success``, ``error`` or ``cancelled``.
@@ -80,6 +81,8 @@ def record(
         problem("record", "record(): %s; nothing is recorded", str(refusal))
         return None
     made.size = copy_values(made.values, values, MAX_SPAN_BYTES)
+    if pipeline.config.redact is not None:
+        redact(made, pipeline.config.redact)
     return made.ref if pipeline.add(made, wait=wait) else None
 
 
@@ -124,6 +127,8 @@ def evaluate(ref: OperationRef, *, name: str, score: float, source: str | None =
         names.EVALUATION_START: ref.started_at_ns,
     }
     made.size = copy_values(made.values, {"quality_score": number, "quality_source": source}, MAX_SPAN_BYTES)
+    if pipeline.config.redact is not None:
+        redact(made, pipeline.config.redact)
     return made.ref if pipeline.add(made, wait=False) else None
 
 
@@ -137,20 +142,21 @@ def _record(
     operation_id: str | bytes | None,
     source: str,
 ) -> Record:
-    _check("operation", operation, names.RECORDABLE)
+    if not isinstance(operation, str) or not names.is_custom(operation):
+        _check("operation", operation, names.RECORDABLE)
     _check("outcome", outcome, names.OUTCOMES)
     _check("source", source, names.SOURCES)
     start_ns = _time_ns("started_at", started_at)
     end_ns = start_ns if ended_at is None else _time_ns("ended_at", ended_at)
     if end_ns < start_ns:
         raise _RefusedError(f"ended_at is {(start_ns - end_ns) / 1e9:g} s before started_at")
-    nested = False
+    nested, host_id = False, 0
     if error_type is not None and not isinstance(error_type, str):
         raise _RefusedError(f"error_type is a {type(error_type).__qualname__}; give a short constant text")
     if operation_id is not None and not isinstance(operation_id, str | bytes):
         raise _RefusedError(f"operation_id is a {type(operation_id).__qualname__}; give text or bytes")
     if operation_id is None:
-        outer, trace_id, parent_id, sampled = surroundings()
+        outer, trace_id, parent_id, sampled, host_id = surroundings()
         span_id = _ids.new_span_id()
         nested = operation in names.MODEL_OPERATIONS and enclosing_of_kind(operation, outer) is not None
     else:
@@ -164,6 +170,7 @@ def _record(
         made.error_type = str.__str__(error_type)[:MAX_NAME]
     made.source = source
     made.nested = nested
+    made.host_id = host_id
     made.unfinished = ended_at is None
     return made
 

@@ -21,8 +21,8 @@ from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from modeltally.instrument import _names as names
-from modeltally.instrument._guard import guarded, problem
-from modeltally.instrument._operation import IGNORED, Operation, attach, begin, current_operation, detach
+from modeltally.instrument._guard import guarded, problem, swallow
+from modeltally.instrument._operation import IGNORED, Operation, attach, current_operation, detach, open_operation
 from modeltally.instrument._stream import drive, drive_async, drive_coroutine
 from modeltally.instrument._values import MAX_SPAN_BYTES, Stored, Values, copy_values
 
@@ -38,6 +38,8 @@ __all__ = [
     "health_check",
     "load",
     "model_request",
+    "offload",
+    "operation",
     "pattern_run",
     "unload",
 ]
@@ -117,14 +119,16 @@ class Watch:
         return result
 
     def _open(self) -> Operation:
-        return begin(self._operation, self._values, self._size)
+        return open_operation(self._operation, self._values, self._size)
 
-    @guarded((IGNORED, None))
     def _leave(self) -> tuple[Operation, Operation | None]:
         """Find the operation that this context entered: several threads or tasks may share one object."""
         mine = self._entered.pop(current_operation().span_id, None)
         if mine is None:  # a framework left in another context than it entered in
-            mine = self._entered.popitem()[1] if self._entered else (IGNORED, None)
+            try:
+                mine = self._entered.popitem()[1]
+            except KeyError:  # nothing is left that could be ended
+                mine = (IGNORED, None)
         return mine
 
 
@@ -156,6 +160,11 @@ def unload(model: str | None = None, /, **values: Unpack[Values]) -> Watch:
     return _watch(names.MODEL_UNLOAD, model, values)
 
 
+def offload(model: str | None = None, /, **values: Unpack[Values]) -> Watch:
+    """Watch moves of a model between devices; arguments as :func:`model_request`."""
+    return _watch(names.MODEL_OFFLOAD, model, values)
+
+
 def health_check(model: str | None = None, /, **values: Unpack[Values]) -> Watch:
     """Watch checks of a model's files or answers; arguments as :func:`model_request`."""
     return _watch(names.MODEL_HEALTH_CHECK, model, values)
@@ -174,18 +183,50 @@ def pattern_run(name: str | None = None, /, **values: Unpack[Values]) -> Watch:
     return _watch(names.PATTERN_RUN, name, values)
 
 
+def operation(name: str, model: str | None = None, /, **values: Unpack[Values]) -> Watch:
+    """Watch operations of a kind of your own, counted like the built-in ones.
+
+    Args:
+        name: Its kind with your prefix, for example ``acme.upscale``: small letters, digits and underscores in parts
+            separated by dots, at most 64 characters.
+        model: The model it uses, if any.
+        **values: What is known beforehand; see :class:`Values`. :meth:`Operation.set_attribute` adds attributes of
+            your own.
+
+    Returns:
+        A decorator and context manager.
+    """
+    return _watch(own_operation(name), model, values)
+
+
+@guarded("")
+def own_operation(name: str) -> str:
+    """Return the name of an operation of the host's own, empty when it may not be one."""
+    kept = str.__str__(name)
+    if names.is_custom(kept):
+        return kept
+    problem(
+        "bad_operation",
+        "%.64r is no name for an operation: give your prefix, a dot and a name in small letters, such as"
+        " 'acme.upscale'; it is not recorded",
+        kept,
+    )
+    return ""
+
+
 def _watch(operation: str, subject: str | None, values: Values) -> Watch:
     template: dict[str, Stored] = {}
     if callable(subject):
         problem("no_subject", 'a decorator without parentheses names no model or pattern; write @...("name")')
         return cast("Watch", Watch(operation, template, 0)(subject))
-    return Watch(operation, template, _fill(template, operation, subject, values))
-
-
-@guarded(0)
-def _fill(template: dict[str, Stored], operation: str, subject: str | None, values: Values) -> int:
-    keyword = names.PATTERN_NAME_KEYWORD if operation == names.PATTERN_RUN else names.MODEL_KEYWORD
-    return copy_values(template, {keyword: subject, **values}, MAX_SPAN_BYTES)
+    size = 0
+    try:
+        given: dict[str, Any] = cast("dict[str, Any]", values)  # made for this call, so it is ours
+        given.setdefault(names.PATTERN_NAME_KEYWORD if operation == names.PATTERN_RUN else names.MODEL_KEYWORD, subject)
+        size = copy_values(template, given, MAX_SPAN_BYTES)
+    except Exception as error:  # noqa: BLE001 - see `_guard`
+        swallow("watch", error)
+    return Watch(operation, template, size)
 
 
 def _is_deferred(function: Any) -> bool:

@@ -1,0 +1,234 @@
+"""Carriers: what a worker needs to know of who asked, in the headers of a message.
+
+::
+
+    headers = modeltally.inject({}, user="u1", session_id="s1", project="posters")   # where the message is sent
+    ...
+    with modeltally.received(headers):                                               # where it is worked on
+        generate(...)
+
+Nothing is added to any message or request unless :func:`inject` is called with it: users and projects must not travel
+to other people's services. The user travels as keyed hash.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, overload
+
+from opentelemetry.trace import get_current_span
+
+from modeltally.instrument import _names as names
+from modeltally.instrument import _runtime
+from modeltally.instrument._guard import guarded, problem
+from modeltally.instrument._operation import current_operation
+from modeltally.instrument._privacy import Hashed
+from modeltally.instrument._received import Message, message
+from modeltally.instrument._switch import is_disabled
+from modeltally.instrument._values import MAX_SPAN_BYTES, Stored, Values, copy_values
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, MutableMapping
+    from types import TracebackType
+    from typing import Unpack
+
+    from modeltally.instrument._pipeline import Pipeline
+
+__all__ = ["HEADER", "inject", "received"]
+
+HEADER: Final = "modeltally-context"
+VERSION: Final = 1
+MAX_BYTES: Final = 4096
+MAX_TEXT: Final = 256
+MAX_QUEUE_SECONDS: Final = 400 * 86_400.0
+
+# what travels, by keyword and the key it travels under
+_TEXTS: Final = {
+    "session_id": "s",
+    "conversation_id": "c",
+    "project": "p",
+    "agent_name": "a",
+    "context_type": "t",
+    "correlation_id": "r",
+}
+_USER, _KEY_ID, _ATTEMPT, _SENT_AT, _TRACE, _VERSION = "u", "k", "n", "q", "o", "v"
+_DIGITS: Final = frozenset("0123456789abcdef")
+
+C = TypeVar("C", bound="MutableMapping[str, Any]")
+
+
+@overload
+def inject(carrier: dict[str, str], /, **values: Unpack[Values]) -> dict[str, str]: ...
+
+
+@overload
+def inject(carrier: C, /, **values: Unpack[Values]) -> C: ...
+
+
+def inject(carrier: Any, /, **values: Unpack[Values]) -> Any:
+    """Put into a message's headers who asks and when, for :func:`received` where it is worked on.
+
+    Args:
+        carrier: The headers, changed in place: one entry is added, of ASCII text below 4 KiB.
+        **values: ``user``, ``session_id``, ``conversation_id``, ``project``, ``agent_name``, ``context_type``,
+            ``correlation_id``, ``attempt``. What is not given is taken from the current operation, then from the
+            message being worked on. Other values do not travel.
+
+    Returns:
+        The same carrier; unchanged when telemetry is off.
+    """
+    _inject(carrier, values)
+    return carrier
+
+
+@guarded(None)
+def _inject(carrier: MutableMapping[str, Any], values: Values) -> None:
+    pipeline = _runtime.current()
+    if pipeline is None or is_disabled():
+        return
+    known: dict[str, Stored] = {}
+    delivered = message.get()
+    if delivered is not None:
+        known.update(delivered.values)
+        known.pop("attempt", None)  # how often this message was tried says nothing of the next
+    known.update(current_operation().values)
+    copy_values(known, values, MAX_SPAN_BYTES)
+    content: dict[str, object] = {_VERSION: VERSION, _SENT_AT: time.time_ns()}
+    for keyword, key in _TEXTS.items():
+        value = known.get(keyword)
+        if value is not None:
+            content[key] = str(value).encode("utf-8", "replace").decode()[:MAX_TEXT]
+    attempt = values.get("attempt")
+    if type(attempt) is int:
+        content[_ATTEMPT] = attempt
+    user = _hashed(known.get(names.USER_KEYWORD), pipeline)
+    if user is not None:
+        content[_USER], content[_KEY_ID] = user
+    content[_TRACE] = _origin()
+    text = json.dumps(content, separators=(",", ":"))
+    if len(text) > MAX_BYTES:  # not ASCII: every character takes six
+        problem("carrier_full", "what a message carries is larger than %d bytes; nothing is added to it", MAX_BYTES)
+        return
+    carrier[HEADER] = text
+
+
+def _hashed(user: Stored | None, pipeline: Pipeline) -> Hashed | None:
+    if user is None or isinstance(user, Hashed):
+        return user
+    hasher = pipeline.hasher()
+    digits = hasher.user(str(user))
+    return None if digits is None or hasher.key_id is None else Hashed(digits, hasher.key_id)
+
+
+def _origin() -> str:
+    operation = current_operation()
+    if operation.is_running:
+        return f"{operation.trace_id:032x}-{operation.span_id:016x}-{operation.sampled:d}"
+    host = get_current_span().get_span_context()
+    return f"{host.trace_id:032x}-{host.span_id:016x}-{host.trace_flags.sampled:d}" if host.is_valid else ""
+
+
+class received:  # noqa: N801 - reads as a function where it is used, as contextlib's own do
+    """Take over, for a block of code, what :func:`inject` put into a message's headers.
+
+    Every operation begun inside says the user, session, project and attempt of the message where it does not say its
+    own; the first one also says how long the message waited. Without a host's span they continue the sender's trace.
+    """
+
+    __slots__ = ("_former", "_message")
+
+    def __init__(
+        self, carrier: Mapping[str, Any], /, *, attempt: int | None = None, redelivered: bool | None = None
+    ) -> None:
+        """Read the headers.
+
+        Args:
+            carrier: The message's headers; names are compared without regard to case. Headers without an entry of
+                ours, or with a broken one, are as good as none.
+            attempt: The how-manieth try this is, from 1, where the broker knows better than the sender.
+            redelivered: Whether the broker has delivered this very message before.
+        """
+        self._former: list[Message | None] = []
+        self._message = _read(carrier, attempt, redelivered)
+
+    def __enter__(self) -> Self:
+        """Begin the block."""
+        if self._message is not None:
+            self._former.append(message.get())
+            message.set(self._message)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the block."""
+        self._leave()
+
+    def _leave(self) -> None:
+        former = self._former.pop() if self._former else None
+        if message.get() is self._message:  # a framework may leave in another context than it entered in
+            message.set(former)
+
+
+@guarded(None)
+def _read(carrier: Mapping[str, Any], attempt: int | None, redelivered: bool | None) -> Message | None:  # noqa: FBT001 - private
+    content = _content(carrier)
+    if not content and attempt is None and redelivered is None:
+        return None
+    values: dict[str, Stored] = {}
+    for keyword, key in _TEXTS.items():
+        value = content.get(key)
+        if isinstance(value, str):
+            values[keyword] = value[:MAX_TEXT]
+    user, key_id = content.get(_USER), content.get(_KEY_ID)
+    if _is_digits(user, 16) and _is_digits(key_id, 8):
+        values[names.USER_KEYWORD] = Hashed(str(user), str(key_id))
+    number = attempt if attempt is not None else content.get(_ATTEMPT)
+    if type(number) is int and 0 <= number < 2**31:
+        values["attempt"] = number
+    if redelivered is not None:
+        values["redelivered"] = bool(redelivered)
+    trace_id, span_id, sampled = _read_origin(content.get(_TRACE))
+    return Message(values, once=_waited(content.get(_SENT_AT)), trace_id=trace_id, span_id=span_id, sampled=sampled)
+
+
+def _content(carrier: Mapping[str, Any]) -> dict[str, Any]:
+    text = carrier.get(HEADER)
+    if text is None:
+        text = next((carrier[name] for name in carrier if isinstance(name, str) and name.lower() == HEADER), None)
+    if text is None:
+        return {}
+    if isinstance(text, bytes):
+        text = text.decode("ascii", "replace")
+    if isinstance(text, str) and len(text) <= MAX_BYTES:
+        try:
+            content = json.loads(text)
+        except (ValueError, RecursionError):
+            content = None
+        if isinstance(content, dict) and content.get(_VERSION) == VERSION:
+            return content
+    problem("bad_carrier", "a message's header %s cannot be read; what it says is left out", HEADER)
+    return {}
+
+
+def _waited(sent_at_ns: object) -> dict[str, Stored]:
+    """Tell how long a message waited; a wait below zero means that two machines' clocks differ."""
+    if type(sent_at_ns) is not int:
+        return {}
+    seconds = (time.time_ns() - sent_at_ns) / 1e9
+    if 0 <= seconds <= MAX_QUEUE_SECONDS:
+        return {"queue_seconds": seconds}
+    problem("clock_skew", "a message was sent %.3g s after it arrived: two machines' clocks differ", -seconds)
+    return {"clock_skew": True}
+
+
+def _read_origin(text: object) -> tuple[int, int, bool]:
+    parts = text.split("-") if isinstance(text, str) else []
+    if len(parts) == 3 and _is_digits(parts[0], 32) and _is_digits(parts[1], 16):  # noqa: PLR2004 - as written above
+        return int(parts[0], 16), int(parts[1], 16), parts[2] == "1"
+    return 0, 0, True
+
+
+def _is_digits(text: object, count: int) -> bool:
+    return isinstance(text, str) and len(text) == count and _DIGITS.issuperset(text)

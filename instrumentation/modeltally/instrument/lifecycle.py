@@ -1,0 +1,210 @@
+"""Operations driven by hand, for code that cannot be wrapped: callbacks, queues, state machines.
+
+::
+
+    operation = modeltally.begin("model.request", "lumen/sketch-xl", queued=True, user="u1")
+    ...                               # it waits
+    operation.start()                 # it runs
+    operation.progress(0.5)
+    operation.finish()                # or fail(error), or cancel(), at any time once
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from modeltally.instrument import _names as names
+from modeltally.instrument._guard import guarded, problem
+from modeltally.instrument._operation import RUNNING, Operation, attach, detach, new_operation
+from modeltally.instrument._values import MAX_SPAN_BYTES, Stored, Values, copy_values
+from modeltally.instrument.wrap import own_operation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Unpack
+
+    from modeltally.instrument._pipeline import Pipeline
+
+__all__ = ["HandDriven", "begin"]
+
+MAX_MARKS: Final = 16
+_MARK: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+class HandDriven(Operation):
+    """An operation that its owner starts and ends; whoever loses it has given it up, and it counts as cancelled.
+
+    It is not the current operation anywhere: :meth:`inside` makes it that for a block of code.
+    """
+
+    __slots__ = ("_is_waiting", "_marks")
+
+    def __init__(
+        self,
+        operation: str,
+        *,
+        pipeline: Pipeline | None,
+        outer: Operation | None,
+        trace_id: int,
+        span_id: int,
+        parent_id: int,
+        sampled: bool,
+        start_ns: int,
+    ) -> None:
+        """Begin; :func:`begin` is the way to make one."""
+        super().__init__(
+            operation,
+            pipeline=pipeline,
+            outer=outer,
+            trace_id=trace_id,
+            span_id=span_id,
+            parent_id=parent_id,
+            sampled=sampled,
+            start_ns=start_ns,
+        )
+        self._is_waiting = False
+        self._marks = 0
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it is queued and has not started."""
+        return self._is_waiting and self.is_running
+
+    def wait(self) -> None:
+        """Let it wait until :meth:`start`; what passes until then is its time in the queue."""
+        self._is_waiting = True
+
+    @guarded(None)
+    def start(self) -> None:
+        """Say that the work begins now, after a wait. Called again, it changes nothing."""
+        if not self.is_waiting:
+            return
+        self._end_wait()
+        self.start_ns = time.time_ns()
+        self._clock_ns = time.perf_counter_ns()
+
+    @guarded(None)
+    def progress(self, fraction: float) -> None:
+        """Say how far it is.
+
+        Args:
+            fraction: From 0 to 1.
+        """
+        number = float(fraction)
+        if 0.0 <= number <= 1.0:
+            self.set(progress=number)
+        else:
+            problem("bad_value", "progress(%r): give a number from 0 to 1; it is left out", number)
+
+    @guarded(None)
+    def mark(self, name: str) -> None:
+        """Remember that something happened now, as seconds since the start.
+
+        Args:
+            name: What, for example ``first_preview``: small letters, digits and underscores, at most 40 of them. An
+                operation has 16 marks at most; the same name again replaces the time.
+        """
+        if self._state != RUNNING:
+            return
+        text = str.__str__(name)
+        key = f"{names.MARK}.{text}"
+        custom = self.custom if self.custom is not None else {}
+        if not _MARK.fullmatch(text) or (key not in custom and self._marks >= MAX_MARKS):
+            problem("bad_mark", "mark(%.64r): give small letters, at most %d different marks", text, MAX_MARKS)
+            return
+        self._marks += key not in custom
+        custom[key] = (time.perf_counter_ns() - self._clock_ns) / 1e9
+        self.custom = custom
+
+    def finish(self) -> None:
+        """End it; with success, unless :meth:`failed` or :meth:`partial` said otherwise."""
+        self.end()
+
+    def fail(self, error: BaseException | str) -> None:
+        """End it as failed.
+
+        Args:
+            error: What was raised: the outcome is ``error``; or why the result is not acceptable, a short constant:
+                the outcome is ``failure``.
+        """
+        if isinstance(error, BaseException):
+            self.end(error)
+            return
+        self.failed(error)
+        self.end()
+
+    @guarded(None)
+    def cancel(self) -> None:
+        """End it as called off; before its start it lasts no time."""
+        if self.is_waiting:
+            self._end_wait()
+            self.set(never_started=True)
+            self.start_ns = time.time_ns()
+            self._clock_ns = time.perf_counter_ns()
+        super().cancel()
+        self.end()
+
+    @contextlib.contextmanager
+    def inside(self) -> Iterator[None]:
+        """Make it the current operation for a block of code: what begins there belongs to it."""
+        former = attach(self)
+        try:
+            yield
+        finally:
+            detach(self, former)
+
+    def needs_copy(self, started_before_ns: int) -> bool:
+        """Tell, once, that it runs since before a reading of the performance counter; it does not while it waits."""
+        return not self._is_waiting and super().needs_copy(started_before_ns)
+
+    def end_cancelled(self) -> None:
+        """End an operation that nobody holds any more."""
+        self.cancel()
+
+    def _end_wait(self) -> None:
+        self._is_waiting = False
+        self.values.setdefault("queue_seconds", (time.perf_counter_ns() - self._clock_ns) / 1e9)
+
+
+def begin(
+    operation: str, subject: str | None = None, /, *, queued: bool = False, **values: Unpack[Values]
+) -> HandDriven:
+    """Begin an operation that you end yourself.
+
+    Args:
+        operation: ``model.request``, ``model.download``, ``model.load``, ``model.unload``, ``model.offload``,
+            ``model.health_check``, ``pattern.run``, or a name of your own such as ``acme.upscale``.
+        subject: The model's name, or the pattern's.
+        queued: It only waits for now; :meth:`HandDriven.start` says when it runs.
+        **values: What is known already; see :class:`Values`.
+
+    Returns:
+        The operation; one that ignores everything when telemetry is off or the name may not be used.
+    """
+    begun = _begin(operation, subject, values)
+    if begun is None:
+        return _ignored()
+    if queued:
+        begun.wait()
+    return begun
+
+
+@guarded(None)
+def _begin(operation: str, subject: str | None, values: Values) -> HandDriven | None:
+    kind = str.__str__(operation)
+    if kind not in names.RECORDABLE:
+        kind = own_operation(kind)
+    keyword = names.PATTERN_NAME_KEYWORD if kind == names.PATTERN_RUN else names.MODEL_KEYWORD
+    copied: dict[str, Stored] = {}
+    given: dict[str, Any] = {keyword: subject, **values}
+    size = copy_values(copied, given, MAX_SPAN_BYTES)
+    return new_operation(HandDriven, kind, copied, size)
+
+
+def _ignored() -> HandDriven:
+    return HandDriven(
+        "ignored", pipeline=None, outer=None, trace_id=0, span_id=0, parent_id=0, sampled=False, start_ns=0
+    )
