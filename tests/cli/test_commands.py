@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from cli.conftest import Run, RunningServer
 
 WINDOW = ("--since", "2024-11-15", "--until", "2024-12-01")
+# what a topic needs beside the window
+NEEDED = {"attribute": ("--name", "acme.team")}
 
 
 def ask(run: Run, server: RunningServer, *arguments: str) -> list[dict[str, Any]]:
@@ -58,7 +60,7 @@ def test_replay_counts_once_when_it_is_run_again(run: Run, filled: RunningServer
 @pytest.mark.parametrize("topic", TOPICS)
 def test_stats_prints_a_table_that_fits(run: Run, filled: RunningServer, topic: str) -> None:
     """Every topic is a table within 80 columns, with the window it is about below it."""
-    answer = run("stats", topic, *WINDOW, "--dir", filled.directory)
+    answer = run("stats", topic, *WINDOW, *NEEDED.get(topic, ()), "--dir", filled.directory)
     assert answer.returncode == ExitCode.OK, answer.stderr
     assert max(map(len, answer.stdout.splitlines())) <= 80
     assert "2024-11-15 00:00 to 2024-12-01 00:00 UTC" in answer.stdout
@@ -144,7 +146,7 @@ def test_replay_summary_is_json_when_asked(run: Run, filled: RunningServer, trac
 
 def test_second_server_on_a_directory_is_refused(run: Run, server: RunningServer) -> None:
     """A directory has one owner; the second hears which process it is."""
-    second = run("up", "--dir", server.directory, "--otlp-port", "0", "--http-port", "0")
+    second = run("up", "--dir", server.directory, "--otlp-port", "0", "--otlp-grpc-port", "0", "--http-port", "0", "--clickhouse-port", "0")
     assert second.returncode == ExitCode.DIRECTORY_IN_USE
     assert str(server.process.pid) in second.stderr
     assert "Traceback" not in second.stderr
@@ -156,7 +158,9 @@ def test_server_is_refused_a_port_that_is_taken(run: Run, tmp_path: Path) -> Non
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        refused = run("up", "--dir", tmp_path / "data", "--otlp-port", port, "--http-port", "0")
+        refused = run(
+            "up", "--dir", tmp_path / "data", "--otlp-port", port, "--otlp-grpc-port", "0", "--http-port", "0", "--clickhouse-port", "0"
+        )
     assert refused.returncode == ExitCode.USAGE
     assert f"port {port}" in refused.stderr
     assert "otlp_port" in refused.stderr
@@ -165,7 +169,7 @@ def test_server_is_refused_a_port_that_is_taken(run: Run, tmp_path: Path) -> Non
 def test_server_is_refused_a_directory_that_is_a_file(run: Run, tmp_path: Path) -> None:
     """A directory that cannot be used is named."""
     (tmp_path / "data").write_text("not a directory")
-    refused = run("up", "--dir", tmp_path / "data", "--otlp-port", "0", "--http-port", "0")
+    refused = run("up", "--dir", tmp_path / "data", "--otlp-port", "0", "--otlp-grpc-port", "0", "--http-port", "0", "--clickhouse-port", "0")
     assert refused.returncode == ExitCode.USAGE
     assert str(tmp_path / "data") in refused.stderr
 

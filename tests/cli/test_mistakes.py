@@ -50,6 +50,7 @@ def _flat(text: str) -> str:
             "is not before --until",
         ),
         (("stats", "models", "--format", "xml"), ExitCode.USAGE, "json"),
+        (("stats", "attribute"), ExitCode.USAGE, "--name acme.team"),
         (("recommend", "cleenup"), ExitCode.USAGE, "did you mean 'cleanup'?"),
         (("recommend", "cleanup", "--since", "7d"), ExitCode.USAGE, "takes no --since"),
         (("recommend", "preload", "--policy", "seed"), ExitCode.USAGE, "takes no --policy"),
@@ -75,7 +76,7 @@ def test_directory_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]
     assert not (tmp_path / "nowhere").exists()
 
 
-@pytest.mark.parametrize("command", ["up", "migrate", "replay", "stats", "recommend", "demo"])
+@pytest.mark.parametrize("command", ["up", "migrate", "replay", "stats", "recommend", "doctor", "check", "demo"])
 def test_help_of_every_command_has_an_example(capsys: pytest.CaptureFixture[str], command: str) -> None:
     """--help shows a line that can be run."""
     code, shown, _ = run(capsys, command, "--help")

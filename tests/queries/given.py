@@ -34,6 +34,7 @@ TABLES = (
     "evaluations",
     "frozen_months",
     "heartbeats",
+    "other_spans",
     "otel_traces",
     "recommendations",
     "usage_events",
@@ -142,9 +143,32 @@ class Heartbeat(_Strict):
 
     at: Time
     instance: str = "p1"
+    service: str = "painter"
     started: int = 0
     finished: int = 0
     dropped: int = 0
+    in_flight: int = 0
+    goodbye: bool = False
+    reasons: dict[str, int] = Field(default_factory=dict)
+    problems: dict[str, int] = Field(default_factory=dict)
+    received_after_seconds: float = 60
+
+    def span(self) -> Operation:
+        """The span that carries it."""
+        numbers = {
+            **{name: getattr(self, name) for name in ("started", "finished", "dropped", "in_flight")},
+            **{f"dropped.{reason}": count for reason, count in self.reasons.items()},
+            **{f"problems.{kind}": count for kind, count in self.problems.items()},
+            "goodbye": str(self.goodbye).lower(),
+        }
+        return Operation(
+            at=self.at,
+            operation="heartbeat",
+            service=self.service,
+            instance=self.instance,
+            received_after_seconds=self.received_after_seconds,
+            attributes={f"modeltally.heartbeat.{name}": str(value) for name, value in numbers.items()},
+        )
 
 
 class Run(_Strict):
@@ -239,11 +263,7 @@ def give(store: EmbeddedStore, given: Given, *, first_id: int = 1) -> None:
     for operation in given.operations:
         rows.extend(operation.rows(first_id + len(rows)))
     for beat in given.heartbeats:
-        numbers = {
-            f"modeltally.heartbeat.{name}": str(getattr(beat, name)) for name in ("started", "finished", "dropped")
-        }
-        span = Operation(at=beat.at, operation="heartbeat", instance=beat.instance, attributes=numbers)
-        rows.extend(span.rows(first_id + len(rows)))
+        rows.extend(beat.span().rows(first_id + len(rows)))
     if rows:
         store.database.insert_rows("otel_traces", _COLUMNS, rows)
     for alias in given.aliases:

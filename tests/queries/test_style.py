@@ -20,10 +20,12 @@ VIEWS = [path for path in FILES if path.is_relative_to(ROOT / "views")]
 LISTED = [path for path in FILES if not path.is_relative_to(ROOT / "schema")]
 STEPS = {path.stem: path for path in FILES if path.is_relative_to(ROOT / "schema")}
 CREATED = re.compile(r"^CREATE (TABLE|MATERIALIZED VIEW) IF NOT EXISTS (\w+)", re.MULTILINE)
+# What may change in a schema that was released: killed halfway, each can be applied again.
+CHANGED = re.compile(r"^ALTER TABLE (\w+)\s+(?:ADD COLUMN IF NOT EXISTS|ADD INDEX IF NOT EXISTS|MODIFY QUERY)\b")
 TABLES = {found[2] for path in STEPS.values() for found in CREATED.finditer(path.read_text()) if found[1] == "TABLE"}
 KNOWN = TABLES | {path.stem for path in VIEWS}
-# The file whose default is the one clock of ours.
-LANDING = "0001_create_otel_traces"
+# The files whose default is the one clock of ours.
+LANDING = re.compile(r"\d{4}_create_otel_(traces|metrics_\w+)")
 CLOCKS = re.compile(r"\b(now|now64|nowInBlock|today|yesterday|current_timestamp|utcTimestamp)\s*\(", re.IGNORECASE)
 ALTERS = re.compile(r"^ALTER TABLE (\w+)")
 SOURCE = re.compile(r"\b(?:FROM|JOIN|ALTER TABLE)\s+(\w+)\b")
@@ -105,7 +107,7 @@ def test_file_is_one_statement_in_short_lines(path: Path) -> None:
 def test_time_comes_as_a_parameter(path: Path) -> None:
     """No statement asks the clock, but for the default of the time of receipt."""
     clocks = CLOCKS.findall(_bare(path.read_text()))
-    assert clocks == (["now64"] if path.stem == LANDING else [])
+    assert clocks == (["now64"] if LANDING.fullmatch(path.stem) else [])
 
 
 @pytest.mark.parametrize("path", FILES, ids=IDS)
@@ -136,18 +138,22 @@ def test_view_says_who_reads_it_and_selects(path: Path) -> None:
 
 @pytest.mark.parametrize("name", sorted(STEPS))
 def test_step_of_the_schema_is_named_after_what_it_makes(name: str) -> None:
-    """A file of the schema makes one object, only where it is missing, and its name ends in that object's."""
-    made = CREATED.search(_bare(STEPS[name].read_text()))
+    """A file of the schema makes or changes one object, in a way that can be repeated, and is named after it."""
+    bare = _bare(STEPS[name].read_text())
+    made, changed = CREATED.search(bare), CHANGED.match(bare)
     number, verb, rest = name.split("_", 2)
-    assert made
+    assert bool(made) != bool(changed)
     assert re.fullmatch(r"\d{4}", number)
-    if made[1] == "TABLE":
+    if changed and "ADD " in changed[0]:
+        assert (verb, rest.endswith(changed[1])) == ("add", True)
+    if made and made[1] == "TABLE":
         assert (verb, rest) == ("create", made[2]) or name == "0000_schema_migrations"
 
 
-def test_steps_of_the_schema_are_numbered_without_gaps() -> None:
-    """The schema is applied in the order of its numbers."""
-    assert [int(name[:4]) for name in sorted(STEPS)] == list(range(len(STEPS)))
+def test_steps_of_the_schema_have_numbers_of_their_own() -> None:
+    """The schema is applied in the order of its numbers, so no two steps share one."""
+    numbers = [int(name[:4]) for name in STEPS]
+    assert len(set(numbers)) == len(numbers)
 
 
 def test_names_of_statements_are_unique_within_their_kind() -> None:

@@ -1,4 +1,4 @@
-"""The command line: ``modeltally up | migrate | replay | stats | recommend | demo``."""
+"""The command line: ``modeltally`` and its commands, in the order in which they are registered below."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from modeltally.cli._check import check
 from modeltally.cli._console import guarded, output_console
 from modeltally.cli._demo import demo
+from modeltally.cli._doctor import doctor
 from modeltally.cli._exit import ExitCode
+from modeltally.cli._export import export
+from modeltally.cli._import import import_
+from modeltally.cli._jobs import jobs
 from modeltally.cli._migrate import migrate
 from modeltally.cli._recommend import recommend
 from modeltally.cli._replay import replay
@@ -55,9 +60,14 @@ def _common(
 
 app.command(epilog="Example: modeltally up --dir ./data")(guarded(up))
 app.command(epilog="Example: modeltally migrate --dir ./data")(guarded(migrate))
+app.command(epilog="Example: modeltally jobs --once")(guarded(jobs))
+app.command(epilog="Example: modeltally export --to ./moving")(guarded(export))
+app.command("import", epilog="Example: modeltally import ./moving --dir ./data")(guarded(import_))
 app.command(epilog="Example: modeltally replay trace.csv --skip-bad")(guarded(replay))
 app.command(epilog="Example: modeltally stats models --since 7d --format json")(guarded(stats))
 app.command(epilog="Example: modeltally recommend cleanup --as-of 2024-12-01")(guarded(recommend))
+app.command(epilog="Example: modeltally doctor --send")(guarded(doctor))
+app.command(epilog="Example: modeltally check --format json")(guarded(check))
 app.command(epilog="Example: modeltally demo --days 200 --keep")(guarded(demo))
 
 

@@ -59,7 +59,7 @@ def demo(
     console = output_console()
     ends_at = datetime.now(UTC)
     with _data_directory(directory, keep=keep) as data:
-        settings = load_settings(dir=data, otlp_port=0, http_port=0, roll_interval_seconds=3600.0)
+        settings = load_settings(dir=data, otlp_port=0, otlp_grpc_port=0, http_port=0, clickhouse_port=0, roll_interval_seconds=3600.0)
         with local_server(settings) as server:
             delivered = _send(days, ends_at, endpoint=server.address.otlp_url, settings=settings)
             if not server.wait_until_stored():
@@ -107,7 +107,7 @@ def _send(days: int, ends_at: datetime, *, endpoint: str, settings: Settings) ->
 
 def _print_answers(store: Store, window: Window, *, settings: Settings, console: Console) -> None:
     for topic in _TOPICS:
-        print_topic(store, topic, window, abandoned_after_seconds=settings.abandoned_after_seconds, console=console)
+        print_topic(store, topic, window, settings=settings, console=console)
     for kind in _KINDS:
         print_advice(store, kind, window, console=console)
 

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from modeltally.local.server import LocalServer
     from modeltally.settings import Settings
     from modeltally.store import EmbeddedStore
+    from modeltally.store.sql import Statement
 
-__all__ = ["local_server", "open_directory", "serve"]
+__all__ = ["check_embedded", "checked_for_cluster", "local_server", "open_directory", "serve"]
 
 
 def serve(settings: Settings, *, ready: Callable[[ServerAddress], None]) -> None:
@@ -30,10 +31,13 @@ def serve(settings: Settings, *, ready: Callable[[ServerAddress], None]) -> None
         StoreInUseError: Another process owns the directory.
         StoreError: The database cannot be opened.
     """
+    check_embedded(settings)
     with _needing_the_engine(settings):
         from modeltally.local import server  # noqa: PLC0415
         from modeltally.recommend import ADVICE_JOBS  # noqa: PLC0415
-    server.serve(settings, jobs=ADVICE_JOBS, ready=ready)
+        from modeltally.store.check import CHECK_JOBS  # noqa: PLC0415
+        from modeltally.store.transfer import TRANSFER_JOBS  # noqa: PLC0415
+    server.serve(settings, jobs={**ADVICE_JOBS, **CHECK_JOBS, **TRANSFER_JOBS}, ready=ready)
 
 
 def local_server(settings: Settings) -> LocalServer:
@@ -51,7 +55,9 @@ def local_server(settings: Settings) -> LocalServer:
     with _needing_the_engine(settings):
         from modeltally.local.server import LocalServer  # noqa: PLC0415
         from modeltally.recommend import ADVICE_JOBS  # noqa: PLC0415
-    return LocalServer(settings, jobs=ADVICE_JOBS)
+        from modeltally.store.check import CHECK_JOBS  # noqa: PLC0415
+        from modeltally.store.transfer import TRANSFER_JOBS  # noqa: PLC0415
+    return LocalServer(settings, jobs={**ADVICE_JOBS, **CHECK_JOBS, **TRANSFER_JOBS})
 
 
 @contextlib.contextmanager
@@ -69,15 +75,60 @@ def open_directory(settings: Settings) -> Iterator[EmbeddedStore]:
         StoreInUseError: Another process owns the directory.
         StoreError: The database cannot be opened.
     """
+    check_embedded(settings)
     with _needing_the_engine(settings):
         from modeltally.recommend import ADVICE_JOBS  # noqa: PLC0415
         from modeltally.store import open_store  # noqa: PLC0415
-    store = open_store(settings.dir, settings=settings, jobs=ADVICE_JOBS)
+        from modeltally.store.check import CHECK_JOBS  # noqa: PLC0415
+        from modeltally.store.transfer import TRANSFER_JOBS  # noqa: PLC0415
+    jobs = {**ADVICE_JOBS, **CHECK_JOBS, **TRANSFER_JOBS}
+    store = open_store(settings.dir, settings=settings, jobs=jobs)
     try:
         store.migrate()
         yield store
     finally:
         store.close()
+
+
+def checked_for_cluster(settings: Settings, cluster: str) -> list[Statement]:
+    """Write the schema for a cluster, and have the engine's parser read it.
+
+    Args:
+        settings: Name a directory that the engine may use meanwhile.
+        cluster: The cluster's name.
+
+    Returns:
+        The statements, in order.
+
+    Raises:
+        SettingError: The engine is not installed.
+        ParameterError: The name is no plain name.
+        StoreError: The engine does not understand a statement.
+    """
+    with _needing_the_engine(settings):
+        from modeltally.store.client import Database  # noqa: PLC0415
+        from modeltally.store.cluster import check_statements, render  # noqa: PLC0415
+
+        statements = render(cluster)
+        with contextlib.closing(Database.open_directory(settings.dir)) as database:
+            check_statements(database, statements)
+    return statements
+
+
+def check_embedded(settings: Settings) -> None:
+    """Refuse a store that is no data directory.
+
+    Args:
+        settings: Name the store.
+
+    Raises:
+        SettingError: It is a server.
+    """
+    if settings.store:
+        raise SettingError(
+            f"store = {settings.store!r}: this command cannot use a ClickHouse server yet; leave MODELTALLY_STORE unset"
+            " to use the data directory"
+        )
 
 
 @contextlib.contextmanager

@@ -175,6 +175,8 @@ def format_value(name: str, value: object) -> str:
         return _format_number(name, value)
     if name.endswith("_at") or isinstance(value, datetime):
         return _format_moment(value)
+    if isinstance(value, dict):
+        value = [f"{key} {format_value(name, item)}" for key, item in value.items()]
     if isinstance(value, list | tuple):
         return ", ".join(clean_text(str(item)) for item in value) or _EMPTY
     return clean_text(str(value)) or _EMPTY

@@ -20,12 +20,15 @@ from modeltally.cli._options import (  # noqa: TC001 - typer reads these annotat
 from modeltally.cli._output import Layout, OutputFormat, format_value, write_rows, write_table
 from modeltally.cli._store import open_reader
 from modeltally.cli._window import Window, parse_window
-from modeltally.errors import UnknownNameError
+from modeltally.errors import InputError, UnknownNameError
 from modeltally.settings import load_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import Console
 
+    from modeltally.settings import Settings
     from modeltally.store import Store
 
 __all__ = ["TOPICS", "Topic", "print_topic", "stats"]
@@ -40,10 +43,14 @@ class Topic:
     Attributes:
         view: The view that answers it.
         layout: How it looks as a table.
+        settings: The settings the view goes by.
+        has_attribute: It is about one attribute, which is to be named.
     """
 
     view: str
     layout: Layout
+    settings: tuple[str, ...] = ("abandoned_after_seconds",)
+    has_attribute: bool = False
 
 
 TOPICS: dict[str, Topic] = {
@@ -79,6 +86,66 @@ TOPICS: dict[str, Topic] = {
         ),
     ),
     "users": Topic("users_by_day", Layout("Users", when_empty=_NOTHING)),
+    "operations": Topic(
+        "usage_by_operation",
+        Layout(
+            "Operations",
+            columns=(
+                "operation",
+                "services",
+                "operations",
+                "failures",
+                "abandoned",
+                "success_rate",
+                "p50_ms",
+                "p95_ms",
+                "p99_ms",
+                "last_used_at",
+            ),
+            first_to_give_way=("p99_ms", "last_used_at", "abandoned", "p50_ms", "services"),
+            when_empty=_NOTHING,
+        ),
+    ),
+    "attribute": Topic(
+        "usage_by_attribute",
+        Layout(
+            "Values of the attribute",
+            columns=(
+                "value",
+                "operations",
+                "failures",
+                "abandoned",
+                "success_rate",
+                "mean_ms",
+                "p95_ms",
+                "last_used_at",
+            ),
+            first_to_give_way=("last_used_at", "abandoned"),
+            when_empty="nothing is stored of this window: values are read from events, which expire",
+        ),
+        has_attribute=True,
+    ),
+    "completeness": Topic(
+        "completeness_by_instance",
+        Layout(
+            "Completeness",
+            columns=(
+                "instance",
+                "service",
+                "verdict",
+                "unexplained",
+                "started",
+                "stored",
+                "stored_unfinished",
+                "dropped_by_reason",
+                "problems_by_kind",
+                "last_heartbeat_at",
+            ),
+            first_to_give_way=("last_heartbeat_at", "stored_unfinished", "problems_by_kind", "service"),
+            when_empty="no process spoke, and nothing came, in this window",
+        ),
+        settings=("event_retention_days",),
+    ),
 }
 
 
@@ -91,47 +158,81 @@ def stats(
     since: Since = None,
     until: Until = None,
     as_of: AsOf = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="For attribute: the name of an attribute of your own, for example acme.team.",
+            show_default=False,
+        ),
+    ] = None,
+    operation: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="For attribute: count this kind of operation alone. Default: all.", show_default=False
+        ),
+    ] = None,
     output_format: Format = OutputFormat.TABLE,
     directory: Directory = None,
 ) -> None:
     """Show statistics of a window of time: what began at or after --since and before --until."""
     if topic not in TOPICS:
         raise UnknownNameError("topic of stats", topic, TOPICS)
+    asked = _attribute(topic, name, operation)
     window = parse_window(since, until, as_of, now=datetime.now(UTC))
     settings = load_settings(dir=directory)
     with open_reader(settings) as store:
         if output_format is OutputFormat.TABLE:
             console = output_console()
-            print_topic(
-                store,
-                topic,
-                window,
-                abandoned_after_seconds=settings.abandoned_after_seconds,
-                console=console,
-            )
+            print_topic(store, topic, window, settings=settings, asked=asked, console=console)
             _print_context(store, window, console=console)
         else:
-            rows = _read(store, topic, window, abandoned_after_seconds=settings.abandoned_after_seconds)
-            write_rows(rows, output_format)
+            write_rows(_read(store, topic, window, settings=settings, asked=asked), output_format)
 
 
-def print_topic(store: Store, topic: str, window: Window, *, abandoned_after_seconds: float, console: Console) -> None:
+def print_topic(
+    store: Store,
+    topic: str,
+    window: Window,
+    *,
+    settings: Settings,
+    console: Console,
+    asked: Mapping[str, object] | None = None,
+) -> None:
     """Print one topic as a table.
 
     Args:
         store: What answers.
         topic: A key of ``TOPICS``.
         window: The window asked about.
-        abandoned_after_seconds: When an operation without an end counts as abandoned.
+        settings: When an operation without an end counts as abandoned, and the like.
         console: Where to print.
+        asked: What the topic needs beside that.
     """
-    rows = _read(store, topic, window, abandoned_after_seconds=abandoned_after_seconds)
+    rows = _read(store, topic, window, settings=settings, asked=asked or {})
     write_table(rows, TOPICS[topic].layout, console=console)
 
 
-def _read(store: Store, topic: str, window: Window, *, abandoned_after_seconds: float) -> list[dict[str, object]]:
-    parameters = window.parameters() | {"abandoned_after_seconds": abandoned_after_seconds}
-    return store.read(TOPICS[topic].view, parameters)
+def _attribute(topic: str, name: str | None, operation: str | None) -> dict[str, object]:
+    """Read the flags that only a topic about an attribute takes.
+
+    Raises:
+        InputError: The topic needs a name and has none, or takes none and has one.
+    """
+    if not TOPICS[topic].has_attribute:
+        if name is not None or operation is not None:
+            raise InputError(f"stats {topic} takes no --name and no --operation; only stats attribute does")
+        return {}
+    if not name:
+        raise InputError("stats attribute needs the name of an attribute of your own, for example --name acme.team")
+    return {"attribute": name, "operation": operation or ""}
+
+
+def _read(
+    store: Store, topic: str, window: Window, *, settings: Settings, asked: Mapping[str, object]
+) -> list[dict[str, object]]:
+    needed = {key: getattr(settings, key) for key in TOPICS[topic].settings}
+    return store.read(TOPICS[topic].view, {**window.parameters(), **needed, **asked})
 
 
 def _print_context(store: Store, window: Window, *, console: Console) -> None:

@@ -1,4 +1,5 @@
--- The figures of a window, grouped one way: by subject, day (UTC), hour_of_day (UTC), or as a total.
+-- The figures of a window, grouped one way: by subject, operation, day (UTC), hour_of_day (UTC), or as a total.
+-- operation is the one to count; '' counts every operation, which only the grouping by operation tells apart.
 -- Outcomes are disjoint. An unfinished operation is in flight until abandoned_after_seconds before as_of, abandoned
 -- from then on. Rates leave out what was cancelled and what is still in flight; null means there was nothing to rate.
 -- Durations are of finished operations, cancelled ones excluded; quantiles are nearest rank over log buckets, within
@@ -10,8 +11,9 @@ WITH
     sums AS (
         SELECT
             if({by:String} = 'subject', f.name::String,
-                if({by:String} = 'day', toString(toDate(f.bucket)),
-                    if({by:String} = 'hour_of_day', leftPad(toString(toHour(f.bucket)), 2, '0'), ''))) AS key,
+                if({by:String} = 'operation', f.operation::String,
+                    if({by:String} = 'day', toString(toDate(f.bucket)),
+                        if({by:String} = 'hour_of_day', leftPad(toString(toHour(f.bucket)), 2, '0'), '')))) AS key,
             sum(f.operations) AS total,
             uniqExact(f.name) AS subjects,
             sum(f.successes) AS successes,
@@ -47,7 +49,7 @@ WITH
             until = {until:DateTime64(6, 'UTC')},
             finest = {finest:String}
         ) AS f
-        WHERE f.operation = {operation:String}
+        WHERE {operation:String} = '' OR f.operation = {operation:String}
         GROUP BY key
     ),
 

@@ -1,0 +1,53 @@
+"""``modeltally check``: whether everything in the store is as it must be."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import typer
+from rich.text import Text
+
+from modeltally.cli._console import output_console
+from modeltally.cli._exit import ExitCode
+from modeltally.cli._options import Directory, Format  # noqa: TC001 - typer reads these annotations at run time
+from modeltally.cli._output import OutputFormat, clean_text, write_rows
+from modeltally.cli._store import open_reader
+from modeltally.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from modeltally.store import Row
+
+__all__ = ["check"]
+
+
+def check(*, output_format: Format = OutputFormat.TABLE, directory: Directory = None) -> None:
+    """Ask the store every invariant there is; one that is broken is shown with its first rows."""
+    settings = load_settings(dir=directory)
+    with open_reader(settings) as store:
+        report = store.run("check", {})
+    if output_format is OutputFormat.TABLE:
+        _print_report(report, console=output_console())
+    else:
+        write_rows(report, output_format)
+    if any(row["broken_rows"] for row in report):
+        raise typer.Exit(ExitCode.FOUND)
+
+
+def _print_report(report: Sequence[Row], *, console: Console) -> None:
+    broken = [row for row in report if row["broken_rows"]]
+    for row in broken:
+        console.print(Text(f"BROKEN  {row['check']}: {row['broken_rows']:,} rows", style="bold red"))
+        console.print(Text(f"        {clean_text(str(row['rule']))}", style="dim"), soft_wrap=True)
+        first_rows = row["first_rows"]
+        for found in first_rows if isinstance(first_rows, list) else []:
+            console.print(Text(f"        {clean_text(json.dumps(found, default=str))}"), soft_wrap=True)
+    if broken:
+        names = ", ".join(str(row["check"]) for row in broken)
+        console.print(Text(f"{len(broken)} of {len(report)} invariants are broken ({names}): please report this"))
+    else:
+        console.print(Text(f"all {len(report)} invariants hold"))

@@ -1,0 +1,246 @@
+"""For ``modeltally doctor``: the local server, and whether what services did is all in the store."""
+
+from __future__ import annotations
+
+import collections
+import datetime as dt
+import time
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import modeltally
+from modeltally.cli._findings import Finding, fail, ok, warn
+from modeltally.cli._output import clean_text, format_value
+from modeltally.cli._store import open_reader
+from modeltally.cli._window import format_moment
+from modeltally.errors import ModelTallyError, SettingError
+from modeltally.instrument._config import ConfigError, find_destination
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Mapping
+
+    from modeltally.local.client import RemoteStore
+    from modeltally.settings import Settings
+    from modeltally.store import Row, Store
+
+__all__ = ["examine_completeness", "examine_server", "send_one"]
+
+STATUS_SECONDS: Final = 5.0
+SENT_OPERATION: Final = "doctor.test"
+DELIVERY_SECONDS: Final = 10.0
+VISIBLE_SECONDS: Final = 20.0
+_LOOK_AGAIN_SECONDS: Final = 0.2
+_WINDOW: Final = dt.timedelta(hours=24)
+_OLD_SPOOL_SECONDS: Final = 60.0
+_FULL_SHARE: Final = 0.9
+_OK: Final = 200
+_THIS_MACHINE: Final = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0", "::"})  # noqa: S104 - compared, not bound
+_NO_USER_KEY: Final = "no_user_key"
+
+
+def examine_server(server: RemoteStore | None, settings: Settings) -> Generator[Finding, None, bool]:
+    """Look at the server of the data directory: where it is and how it does.
+
+    Args:
+        server: The server, None when none runs.
+        settings: Name the data directory.
+
+    Yields:
+        What is found.
+
+    Returns:
+        Whether the data directory can be asked: by the server, or because none runs.
+    """
+    if server is None:
+        yield ok("server", f"none runs on {settings.dir}; `modeltally up` starts one")
+        return True
+    address = server.address
+    grpc = f", gRPC {address.otlp_grpc_url}" if address.otlp_grpc_url else ""
+    where = f"OTLP {address.otlp_url}{grpc}, status {address.http_url}/status"
+    yield ok("server", f"process {address.pid} on {settings.dir}: {where}")
+    status = _status(address.http_url)
+    if isinstance(status, str):
+        yield fail("server", f"it does not answer: {status}", f"look at its log, or restart process {address.pid}")
+        return False
+    yield from _examine_status(status)
+    return True
+
+
+def _status(http_url: str) -> dict[str, Any] | str:
+    """Ask for the status, or say why there is none; with a deadline of its own, since a hung server is a finding."""
+    import requests  # noqa: PLC0415 - slow to import, and only this command needs it
+
+    try:
+        with requests.Session() as session:
+            session.trust_env = False  # a proxy does not lead to this machine
+            response = session.get(f"{http_url}/status", timeout=STATUS_SECONDS)
+            content = response.json()
+    except (requests.RequestException, ValueError) as error:
+        return type(error).__name__
+    return content if response.status_code == _OK and isinstance(content, dict) else f"status {response.status_code}"
+
+
+def _examine_status(status: Mapping[str, Any]) -> Iterator[Finding]:
+    for name in ("spool", "metrics_spool"):
+        if name in status:
+            yield _judge_spool(name.replace("_", " "), status[name] or {})
+    if status.get("store_failure"):
+        failure = _line(status["store_failure"])
+        yield fail("server", f"the store takes nothing: {failure}", "mend that; spans wait in the spool")
+    roll = status.get("last_roll") or {}
+    if roll.get("error"):
+        yield warn("server", f"the last roll failed: {_line(roll['error'])}", "answers stay right, and get slower")
+    elif roll.get("at"):
+        yield ok("server", f"last roll {roll['at']}, {roll.get('seconds')} s")
+    for name, todo in (
+        ("quarantined", "table usage_quarantine has each with its reason"),
+        ("refused", "senders got an error: see their log"),
+    ):
+        counts = status.get(name) or {}
+        if counts:
+            yield warn("server", f"{name} since it started: {_counts(counts)}", todo)
+
+
+def _judge_spool(name: str, spool: Mapping[str, Any]) -> Finding:
+    used, cap, age = (float(spool.get(key) or 0) for key in ("bytes", "cap_bytes", "oldest_age_seconds"))
+    room = f"{format_value('x_bytes', used)} of {format_value('x_bytes', cap)}"
+    what = f"{name} {room}, oldest {format_value('x_seconds', age)}"
+    if (cap and used > _FULL_SHARE * cap) or age > _OLD_SPOOL_SECONDS:
+        return warn("server", what, "the store takes less than comes in: see its failure, its disk and its load")
+    return ok("server", what)
+
+
+def examine_completeness(settings: Settings, *, now: dt.datetime) -> Iterator[Finding]:
+    """Look at the processes of the last 24 hours: whose operations are all here, whose are not.
+
+    Args:
+        settings: Name the data directory.
+        now: The end of the 24 hours.
+    """
+    if not (settings.dir / "chdb").is_dir():
+        yield ok("completeness", f"nothing to compare: there is no database in {settings.dir}")
+        return
+    try:
+        with open_reader(settings) as store:
+            rows = store.read(
+                "completeness_by_instance",
+                {
+                    "since": format_moment(now - _WINDOW),
+                    "until": format_moment(now),
+                    "as_of": format_moment(now),
+                    "event_retention_days": settings.event_retention_days,
+                },
+            )
+    except SettingError:
+        yield ok("completeness", "not looked at: no server runs, and the engine is not installed here")
+    except ModelTallyError as error:
+        yield fail("completeness", f"the store cannot be asked: {_line(error)}", "see `modeltally check`")
+    else:
+        yield from _judge(rows)
+
+
+def _judge(rows: list[Row]) -> Iterator[Finding]:
+    verdicts = collections.Counter(str(row["verdict"]) for row in rows)
+    if not rows:
+        yield ok("completeness", "no process spoke in the last 24 hours")
+        return
+    yield ok("completeness", f"processes of the last 24 hours: {_counts(verdicts)}")
+    see = "modeltally stats completeness --since 24h"
+    for verdict, meaning in (
+        ("incomplete", "said goodbye and started more than is here or was dropped"),
+        ("ended without goodbye", "were killed; their last second may be lost, and at least"),
+        ("never reported", "sent operations and no heartbeat: nobody can tell what is missing"),
+    ):
+        if verdicts[verdict]:
+            missing = sum(_number(row["unexplained"]) for row in rows if row["verdict"] == verdict)
+            tail = "" if verdict == "never reported" else f": {missing:,} operations"
+            yield warn("completeness", f"{verdicts[verdict]:,} {meaning}{tail}", see)
+    dropped, problems = _sum(rows, "dropped_by_reason"), _sum(rows, "problems_by_kind")
+    if dropped:
+        yield warn("completeness", f"dropped in their life: {_counts(dropped)}", "see the services' log")
+    if problems:
+        todo = "give the services the user key" if _NO_USER_KEY in problems else "see the services' log"
+        yield warn("completeness", f"problems, no operation lost by them: {_counts(problems)}", todo)
+
+
+def send_one(server: RemoteStore | None, settings: Settings) -> Iterator[Finding]:
+    """Send one operation named ``doctor.test`` the way a service does, and look for it in the local store.
+
+    Args:
+        server: The server of the data directory, None when none runs.
+        settings: What the store goes by.
+    """
+    try:
+        destination = find_destination(None, None)
+    except ConfigError:
+        return  # was said already
+    began_at = dt.datetime.now(dt.UTC)
+    modeltally.configure(service_name="modeltally-doctor", export_interval_seconds=0.1, metrics=False)
+    with modeltally.operation(SENT_OPERATION):
+        pass
+    modeltally.flush(DELIVERY_SECONDS)
+    modeltally.shutdown(timeout_seconds=2.0)
+    counters = modeltally.counters()
+    if not counters.exported:
+        reasons = _counts(counters.dropped) or _counts(counters.problems) or "no reason was given"
+        yield fail("test", f"one operation was sent and not taken: {reasons}", "see the lines above")
+        return
+    yield ok("test", f"one operation {SENT_OPERATION!r} was sent and taken")
+    if server is None:
+        return
+    if not _is_same_place(destination.url, server.address.otlp_url):
+        yield ok("test", "it went elsewhere than to the local server, so it is not looked for in the local store")
+        return
+    seconds = _wait_until_visible(server, settings, since=began_at)
+    if seconds is None:
+        yield fail("test", f"it is not in the local store after {VISIBLE_SECONDS:g} s", "see the server's lines above")
+    else:
+        yield ok("test", f"it is in the local store, {seconds:.1f} s after it began")
+
+
+def _is_same_place(url: str, other_url: str) -> bool:
+    """Compare host and port; this machine has several names."""
+    one, other = urlsplit(url), urlsplit(other_url)
+    hosts = {one.hostname, other.hostname}
+    return one.port == other.port and (len(hosts) == 1 or hosts <= _THIS_MACHINE)
+
+
+def _wait_until_visible(store: Store, settings: Settings, *, since: dt.datetime) -> float | None:
+    until = since + dt.timedelta(seconds=DELIVERY_SECONDS + VISIBLE_SECONDS)
+    parameters = {
+        "since": format_moment(since),
+        "until": format_moment(until),
+        "as_of": format_moment(until),
+        "abandoned_after_seconds": settings.abandoned_after_seconds,
+    }
+    deadline = time.monotonic() + VISIBLE_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            rows = store.read("usage_by_operation", parameters)
+        except ModelTallyError:
+            return None
+        if any(row["operation"] == SENT_OPERATION for row in rows):
+            return (dt.datetime.now(dt.UTC) - since).total_seconds()
+        time.sleep(_LOOK_AGAIN_SECONDS)
+    return None
+
+
+def _sum(rows: list[Row], column: str) -> collections.Counter[str]:
+    total: collections.Counter[str] = collections.Counter()
+    for row in rows:
+        counts = row[column]
+        if isinstance(counts, dict):
+            total.update({str(name): _number(count) for name, count in counts.items()})
+    return +total
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{clean_text(str(name))} {count:,}" for name, count in sorted(counts.items()))
+
+
+def _line(value: object) -> str:
+    return clean_text(str(value).partition("\n")[0])[:300]

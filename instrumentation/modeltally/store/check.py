@@ -1,0 +1,48 @@
+"""The invariants of the store: each file of ``queries/checks/`` must return no rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modeltally.store import sql
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from modeltally.store.client import Row
+    from modeltally.store.embedded import EmbeddedStore, Job
+
+__all__ = ["CHECK_JOBS", "checks"]
+
+# of each broken invariant; the rest is counted
+_SHOWN_ROWS = 5
+
+
+def checks() -> list[sql.Statement]:
+    """Every check, by name."""
+    return [sql.Statement(path.stem, path.read_text()) for path in sorted((sql.root() / "checks").glob("*.sql"))]
+
+
+def _rule(check: sql.Statement) -> str:
+    """The sentence a check begins with: what must hold."""
+    lines = []
+    for line in check.text.splitlines():
+        text = line.removeprefix("--").strip()
+        if not line.startswith("--") or text.startswith(("Grain:", "Reads:")):
+            break
+        lines.append(text)
+    return " ".join(lines)
+
+
+def _check(store: EmbeddedStore, parameters: Mapping[str, object]) -> list[Row]:
+    del parameters
+    report: list[Row] = []
+    for check in checks():
+        rows = store.database.query(check)
+        report.append(
+            {"check": check.name, "broken_rows": len(rows), "rule": _rule(check), "first_rows": rows[:_SHOWN_ROWS]}
+        )
+    return report
+
+
+CHECK_JOBS: Mapping[str, Job] = {"check": _check}

@@ -1,0 +1,13 @@
+-- What cannot be counted is kept with its reason and its sender.
+-- Reads: usage_input
+ALTER TABLE usage_quarantine_from_input MODIFY QUERY
+SELECT
+    received_at,
+    reject_reason AS reason,
+    lower(hex(trace_id)) AS trace_id,
+    lower(hex(span_id)) AS span_id,
+    operation AS name,
+    concat('start ', toString(start), ', model ', model, ', service ', service) AS detail,
+    instance
+FROM usage_input
+WHERE reject_reason != ''

@@ -1,0 +1,159 @@
+-- Whether what each process did is all here. A process counts what it starts, finishes and drops, and says so every
+-- half minute and once more when it ends; against that stands what is stored of it.
+-- Listed are the processes with a heartbeat in the window, and those that never sent one and have an operation that
+-- began in it. Their numbers are of their whole life, whatever the window: counters that only grow need no beginning.
+--
+-- stored counts identities with an end, nested ones, late ones and spans that are no events included; copies are one.
+-- stored_unfinished are those whose end was never seen. quarantined came and cannot be counted. dropped is what the
+-- process says it lost, by reason; problems are values left out and errors swallowed, no operation is lost by them.
+-- verdict:
+--   complete                started = stored + stored_unfinished + quarantined + dropped when it said goodbye
+--   incomplete              it said goodbye, and less than it started came; unexplained is how much less
+--   running                 its last word is newer than as_of - 90 s, or than three of its own intervals
+--   ended without goodbye   killed: what it did in its last second may be lost, bounded and not counted; unexplained is
+--                           what it had started by its last word and never came, a lower bound
+--   expired                 it began longer ago than event_retention_days, less is here than it started, and a month
+--                           of events has been dropped since: nothing can be said any more
+--   never reported          spans came, a heartbeat never did
+-- Rolled events are still events; only a month that expired takes them away.
+-- Grain: one row per process (service.instance.id); '' stands for every sender that names none.
+-- Reads: heartbeats, usage_events, usage_late, usage_quarantine, other_spans, frozen_months
+-- Read by: stats completeness, doctor
+WITH
+    (SELECT max(frozen_at) FROM frozen_months) AS last_frozen_at,
+
+    (
+        SELECT groupUniqArray(instance)
+        FROM heartbeats
+        WHERE at >= {since:DateTime64(6, 'UTC')} AND at < {until:DateTime64(6, 'UTC')}
+    ) AS reporting,
+
+    (
+        SELECT groupUniqArray(instance)
+        FROM usage_events
+        WHERE start >= {since:DateTime64(6, 'UTC')}
+            AND start < {until:DateTime64(6, 'UTC')}
+            AND instance NOT IN (SELECT instance FROM heartbeats)
+    ) AS silent,
+
+    said AS (
+        SELECT
+            instance,
+            argMax(service, at) AS service,
+            min(at)::Nullable(DateTime64(9, 'UTC')) AS first_heartbeat_at,
+            max(at)::Nullable(DateTime64(9, 'UTC')) AS last_heartbeat_at,
+            min(received_at) AS first_received_at,
+            max(started)::Nullable(UInt64) AS started,
+            max(finished)::Nullable(UInt64) AS finished,
+            max(dropped)::Nullable(UInt64) AS dropped,
+            maxMap(dropped_by_reason) AS dropped_by_reason,
+            maxMap(problems_by_kind) AS problems_by_kind,
+            argMax(in_flight, at)::Nullable(UInt64) AS in_flight,
+            max(is_goodbye) AS said_goodbye,
+            -- a process may have been told to speak more seldom than every 30 s
+            greatest(
+                90, 3 * dateDiff('second', min(at), max(at)) / greatest(uniqExact(at) - 1, 1)
+            ) AS patience_seconds
+        FROM heartbeats
+        WHERE instance IN reporting
+        GROUP BY instance
+        UNION ALL
+        SELECT
+            arrayJoin(silent) AS instance, '' AS service, NULL, NULL, toDateTime64(0, 3, 'UTC'), NULL, NULL, NULL,
+            map(), map(), NULL, false, 0
+    ),
+
+    kept AS (
+        SELECT
+            instance,
+            if(uniqExact(service) = 1, any(service), '') AS service,
+            uniqExactIf((start, trace_id, span_id), NOT is_unfinished) AS stored,
+            uniqExact(start, trace_id, span_id) - stored AS stored_unfinished
+        FROM (
+            SELECT instance, service, start, trace_id, span_id, is_unfinished
+            FROM usage_events
+            WHERE instance IN arrayConcat(reporting, silent)
+            UNION ALL
+            SELECT instance, service, start, trace_id, span_id, is_unfinished
+            FROM usage_late
+            WHERE instance IN arrayConcat(reporting, silent)
+        )
+        GROUP BY instance
+    ),
+
+    beside AS (
+        SELECT instance, uniqExact(start, trace_id, span_id) AS spans
+        FROM other_spans
+        WHERE instance IN arrayConcat(reporting, silent)
+        GROUP BY instance
+    ),
+
+    refused AS (
+        SELECT instance, uniqExact(trace_id, span_id) AS quarantined
+        FROM usage_quarantine
+        WHERE instance IN arrayConcat(reporting, silent) AND instance != ''
+        GROUP BY instance
+    ),
+
+    compared AS (
+        SELECT
+            said.instance AS instance,
+            if(said.service != '', said.service, kept.service) AS service,
+            said.first_heartbeat_at AS first_heartbeat_at,
+            said.last_heartbeat_at AS last_heartbeat_at,
+            said.started AS started,
+            said.finished AS finished,
+            kept.stored + beside.spans AS stored,
+            kept.stored_unfinished AS stored_unfinished,
+            refused.quarantined AS quarantined,
+            said.dropped AS dropped,
+            said.dropped_by_reason AS dropped_by_reason,
+            said.problems_by_kind AS problems_by_kind,
+            said.in_flight AS in_flight,
+            said.said_goodbye AS said_goodbye,
+            greatest(
+                0,
+                toInt64(said.started) - toInt64(stored + stored_unfinished + quarantined) - toInt64(said.dropped)
+            ) AS missing,
+            multiIf(
+                isNull(said.last_heartbeat_at), 'never reported',
+                said.said_goodbye AND missing = 0, 'complete',
+                missing > 0
+                    AND said.first_received_at
+                        < {as_of:DateTime64(6, 'UTC')} - toIntervalDay({event_retention_days:UInt32})
+                    AND said.first_received_at < last_frozen_at,
+                'expired',
+                said.said_goodbye, 'incomplete',
+                said.last_heartbeat_at
+                    > {as_of:DateTime64(6, 'UTC')} - toIntervalMillisecond(toInt64(said.patience_seconds * 1000)),
+                'running',
+                'ended without goodbye'
+            ) AS verdict
+        FROM said
+        LEFT JOIN kept ON kept.instance = said.instance
+        LEFT JOIN beside ON beside.instance = said.instance
+        LEFT JOIN refused ON refused.instance = said.instance
+    )
+
+SELECT
+    instance,
+    service,
+    verdict,
+    if(verdict IN ('complete', 'incomplete', 'ended without goodbye'), missing, NULL) AS unexplained,
+    first_heartbeat_at,
+    last_heartbeat_at,
+    started,
+    finished,
+    stored,
+    stored_unfinished,
+    quarantined,
+    dropped,
+    dropped_by_reason,
+    problems_by_kind,
+    in_flight,
+    said_goodbye
+FROM compared
+ORDER BY
+    indexOf(['incomplete', 'ended without goodbye', 'never reported', 'expired', 'running', 'complete'], verdict),
+    last_heartbeat_at DESC,
+    instance

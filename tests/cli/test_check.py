@@ -1,0 +1,65 @@
+"""`modeltally check`: every invariant, with a server and without, and what it says of a store that is broken."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from cli.conftest import start_server, stop_server
+from modeltally.cli._exit import ExitCode
+from modeltally.settings import Settings
+from modeltally.store import open_store, sql
+from modeltally.store.check import checks
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cli.conftest import Run, RunningServer
+
+BREAK = sql.Statement(
+    "break",
+    "INSERT INTO users (user_hash, number) SELECT 1 AS user_hash, number FROM numbers(7)"
+    " UNION ALL SELECT number + 100, 50 FROM numbers(7)",
+)
+
+
+def test_check_asks_every_invariant(run: Run, filled: RunningServer) -> None:
+    """A store that is well passes, and the answer names every check there is with the rule it holds to."""
+    answer = run("check", "--dir", filled.directory)
+    assert answer.returncode == ExitCode.OK, answer.stderr
+    assert answer.stdout == f"all {len(checks())} invariants hold\n"
+    rows = json.loads(run("check", "--dir", filled.directory, "--format", "json").stdout)
+    assert [row["check"] for row in rows] == [check.name for check in checks()]
+    assert all(row["broken_rows"] == 0 and row["first_rows"] == [] for row in rows)
+    (rule,) = [row["rule"] for row in rows if row["check"] == "roll_keys_unique"]
+    assert rule == "A roll names each operation of each subject once."
+
+
+def test_check_shows_what_is_broken(run: Run, home: Path, tmp_path: Path) -> None:
+    """A broken invariant is named with its count and its first rows, by the directory and by a server alike."""
+    store = open_store(tmp_path / "data", settings=Settings(dir=tmp_path / "data"))
+    store.migrate()
+    store.database.command(BREAK)
+    store.close()
+    opened = run("check", "--dir", tmp_path / "data")
+    asked = run("check", "--dir", tmp_path / "data", "--format", "json")
+    assert (opened.returncode, asked.returncode) == (ExitCode.FOUND, ExitCode.FOUND)
+    assert "BROKEN  users_numbered_once: 2 rows" in opened.stdout
+    assert "A user has one number, and a number one user" in opened.stdout
+    assert '"what": "number", "value": 50, "occurrences": 7' in opened.stdout
+    assert f"1 of {len(checks())} invariants are broken (users_numbered_once)" in opened.stdout
+    (broken,) = [row for row in json.loads(asked.stdout) if row["broken_rows"]]
+    assert broken["broken_rows"] == len(broken["first_rows"]) == 2
+    server = start_server(tmp_path / "data", home)
+    try:
+        served = run("check", "--dir", tmp_path / "data", "--format", "json")
+    finally:
+        stop_server(server)
+    assert served.returncode == ExitCode.FOUND
+    assert json.loads(served.stdout) == json.loads(asked.stdout)
+
+
+def test_check_of_a_directory_that_is_not_there_is_refused(run: Run, tmp_path: Path) -> None:
+    """There is nothing to check, and nothing is made."""
+    assert run("check", "--dir", tmp_path / "nowhere").returncode == ExitCode.USAGE
+    assert not (tmp_path / "nowhere").exists()

@@ -1,0 +1,149 @@
+"""A store made by an earlier version keeps its data and its figures when the schema grows, and grows like a new one."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from modeltally.settings import Settings
+from modeltally.store import EmbeddedStore, sql
+from modeltally.store.client import Database
+from modeltally.store.migrate import migrate
+from queries.given import Given, Heartbeat, Operation, ask, give
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+LAST_OF_BEFORE = "0019_keep_evaluations"
+LATER = [file for file in sql.schema() if file.name > LAST_OF_BEFORE]
+VIEWS_OF_BEFORE = {"usage_cover", "usage_figures", "usage_summary"}
+AS_OF = dt.datetime(2026, 3, 4, tzinfo=dt.UTC)
+MARCH = dt.datetime(2026, 3, 2, 10, tzinfo=dt.UTC)
+JANUARY = dt.datetime(2026, 1, 2, 10, tzinfo=dt.UTC)
+WINDOW = {"since": MARCH - dt.timedelta(days=90), "until": AS_OF, "as_of": AS_OF}
+CUSTOM = {"acme.team": "red", "session.id": "s"}
+BEFORE = Given(
+    operations=[
+        Operation(at=MARCH, instance="p1", user=1, attributes=CUSTOM, times=3),
+        Operation(at=MARCH, instance="p1", outcome="error", error_type="timeout"),
+        Operation(at=MARCH, instance="p1", span_id="no hex"),
+        Operation(at=JANUARY, instance="p1", user=2, times=2),
+    ],
+    heartbeats=[Heartbeat(at=MARCH, instance="p1", started=4, dropped=1, reasons={"queue_full": 1})],
+)
+AFTER = Given(
+    operations=[
+        Operation(at=MARCH, instance="p2", attributes=CUSTOM),
+        Operation(at=JANUARY, instance="p2", attributes=CUSTOM),
+        Operation(at=MARCH, instance="p2", span_id="no hex", attributes=CUSTOM),
+        Operation(at=MARCH, instance="p2", operation="evaluation"),
+    ],
+    heartbeats=[
+        Heartbeat(at=MARCH, instance="p2", started=4, problems={"unknown_name": 2, "no_user_key": 1}, goodbye=True)
+    ],
+)
+OBJECTS = "SELECT create_table_query AS made FROM system.tables WHERE database = currentDatabase() ORDER BY name"
+
+
+@contextlib.contextmanager
+def opened(directory: Path, name: str) -> Iterator[EmbeddedStore]:
+    """Open one of several databases of a directory."""
+    store = EmbeddedStore(Database.open_directory(directory, name=name), settings=Settings(), jobs={})
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def migrate_as_before(store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Apply the schema as the earlier version knew it, and the views that rolls and figures are made with."""
+    files = [file for file in sql.schema() if file.name <= LAST_OF_BEFORE]
+    views = [view for view in sql.views_in_order() if view.name in VIEWS_OF_BEFORE]
+    with monkeypatch.context() as patch:
+        patch.setattr(sql, "schema", lambda: files)
+        patch.setattr(sql, "views_in_order", lambda: views)
+        migrate(store.database, as_of=AS_OF)
+
+
+def figures(store: EmbeddedStore) -> list[dict[str, Any]]:
+    """What the store answers about all of its data."""
+    asked = WINDOW | {"abandoned_after_seconds": 3600.0}
+    rows = store.read("usage_by_model", asked) + store.read("failures_by_error_type", asked)
+    return rows + store.read("answer_context", {"since": WINDOW["since"], "until": WINDOW["until"]})
+
+
+def rows_of(store: EmbeddedStore, *tables: str) -> dict[str, list[dict[str, Any]]]:
+    """Every row of some tables."""
+    return {table: ask(store, f"SELECT * FROM {table} ORDER BY ALL") for table in tables}  # noqa: S608 - a test's own text
+
+
+def expire_january(store: EmbeddedStore) -> None:
+    """Freeze, roll and drop a month by the statements alone: today's job looks into tables that came later."""
+    store.database.command(
+        sql.statement("expire/freeze_month"), {"month": JANUARY.date().replace(day=1), "as_of": AS_OF}
+    )
+    store.run("roll", {})
+    store.database.command(sql.statement("expire/drop_month"), {"month": JANUARY.date().replace(day=1)})
+
+
+def test_store_of_before_keeps_its_data_and_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Events, rolls, late rows and heartbeats of an earlier version answer as before, also when reopened."""
+    with opened(tmp_path, "before") as store:
+        migrate_as_before(store, monkeypatch)
+        give(store, BEFORE)
+        expire_january(store)
+        give(store, Given(operations=[Operation(at=JANUARY, instance="p1")]), first_id=500)
+        rows, before = rows_of(store, "usage_events", "usage_late"), figures(store)
+        assert rows["usage_late"]
+        store.migrate()
+    with opened(tmp_path, "before") as store:
+        assert store.migrate() == []
+        assert figures(store) == before
+        now = rows_of(store, *rows)
+        assert now == {table: [row | {"custom": {}} for row in kept] for table, kept in rows.items()}
+        (beat,) = ask(store, "SELECT dropped_by_reason, problems_by_kind FROM heartbeats")
+        assert beat == {"dropped_by_reason": {"queue_full": 1}, "problems_by_kind": {}}
+
+
+def test_store_of_before_takes_new_rows_like_a_new_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an upgrade and in a new store the same spans become the same rows, in every table they reach."""
+    made, kept = {}, {}
+    for name in ("upgraded", "fresh"):
+        with opened(tmp_path, name) as store:
+            if name == "upgraded":
+                migrate_as_before(store, monkeypatch)
+            store.migrate()
+        with opened(tmp_path, name) as store:  # what the engine reads back from disk is what counts
+            month = {"month": JANUARY.date().replace(day=1), "as_of": AS_OF}
+            store.database.command(sql.statement("expire/freeze_month"), month)
+            give(store, AFTER)
+            kept[name] = rows_of(store, "usage_events", "usage_late", "usage_quarantine", "heartbeats", "other_spans")
+            made[name] = [str(row["made"]).replace(f"{name}.", "") for row in ask(store, OBJECTS)]
+    assert kept["upgraded"] == kept["fresh"]
+    assert made["upgraded"] == made["fresh"]
+    rows = kept["fresh"]
+    assert [row["custom"] for row in (*rows["usage_events"], *rows["usage_late"])] == [{"acme.team": "red"}] * 2
+    assert [row["instance"] for row in rows["usage_quarantine"]] == ["p2"]
+    assert rows["heartbeats"][0]["problems_by_kind"] == {"unknown_name": 2, "no_user_key": 1}
+    assert [row["operation"] for row in rows["other_spans"]] == ["evaluation"]
+
+
+@pytest.mark.parametrize("done", range(1, len(LATER)))
+def test_spans_that_come_between_two_steps_are_kept(done: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever step an upgrade was stopped after, an insert made then loses no row, and the rest applies on top."""
+    with opened(tmp_path, "stopped") as store:
+        migrate_as_before(store, monkeypatch)
+        for file in LATER[:done]:
+            store.database.command(file)  # and killed before it was noted
+        give(store, AFTER)
+        store.migrate()
+        give(store, AFTER, first_id=500)
+        counts = (
+            "SELECT (SELECT count() FROM usage_events) AS events, (SELECT count() FROM usage_quarantine) AS refused"
+        )
+        assert ask(store, counts) == [{"events": 4, "refused": 2}]
+        assert ask(store, "SELECT count() AS beats FROM heartbeats") == [{"beats": 2}]
