@@ -36,6 +36,10 @@ demo: $(READY)  # thirty simulated days through the whole path: wrappers, OTLP, 
 test: $(READY)  # the test suite, on every core; a file's tests stay together
 	$(RUN)pytest -n auto --dist loadfile
 
+.PHONY: test-hosts
+test-hosts: $(READY)  # every set-up of a host's tracing: is each operation recorded, is the host as without us
+	PYTHONPATH=tests $(RUN)python tests/hosts/matrix.py $(if $(filter command line,$(origin N)),--operations $(N))
+
 .PHONY: lint
 lint: $(READY)  # ruff, mypy, SQL style
 	$(RUN)ruff check .
@@ -56,13 +60,46 @@ oracle: $(READY)  # every roll and view against a truth kept in Python: make ora
 chaos: $(READY)  # kill -9 of the server at chosen points, with controls that must lose or double
 	$(RUN)python tests/local/chaos_kill.py --kills $(if $(filter command line,$(origin N)),$(N),10) --seed $(SEED) --controls
 
+.PHONY: chaos-instrument
+chaos-instrument: $(READY)  # fuzzed calls through the wrappers, with a control: make chaos-instrument N=1000000 SEED=1
+	$(RUN)python tests/instrument/chaos_calls.py --calls $(if $(filter command line,$(origin N)),$(N),1000000) --seed $(SEED) --controls
+
 .PHONY: bench-overhead
-bench-overhead: $(READY)  # cost of a record in the calling thread against writing OpenTelemetry by hand
-	$(RUN)python tests/instrument/bench_overhead.py
+bench-overhead: $(READY)  # what watching a call costs, beside OpenTelemetry by hand and the peers; QUICK=1 for less
+	UV="$(UV)" $(RUN)python tests/instrument/bench_overhead.py $(if $(QUICK),--quick)
 
 .PHONY: bench-ingest
 bench-ingest: $(READY)  # spans per second acknowledged and visible against decoding them in Python alone
 	$(RUN)python tests/local/bench_ingest.py
+
+COLLECTOR := .collector/modeltally-collector
+
+$(COLLECTOR): collector_config/builder.yaml collector_config/queue.patch collector_config/build.sh
+	@command -v go >/dev/null || { echo "make collector needs Go 1.25 or newer: https://go.dev/dl" >&2; exit 2; }
+	@echo "building the collector: about three minutes the first time, seconds after that"
+	@start=$$(date +%s); collector_config/build.sh .collector \
+		&& printf 'built %s in %d min %d s\n' $@ $$((($$(date +%s) - start) / 60)) $$((($$(date +%s) - start) % 60))
+
+.PHONY: collector
+collector: $(COLLECTOR)  # build the OpenTelemetry Collector of collector_config/ into .collector/; kept until that changes
+	@$(COLLECTOR) --version
+
+.PHONY: collector-names
+collector-names: $(READY)  # write the names that may pass into collector_config/collector.yaml, from the local receiver's
+	PYTHONPATH=tests $(RUN)python -m collector.allow_list
+
+.PHONY: test-collector
+test-collector: $(READY) $(COLLECTOR)  # the real collector between wrappers and the engine
+	$(RUN)pytest tests/collector
+
+.PHONY: chaos-collector
+chaos-collector: $(READY) $(COLLECTOR)  # the collector killed, its store away, its disk full: N=1000000 DOWN_SECONDS=120 SLOW=1
+	$(RUN)python tests/collector/chaos_collector.py --seed $(SEED) $(if $(SLOW),--down-seconds 600) \
+		$(if $(filter command line,$(origin N)),--spans $(N)) $(if $(DOWN_SECONDS),--down-seconds $(DOWN_SECONDS))
+
+.PHONY: bench-collector
+bench-collector: $(READY) $(COLLECTOR)  # spans per second through the collector and the local receiver, in one run
+	$(RUN)python tests/collector/bench_collector.py
 
 .PHONY: wheel
 wheel: $(READY)  # build the wheel, install it elsewhere, run the demonstration from it
@@ -71,7 +108,7 @@ wheel: $(READY)  # build the wheel, install it elsewhere, run the demonstration 
 	tests/wheel.sh dist/*.whl "$(UV)" "$(PYTHON)"
 
 .PHONY: docs
-docs: $(READY)  # write the tables of the README that are made from code
+docs: $(READY)  # write the tables of the documents that are made from code
 	PYTHONPATH=tests $(RUN)python tests/docs_tables.py
 
 .PHONY: ci
