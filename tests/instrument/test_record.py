@@ -6,6 +6,7 @@ import random
 from typing import TYPE_CHECKING
 
 from modeltally.instrument import _names as names
+from modeltally.instrument._privacy import Hashed, fingerprint
 from modeltally.instrument._record import MAX_SHAPES, Packed, Record, Shapes
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ def test_values_are_given_back_whatever_came_before() -> None:
     """Equal, in order and of the same types, for shapes and values that come, change and go."""
     rng = random.Random(20241120)
     keywords = list(names.ATTRIBUTES)
-    constants: list[Stored] = ["a", 1, 1.0, True, False, 0, 0.0, "", float("nan")]
+    digests: list[Stored] = [fingerprint("a prompt"), Hashed("0123456789abcdef", "01234567")]
+    constants: list[Stored] = ["a", 1, 1.0, True, False, 0, 0.0, "", float("nan"), "\udcff", 2**80, *digests]
     shapes = Shapes()
     given: list[dict[str, Stored]] = []
     records: list[Packed] = []

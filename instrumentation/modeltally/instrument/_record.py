@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshal
 from dataclasses import dataclass
 from itertools import compress
 from operator import is_not
@@ -18,6 +19,7 @@ __all__ = ["OperationRef", "Packed", "Record", "Shapes"]
 BASE_BYTES: Final = 280  # a packed record beside its values: the object, ids, times
 LOOSE_BYTES: Final = 600  # one that is not packed
 MAX_SHAPES: Final = 64
+MARSHAL_VERSION: Final = 2  # later ones keep texts that they read for ever, as Python does with names in code
 
 Head = tuple[str, str, str, str | None, str | None, bool, bool, bool, bool]
 
@@ -167,8 +169,8 @@ class Packed:
     """A record that waits.
 
     Most values of most operations are the very objects of the one before: constants of the host's code. So it keeps
-    those that differ from an earlier record with the same keywords, a tenth of what all would take; what else is often
-    alike is kept once for all, and ids in bytes.
+    those that differ from an earlier record with the same keywords, as bytes; what else is often alike is kept once for
+    all, and ids in bytes as well.
     """
 
     __slots__ = (
@@ -214,11 +216,11 @@ class Packed:
         self._custom = record.custom
         self._error_message = record.error_message
         self.is_counted = record.is_counted
-        self._shape, self._mask, self._own, fresh = _compare(record.values, shapes.by_keys)
+        self._shape, self._mask, own, fresh = _compare(record.values, shapes.by_keys)
+        self._own = _written(own)
         self.memory_bytes = (
             BASE_BYTES
-            + 8 * len(fresh)
-            + sum(map(getsizeof, fresh))
+            + getsizeof(self._own if fresh is own else _written(fresh))
             + (getsizeof(self._custom) + 2 * record.size if self._custom else 0)
             + (getsizeof(self._error_message) if self._error_message else 0)
         )
@@ -242,8 +244,20 @@ class Packed:
         record.nested, record.unfinished, record.is_counted = nested, unfinished, is_counted
         record.custom = self._custom
         record.values = dict(zip(self._shape.keys, self._shape.row, strict=True))
-        record.values.update(zip(compress(self._shape.keys, self._mask), self._own, strict=True))
+        record.values.update(zip(compress(self._shape.keys, self._mask), _read(self._own), strict=True))
         return record
+
+
+def _written(values: tuple[Stored, ...]) -> bytes | tuple[Stored, ...]:
+    """Return values as bytes, which take half the memory of the objects; as they are, if one is a digest."""
+    try:
+        return marshal.dumps(values, MARSHAL_VERSION) if values else values
+    except ValueError:
+        return values
+
+
+def _read(written: bytes | tuple[Stored, ...]) -> tuple[Stored, ...]:
+    return marshal.loads(written) if isinstance(written, bytes) else written  # noqa: S302 - written above, in this process
 
 
 def _compare(
