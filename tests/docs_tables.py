@@ -1,4 +1,4 @@
-"""The tables of the README that are made from code. ``make docs`` writes them; a test compares."""
+"""The tables of the documents that are made from code. ``make docs`` writes them; a test compares."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from pathlib import Path
 from pydantic_core import PydanticUndefined
 
 from modeltally.cli._exit import ExitCode
+from modeltally.instrument import _names as names
 from modeltally.settings import Settings
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = (ROOT / "README.md", ROOT / "instrumentation" / "SERVICES.md")
 
 
 def _settings() -> str:
@@ -26,18 +28,29 @@ def _exit_codes() -> str:
     return "\n".join([*lines, *(f"| {int(code)} | {code.meaning} |" for code in ExitCode)])
 
 
-TABLES = {"settings": _settings, "exit codes": _exit_codes}
+def _keywords() -> str:
+    lines = ["| keyword | attribute | type |", "|---|---|---|"]
+    special = [(names.USER_KEYWORD, names.USER_HASH, str)]
+    special += [(keyword, hash_name, str) for keyword, (hash_name, _) in names.PROMPT_KEYWORDS.items()]
+    attributes = [(keyword, attribute.name, attribute.type) for keyword, attribute in names.ATTRIBUTES.items()]
+    rows = (f"| `{keyword}` | `{name}` | {kind.__name__} |" for keyword, name, kind in special + attributes)
+    return "\n".join([*lines, *rows])
+
+
+TABLES = {"settings": _settings, "exit codes": _exit_codes, "keywords": _keywords}
 
 
 def filled(text: str) -> str:
-    """Put every table between its markers."""
+    """Put every table between its markers, where a document has them."""
     for name, table in TABLES.items():
         begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-        before, rest = text.split(begin)
-        text = f"{before}{begin}\n{table()}\n{end}{rest.split(end)[1]}"
+        if begin in text:
+            before, rest = text.split(begin)
+            text = f"{before}{begin}\n{table()}\n{end}{rest.split(end)[1]}"
     return text
 
 
 if __name__ == "__main__":
-    README.write_text(filled(README.read_text()))
+    for document in DOCUMENTS:
+        document.write_text(filled(document.read_text()))
     sys.exit(0)

@@ -9,21 +9,31 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from docs_tables import README, filled
+from docs_tables import DOCUMENTS as TABLED
+from docs_tables import ROOT, TABLES, filled
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-ROOT = README.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("instrumentation/*.md"), *ROOT.glob("queries/*.md")])
 
 
+SNIPPETS = [
+    pytest.param(snippet, id=f"{document.name}-{number}")
+    for document in DOCUMENTS
+    for number, snippet in enumerate(re.findall(r"```python\n(.*?)```", document.read_text(), flags=re.DOTALL))
+]
+
+
 def test_tables_are_what_the_code_says() -> None:
-    """The README's tables equal the ones made from code; `make docs` writes them."""
-    assert filled(README.read_text()) == README.read_text()
+    """The documents' tables equal the ones made from code; `make docs` writes them."""
+    for document in TABLED:
+        assert filled(document.read_text()) == document.read_text()
+    text = "".join(document.read_text() for document in TABLED)
+    assert all(f"<!-- {name}: begin -->" in text for name in TABLES)
 
 
-@pytest.mark.parametrize("snippet", re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL))
+@pytest.mark.parametrize("snippet", SNIPPETS)
 def test_snippet_runs_in_a_service_without_a_server(snippet: str, tmp_path: Path) -> None:
     """Each snippet runs as it stands and ends cleanly, though nobody listens where it sends."""
     run = subprocess.run(

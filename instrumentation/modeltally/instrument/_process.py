@@ -111,9 +111,7 @@ def _arrange() -> None:
             break
     _hook_celery()
     if not isinstance(_thread.start_new_thread, types.BuiltinFunctionType):
-        # our thread will be a greenlet: what it imports would stop all of them at the first operation
-        importlib.import_module("modeltally.instrument._worker")
-        importlib.import_module("modeltally.instrument._reporter")
+        _import_worker()  # our thread will be a greenlet: its imports would stop all of them at the first operation
     if "uvicorn.server" in sys.modules and _ending.deliver is not None:
         from modeltally.instrument.libraries import uvicorn  # noqa: PLC0415 - only a server of uvicorn's needs it
 
@@ -129,6 +127,13 @@ def _before_fork() -> None:
             _ending.hooked.add(id(util.register_after_fork))
             util.register_after_fork(_ending, _finalize)
     _hook_celery()
+    if "billiard.pool" in sys.modules:
+        _import_worker()  # once for all children, of which there may be one for each task
+
+
+def _import_worker() -> None:
+    for name in ("_reporter", "_worker"):
+        importlib.import_module(f"modeltally.instrument.{name}")
 
 
 def _hook_celery() -> None:
