@@ -112,6 +112,18 @@ def test_worker_continues_the_senders_trace(seen: Seen) -> None:
     assert (of_hosts.context.trace_id, of_hosts.parent.span_id) == (host.trace_id, host.span_id)
 
 
+def test_message_sent_while_working_on_another_continues_its_trace(seen: Seen) -> None:
+    """Also outside of any operation: one request, one trace, however many messages it takes."""
+    with modeltally.pattern_run("p") as run:
+        first = modeltally.inject({})
+    with modeltally.received(first):
+        second = modeltally.inject({})
+    worked_on(second)
+    _, request = seen.spans()
+    assert request.context is not None
+    assert request.context.trace_id == run.trace_id
+
+
 def test_workers_own_span_comes_first(seen: Seen) -> None:
     """Where the host traces its worker, our operation is a child of the span there."""
     headers = modeltally.inject({})

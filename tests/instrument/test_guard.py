@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import modeltally
-from modeltally.instrument import _pipeline
+from modeltally.instrument import _guard, _operation, _pipeline
 from modeltally.instrument._guard import guarded
 
 if TYPE_CHECKING:
@@ -184,3 +185,27 @@ def test_exception_is_an_error_when_its_class_cannot_be_asked(seen: Seen) -> Non
             caught.append(type(error))
     assert caught == [LyingError, NamelessError]
     assert [attributes["modeltally.outcome"] for attributes in seen.all()] == ["error", "error"]
+
+
+def test_exception_of_a_signal_handler_goes_through(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A time limit that runs out inside our code is the host's all the same: it must not be swallowed."""
+    del seen
+
+    class LimitError(Exception):
+        pass
+
+    def limit(_number: int, _frame: object) -> None:
+        raise LimitError
+
+    def interrupted(*_: object) -> Any:
+        signal.raise_signal(signal.SIGALRM)
+
+    former = signal.signal(signal.SIGALRM, limit)
+    try:
+        monkeypatch.setattr(_operation, "surroundings", interrupted)
+        with pytest.raises(LimitError):
+            modeltally.model_request("m").__enter__()
+        monkeypatch.undo()
+    finally:
+        signal.signal(signal.SIGALRM, former)
+    assert _guard.problems() == {}

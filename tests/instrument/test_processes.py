@@ -57,6 +57,14 @@ def test_everything_is_delivered_when_the_process_fails(sink: Sink) -> None:
     assert len(sink.operations) == 10
 
 
+def test_connections_are_closed_with_their_pipeline(sink: Sink) -> None:
+    """A process that is configured anew, or ends, leaves no socket to the garbage collector."""
+    code = "request(1)\nmodeltally.flush()\nmodeltally.configure(endpoint=sys.argv[1])\nrequest(1)"
+    ended = run(code, sink.url)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert len(sink.operations) == 2
+
+
 def test_operations_of_exit_handlers_are_delivered(sink: Sink) -> None:
     """A handler that runs before ours may be the first to record anything."""
     code = "import atexit\natexit.register(request, 3)"

@@ -137,7 +137,7 @@ class OtlpSender:
 
     def close(self) -> None:
         """Close the session's connections."""
-        self._session.close()
+        _close(self._session)
 
     def _judge(self, response: requests.Response, answer: bytes, parcel: Parcel) -> Delivery:
         status = response.status_code
@@ -215,7 +215,7 @@ class OtlpMetricSender:
 
     def close(self) -> None:
         """Close the session's connections."""
-        self._session.close()
+        _close(self._session)
 
     def _rejected(self, body: bytes) -> int:
         """Read how many points the other side did not take; an answer that is no protobuf rejects none."""
@@ -243,6 +243,15 @@ def _session(destination: Destination, version: str) -> requests.Session:
         session.verify = destination.certificate
     session.cert = destination.client_certificate
     return session
+
+
+def _close(session: requests.Session) -> None:
+    """Close a session with its sockets, which its own method leaves to the garbage collector."""
+    for adapter in session.adapters.values():
+        pools: Any = getattr(getattr(adapter, "poolmanager", None), "pools", None)
+        for key in [] if pools is None else pools.keys():
+            pools[key].close()
+    session.close()
 
 
 def _post(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import logging
 import re
+import signal
 import threading
 import time
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -83,10 +84,30 @@ def swallow(site: str, error: Exception) -> None:
         site: Where it happened.
         error: What happened.
     """
+    if _is_from_a_signal(error):
+        raise error  # a time limit of the host's, which happened to run out while it was in our code
     try:  # noqa: SIM105 - `suppress` is a call, which fails too at the recursion limit
         internal_error(site, error)
     except Exception:  # noqa: BLE001, S110 - a logging handler or the recursion limit: nothing is left to do
         pass
+
+
+def _is_from_a_signal(error: Exception) -> bool:
+    """Tell whether a signal handler of the host's raised an exception: it is not ours, wherever it came up."""
+    try:
+        codes = set()
+        for number in signal.valid_signals():
+            handler = signal.getsignal(number)
+            codes.add(getattr(getattr(handler, "__func__", handler), "__code__", None))
+        codes.discard(None)
+        trace = error.__traceback__
+        while trace is not None:
+            if trace.tb_frame.f_code in codes:
+                return True
+            trace = trace.tb_next
+    except Exception:  # noqa: BLE001 - the recursion limit: most probably it is ours
+        return False
+    return False
 
 
 def guarded(default: D) -> Callable[[Callable[P, R]], Callable[P, R | D]]:

@@ -126,7 +126,12 @@ def _origin() -> str:
     if operation.is_running:
         return f"{operation.trace_id:032x}-{operation.span_id:016x}-{operation.sampled:d}"
     host = get_current_span().get_span_context()
-    return f"{host.trace_id:032x}-{host.span_id:016x}-{host.trace_flags.sampled:d}" if host.is_valid else ""
+    if host.is_valid:
+        return f"{host.trace_id:032x}-{host.span_id:016x}-{host.trace_flags.sampled:d}"
+    delivered = message.get()
+    if delivered is not None and delivered.trace_id:
+        return f"{delivered.trace_id:032x}-{delivered.span_id:016x}-{delivered.sampled:d}"
+    return ""
 
 
 class received:  # noqa: N801 - reads as a function where it is used, as contextlib's own do
