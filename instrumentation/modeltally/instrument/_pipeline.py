@@ -115,7 +115,7 @@ class Pipeline:
         """
         if self._thread is None:
             self._start_thread()
-        item = record.packed(self._shapes)
+        item = self._packed(record)
         while True:
             with self._lock:
                 is_waiting = wait and bool(self._queue) and self.closes_at is None and not self._has_room(item)
@@ -213,7 +213,14 @@ class Pipeline:
             len(self._queue) < BATCH_ITEMS
             and self._queue_bytes + record.memory_bytes <= self.config.max_queue_bytes // LOOSE_SHARE
         )
-        return self._enqueue(record if is_short else record.packed(self._shapes))
+        return self._enqueue(record if is_short else self._packed(record))
+
+    def _packed(self, record: Record) -> Record | Packed:
+        try:
+            return record.packed(self._shapes)
+        except Exception as error:  # noqa: BLE001 - an odd one: whether it can be sent shows when it is encoded
+            internal_error("packing", error)
+            return record
 
     def _enqueue(self, item: Record | Packed) -> str | None:
         if self._is_abandoned or not self._has_room(item):
