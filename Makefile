@@ -107,6 +107,10 @@ wheel: $(READY)  # build the wheel, install it elsewhere, run the demonstration 
 	$(UV) build --quiet --wheel --out-dir dist
 	tests/wheel.sh dist/*.whl "$(UV)" "$(PYTHON)"
 
+.PHONY: sizing
+sizing: $(READY)  # what events take on disk, and the table of sizes that follows
+	PYTHONPATH=tests $(RUN)python tests/deploy/sizing.py --write
+
 .PHONY: docs
 docs: $(READY)  # write the tables of the documents that are made from code
 	PYTHONPATH=tests $(RUN)python tests/docs_tables.py
