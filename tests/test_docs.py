@@ -15,7 +15,15 @@ from docs_tables import ROOT, TABLES, filled
 if TYPE_CHECKING:
     from pathlib import Path
 
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("instrumentation/*.md"), *ROOT.glob("queries/*.md")])
+DOCUMENTS = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("instrumentation/*.md"),
+        *ROOT.glob("queries/*.md"),
+        *ROOT.glob("deploy/*.md"),
+        *ROOT.glob("collector_config/*.md"),
+    ]
+)
 
 
 SNIPPETS = [

@@ -6,12 +6,15 @@ its key in the file ``modeltally.toml`` is the field's name. The table in the RE
 
 from __future__ import annotations
 
+import difflib
 import os
-from pathlib import Path  # noqa: TC003 - pydantic reads the annotation at run time
-from typing import Annotated, Any
+import re
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 
 from platformdirs import user_data_path
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -21,9 +24,23 @@ from pydantic_settings import (
 
 from modeltally.errors import SettingError
 
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
 __all__ = ["Settings", "load_settings"]
 
 FILE_NAME = "modeltally.toml"
+MAX_FILE_BYTES: Final = 1024 * 1024
+MAX_SHOWN: Final = 80
+SECRETS: Final = frozenset({"clickhouse_password", "store_password"})
+PLACEHOLDER: Final = "${"  # what a shell, a container or a template should have replaced
+
+# far beyond any use, and within what clocks, waits and columns hold
+MAX_DAYS: Final = 36_500
+MAX_WAIT_SECONDS: Final = 7 * 86_400
+MAX_BYTES: Final = 2**50
+MAX_BODY_BYTES: Final = 2**31 - 1  # protobuf's own
+MAX_COUNT: Final = 10**9
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -36,73 +53,141 @@ class Settings(BaseSettings):
     """Everything an operator can set; immutable once read."""
 
     model_config = SettingsConfigDict(
-        env_prefix="MODELTALLY_", frozen=True, extra="forbid", toml_file=FILE_NAME, populate_by_name=True
+        env_prefix="MODELTALLY_",
+        env_ignore_empty=True,  # as OpenTelemetry's variables, and ours in a service
+        frozen=True,
+        extra="forbid",
+        toml_file=FILE_NAME,
+        populate_by_name=True,
+        allow_inf_nan=False,
     )
 
     dir: Path = Field(
         default_factory=_default_directory,
         description="Data directory: database, spool, user key.",
     )
+    store: str = Field(
+        default="",
+        description="A ClickHouse server that is the store, `https://user@host:8443/modeltally`;"
+        " empty for the engine in the data directory.",
+    )
+    store_password: SecretStr = Field(default=SecretStr(""), description="The password of that user.")
+    store_password_file: Path | None = Field(default=None, description="A file that holds it instead.")
+    store_ca_file: Path | None = Field(
+        default=None, description="Certificates to trust that server by, where the usual ones do not."
+    )
     host: str = Field(default="127.0.0.1", description="Address the local server listens on.")
     otlp_port: Port = Field(default=4318, description="Port for OTLP over HTTP; 0 picks a free one.")
+    otlp_grpc_port: Port = Field(default=4317, description="Port for OTLP over gRPC; 0 picks a free one.")
     http_port: Port = Field(
         default=4319, description="Port for health, status and the control channel; 0 picks a free one."
     )
-    max_body_bytes: int = Field(
-        default=16 * 1024**2, ge=1024, description="Largest OTLP body accepted, measured after decompression."
+    clickhouse_port: Port = Field(
+        default=8123, description="Port for ClickHouse's HTTP interface, to read with; 0 picks a free one."
     )
-    max_body_spans: int = Field(default=50_000, ge=1, description="Most spans accepted in one OTLP body.")
+    clickhouse_password: SecretStr = Field(
+        default=SecretStr(""),
+        description="A password for that port that stays; the token in `server.json` always opens it.",
+    )
+    clickhouse_query_seconds: float = Field(
+        default=120.0, gt=0, le=MAX_WAIT_SECONDS, description="Seconds a question there may take."
+    )
+    clickhouse_query_memory_bytes: int = Field(
+        default=1024**3, ge=16 * 1024**2, le=MAX_BYTES, description="Bytes of memory a question there may take."
+    )
+    clickhouse_result_rows: int = Field(
+        default=1_000_000, ge=1, le=MAX_COUNT, description="Most rows of an answer there; more are refused, not cut."
+    )
+    clickhouse_result_bytes: int = Field(
+        default=100 * 1024**2, ge=1024, le=MAX_BODY_BYTES, description="Most bytes of an answer there."
+    )
+    clickhouse_queries: int = Field(
+        default=4, ge=1, le=64, description="Questions there that run at once; 32 more wait, others get 503."
+    )
+    max_body_bytes: int = Field(
+        default=16 * 1024**2,
+        ge=1024,
+        le=MAX_BODY_BYTES,
+        description="Largest OTLP body accepted, measured after decompression.",
+    )
+    max_body_spans: int = Field(
+        default=50_000, ge=1, le=MAX_COUNT, description="Most spans, or points of metrics, accepted in one OTLP body."
+    )
     spool_max_bytes: int = Field(
-        default=1024**3, ge=1024**2, description="Most bytes the spool holds before the server answers 503."
+        default=1024**3,
+        ge=1024**2,
+        le=MAX_BYTES,
+        description="Most bytes the spool holds before the server answers 503.",
+    )
+    metrics_spool_max_bytes: int = Field(
+        default=256 * 1024**2,
+        ge=1024**2,
+        le=MAX_BYTES,
+        description="The same for metrics, which have a spool of their own.",
     )
     min_free_disk_bytes: int = Field(
-        default=512 * 1024**2, ge=0, description="Free disk below which the server answers 503."
+        default=512 * 1024**2, ge=0, le=MAX_BYTES, description="Free disk below which the server answers 503."
     )
     roll_interval_seconds: float = Field(
-        default=60.0, gt=0, description="Seconds between two rolls of new events into hours and days."
+        default=60.0,
+        gt=0,
+        le=MAX_WAIT_SECONDS,
+        description="Seconds between two rolls of new events into hours and days.",
     )
     expire_interval_seconds: float = Field(
-        default=3600.0, gt=0, description="Seconds between two looks for events past their retention."
+        default=3600.0,
+        gt=0,
+        le=MAX_WAIT_SECONDS,
+        description="Seconds between two looks for events past their retention.",
     )
     landing_retention_days: int = Field(
-        default=7, ge=1, description="Days the landing table keeps spans after receipt."
+        default=7, ge=1, le=MAX_DAYS, description="Days the landing table keeps spans after receipt."
     )
-    event_retention_days: int = Field(default=90, ge=1, description="Days events are kept after receipt.")
+    metrics_retention_days: int = Field(
+        default=30, ge=1, le=MAX_DAYS, description="Days metrics are kept after receipt."
+    )
+    event_retention_days: int = Field(default=90, ge=1, le=MAX_DAYS, description="Days events are kept after receipt.")
     abandoned_after_seconds: float = Field(
         default=6 * 3600.0,
         gt=0,
+        le=MAX_DAYS * 86_400,
         description="Seconds without an end after which an unfinished operation counts as abandoned.",
     )
 
     # what an advice needs before it is given
     cleanup_history_days: float = Field(
-        default=180, ge=0, description="Days the deployment must have been watched before a deletion is advised."
+        default=180,
+        ge=0,
+        le=MAX_DAYS,
+        description="Days the deployment must have been watched before a deletion is advised.",
     )
     cleanup_age_days: float = Field(
-        default=45, ge=0, description="Days a model must be here since its first sight or last download."
+        default=45, ge=0, le=MAX_DAYS, description="Days a model must be here since its first sight or last download."
     )
     cleanup_never_used_days: float = Field(
-        default=120, ge=0, description="Days a model that was never used must be here."
+        default=120, ge=0, le=MAX_DAYS, description="Days a model that was never used must be here."
     )
     cleanup_threshold_days: float = Field(
-        default=30, ge=0, description="Days a model must idle, and twice its longest gap so far."
+        default=30, ge=0, le=MAX_DAYS, description="Days a model must idle, and twice its longest gap so far."
     )
-    cleanup_few_uses: int = Field(default=4, ge=0, description="Below so many uses a model's gaps say too little.")
+    cleanup_few_uses: int = Field(
+        default=4, ge=0, le=MAX_COUNT, description="Below so many uses a model's gaps say too little."
+    )
     cleanup_few_uses_idle_days: float = Field(
-        default=120, ge=0, description="Days a model with few uses must idle instead."
+        default=120, ge=0, le=MAX_DAYS, description="Days a model with few uses must idle instead."
     )
     cleanup_evidence_idle_days: float = Field(
-        default=7, ge=0, description="Days of idleness from which the evidence about a model is shown."
+        default=7, ge=0, le=MAX_DAYS, description="Days of idleness from which the evidence about a model is shown."
     )
     cleanup_seed_uses_per_day: float = Field(
-        default=0.1, ge=0, description="The plain cleanup rule: fewer uses a day over 30 days."
+        default=0.1, ge=0, le=MAX_COUNT, description="The plain cleanup rule: fewer uses a day over 30 days."
     )
     cleanup_seed_success_rate: float = Field(
         default=0.5, ge=0, le=1, description="The plain cleanup rule: a lower success rate over 30 days."
     )
-    preload_history_days: float = Field(default=14, ge=0, description="Days of use needed to see a trend.")
+    preload_history_days: float = Field(default=14, ge=0, le=MAX_DAYS, description="Days of use needed to see a trend.")
     preload_threshold_frequency: float = Field(
-        default=0.5, ge=0, description="Uses a day above which a model may be preloaded."
+        default=0.5, ge=0, le=MAX_COUNT, description="Uses a day above which a model may be preloaded."
     )
     preload_success_rate: float = Field(
         default=0.9, ge=0, le=1, description="Success rate above which a model may be preloaded."
@@ -111,13 +196,16 @@ class Settings(BaseSettings):
         default=0.5, gt=0, lt=1, description="Chance of a use within the time of a load and one hour more."
     )
     preload_unknown_load_seconds: float = Field(
-        default=60, ge=0, description="Seconds a load is taken to need where none was seen."
+        default=60, ge=0, le=MAX_WAIT_SECONDS, description="Seconds a load is taken to need where none was seen."
     )
     performance_tracking_window_days: int = Field(
-        default=7, ge=1, description="Days the performance advice looks back where no window is given."
+        default=7, ge=1, le=MAX_DAYS, description="Days the performance advice looks back where no window is given."
     )
     performance_slow_seconds: float = Field(
-        default=300, gt=0, description="Mean seconds of a request above which a model counts as slow."
+        default=300,
+        gt=0,
+        le=MAX_WAIT_SECONDS,
+        description="Mean seconds of a request above which a model counts as slow.",
     )
     performance_success_rate: float = Field(
         default=0.8, ge=0, le=1, description="Success rate below which a model counts as unreliable."
@@ -133,7 +221,47 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Flags beat the environment, the environment beats the file."""
-        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
+        return (init_settings, env_settings, _File(settings_cls))
+
+    @field_validator("dir", mode="before")
+    @classmethod
+    def _check_dir(cls, value: object) -> object:
+        if not isinstance(value, str | Path):
+            return value
+        text = str(value)
+        if (isinstance(value, str) and not text.strip()) or PLACEHOLDER in text or "\0" in text:
+            raise ValueError("give a directory, with nothing left to replace in it")
+        try:
+            return Path(text).expanduser()
+        except RuntimeError as error:
+            raise ValueError(str(error)) from None
+
+    @field_validator("host")
+    @classmethod
+    def _check_host(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9._:%-]+", value):
+            raise ValueError("give a host name or an address such as 127.0.0.1")
+        return value
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if self.event_retention_days < self.landing_retention_days:
+            raise ValueError(
+                f"event_retention_days is {self.event_retention_days} and landing_retention_days"
+                f" {self.landing_retention_days}: events are kept at least as long as the spans they are made of"
+            )
+        if self.max_body_bytes > self.spool_max_bytes:
+            raise ValueError(
+                f"max_body_bytes is {self.max_body_bytes} and spool_max_bytes {self.spool_max_bytes}:"
+                " one body must fit into the spool"
+            )
+        ports = [port for port in (self.otlp_port, self.otlp_grpc_port, self.http_port, self.clickhouse_port) if port]
+        if len(set(ports)) < len(ports):
+            raise ValueError(
+                f"otlp_port is {self.otlp_port}, otlp_grpc_port {self.otlp_grpc_port}, http_port {self.http_port} and"
+                f" clickhouse_port {self.clickhouse_port}: give each a port of its own, or 0"
+            )
+        return self
 
 
 def load_settings(**flags: Any) -> Settings:
@@ -148,16 +276,88 @@ def load_settings(**flags: Any) -> Settings:
     Raises:
         SettingError: A value is not allowed; the message names the key, the value and what is allowed.
     """
+    if os.path.lexists(FILE_NAME) and not Path(FILE_NAME).is_file():
+        raise SettingError(f"{FILE_NAME} is no file; remove it, or make it one")
+    given = {name: value for name, value in flags.items() if value is not None}
     try:
-        return Settings(**{name: value for name, value in flags.items() if value is not None})
+        return Settings(**given)
     except ValidationError as error:
-        raise SettingError("; ".join(_explain(problem) for problem in error.errors())) from None
+        raise SettingError("; ".join(_explain(problem, given) for problem in error.errors())) from None
     except OSError as error:
         raise SettingError(f"cannot read {FILE_NAME}: {error}") from None
 
 
-def _explain(problem: Any) -> str:
-    key = ".".join(str(part) for part in problem["loc"]) or "settings"
+class _File(TomlConfigSettingsSource):
+    """The settings file; whatever is wrong with it is said with its line."""
+
+    def _read_file(self, file_path: Path | Traversable) -> dict[str, Any]:
+        with file_path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+            is_private = os.name != "posix" or not os.fstat(file.fileno()).st_mode & 0o077
+        if len(content) > MAX_FILE_BYTES:
+            raise SettingError(f"{FILE_NAME} is larger than {MAX_FILE_BYTES} bytes; it holds a line for each setting")
+        if content.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+            raise SettingError(f"{FILE_NAME}, line 1 begins with a byte order mark; save it as plain UTF-8")
+        try:
+            text = content.decode()
+        except UnicodeDecodeError as error:
+            line = content.count(b"\n", 0, error.start) + 1
+            raise SettingError(f"{FILE_NAME}, line {line} is not UTF-8; save it as that") from None
+        try:
+            settings = tomllib.loads(text)
+        except RecursionError:
+            raise SettingError(f"{FILE_NAME} is nested too deeply; it holds a line for each setting") from None
+        except ValueError as error:  # not TOML; or a number longer than Python reads
+            raise SettingError(f"{FILE_NAME}: {error}{_key_at(text, str(error))}; give lines of key = value") from None
+        held = sorted(SECRETS.intersection(settings))
+        if held and not is_private:
+            raise SettingError(
+                f"{FILE_NAME} holds {', '.join(held)} and others than its owner can read it; chmod 600 it"
+            )
+        return settings
+
+
+def _key_at(text: str, message: str) -> str:
+    """Name the key of the line that a message names; its value may be a password."""
+    named = re.search(r"at line (\d+)", message)
+    line = text.splitlines()[int(named[1]) - 1 :][:1] if named else []
+    key = line[0].partition("=")[0].strip() if line else ""
+    return f", at {key[:MAX_SHOWN]!r}" if key else ""
+
+
+def _explain(problem: Any, flags: dict[str, Any]) -> str:
+    key = ".".join(str(part) for part in problem["loc"])
+    if not key:  # several settings that do not go together
+        return str(problem["ctx"]["error"])
+    where = _where(key, flags)
+    if problem["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(key, Settings.model_fields, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(Settings.model_fields)}"
+        return f"no setting is named {key[:MAX_SHOWN]!r}{where}; {hint}"
+    message = problem["msg"].removeprefix("Value error, ")
+    shown = "that is not shown" if key in SECRETS else _shown(problem["input"])
+    return f"setting {key!r}{where} has the value {shown}: {message}"
+
+
+def _shown(value: object) -> str:
+    """Show a value without what may be a password in an address."""
+    if isinstance(value, str):
+        value = value.rpartition("@")[2]
+    try:
+        text = repr(value)
+    except ValueError:  # a number longer than Python writes
+        return "a very large number"
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
+
+
+def _where(key: str, flags: dict[str, Any]) -> str:
+    """Say where a setting was set: the flag, else the variable, else the file, as they take precedence."""
+    if key in flags:
+        return f" (from --{key.replace('_', '-')})"
     variable = f"MODELTALLY_{key.upper()}"
-    where = f" (from {variable})" if variable in os.environ else ""
-    return f"setting {key!r}{where} has the value {problem['input']!r}: {problem['msg']}"
+    if os.environ.get(variable):
+        return f" (from {variable})"
+    with Path(FILE_NAME).open(encoding="utf-8") as file:
+        pattern = re.compile(rf"""\s*\[*\s*["']?{re.escape(key)}["']?\s*[=.\]]""")
+        number = next((number for number, line in enumerate(file, 1) if pattern.match(line)), 0)
+    return f" ({FILE_NAME}, line {number})" if number else f" ({FILE_NAME})"

@@ -15,7 +15,7 @@ import pytest
 
 COMMAND = Path(sys.executable).parent / "modeltally"
 TIMEOUT_SECONDS = 120
-FREE_PORTS = {"MODELTALLY_OTLP_PORT": "0", "MODELTALLY_HTTP_PORT": "0"}
+FREE_PORTS = {f"MODELTALLY_{name}_PORT": "0" for name in ("OTLP", "OTLP_GRPC", "HTTP", "CLICKHOUSE")}
 HEADER = (
     "gmt_create,predict_type,predict_status,exec_time_seconds,groupId,prompt_length,negative_prompt_length,"
     "num_images_per_prompt,num_inference_steps,checkpoint_model_version_id,num_lora"

@@ -146,7 +146,19 @@ def test_replay_summary_is_json_when_asked(run: Run, filled: RunningServer, trac
 
 def test_second_server_on_a_directory_is_refused(run: Run, server: RunningServer) -> None:
     """A directory has one owner; the second hears which process it is."""
-    second = run("up", "--dir", server.directory, "--otlp-port", "0", "--otlp-grpc-port", "0", "--http-port", "0", "--clickhouse-port", "0")
+    second = run(
+        "up",
+        "--dir",
+        server.directory,
+        "--otlp-port",
+        "0",
+        "--otlp-grpc-port",
+        "0",
+        "--http-port",
+        "0",
+        "--clickhouse-port",
+        "0",
+    )
     assert second.returncode == ExitCode.DIRECTORY_IN_USE
     assert str(server.process.pid) in second.stderr
     assert "Traceback" not in second.stderr
@@ -159,7 +171,17 @@ def test_server_is_refused_a_port_that_is_taken(run: Run, tmp_path: Path) -> Non
         taken.listen()
         port = taken.getsockname()[1]
         refused = run(
-            "up", "--dir", tmp_path / "data", "--otlp-port", port, "--otlp-grpc-port", "0", "--http-port", "0", "--clickhouse-port", "0"
+            "up",
+            "--dir",
+            tmp_path / "data",
+            "--otlp-port",
+            port,
+            "--otlp-grpc-port",
+            "0",
+            "--http-port",
+            "0",
+            "--clickhouse-port",
+            "0",
         )
     assert refused.returncode == ExitCode.USAGE
     assert f"port {port}" in refused.stderr
@@ -169,7 +191,19 @@ def test_server_is_refused_a_port_that_is_taken(run: Run, tmp_path: Path) -> Non
 def test_server_is_refused_a_directory_that_is_a_file(run: Run, tmp_path: Path) -> None:
     """A directory that cannot be used is named."""
     (tmp_path / "data").write_text("not a directory")
-    refused = run("up", "--dir", tmp_path / "data", "--otlp-port", "0", "--otlp-grpc-port", "0", "--http-port", "0", "--clickhouse-port", "0")
+    refused = run(
+        "up",
+        "--dir",
+        tmp_path / "data",
+        "--otlp-port",
+        "0",
+        "--otlp-grpc-port",
+        "0",
+        "--http-port",
+        "0",
+        "--clickhouse-port",
+        "0",
+    )
     assert refused.returncode == ExitCode.USAGE
     assert str(tmp_path / "data") in refused.stderr
 

@@ -145,7 +145,9 @@ def main() -> int:
     decoding, acknowledged, visible = [], [], []
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
-        settings = Settings(dir=root / "data", otlp_port=0, http_port=0, min_free_disk_bytes=0)
+        settings = Settings(
+            dir=root / "data", otlp_port=0, otlp_grpc_port=0, http_port=0, clickhouse_port=0, min_free_disk_bytes=0
+        )
         with LocalServer(settings) as server:
             for number in range(options.rounds + 1):
                 bodies = root / f"round-{number}"

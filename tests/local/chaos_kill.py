@@ -90,14 +90,15 @@ class MemorySpool(Spool):
 class MemoryServer(LocalServer):
     """A server whose spool is in memory."""
 
-    def _open_spool(self, directory: Path) -> Spool:
-        self._spool = MemorySpool(directory, max_bytes=2**30, min_free_disk_bytes=0)
-        return self._spool
+    def _open_spool(self, directory: Path, *, max_bytes: int | None = None) -> Spool:
+        return MemorySpool(directory, max_bytes=max_bytes or 2**30, min_free_disk_bytes=0)
 
 
 def run_server(directory: Path, port: int, variant: str) -> None:
     """Serve until SIGTERM."""
-    settings = Settings(dir=directory, otlp_port=port, http_port=0, min_free_disk_bytes=0)
+    settings = Settings(
+        dir=directory, otlp_port=port, otlp_grpc_port=0, http_port=0, clickhouse_port=0, min_free_disk_bytes=0
+    )
     build = MemoryServer if variant == MEMORY else LocalServer
     opened: Callable[..., Any] = lambda *where, **how: AimedStore(  # noqa: E731 - one expression
         open_store(*where, **how), directory / STORED_LOG, keeps_ids=variant != NO_BATCH_ID

@@ -41,7 +41,8 @@ def start_server(tmp_path: Path) -> Iterator[StartServer]:
     def start(**settings: Any) -> LocalServer:
         for earlier in started:
             earlier.stop()
-        values = {"dir": tmp_path / "data", "otlp_port": 0, "http_port": 0, "min_free_disk_bytes": 0, **settings}
+        ports = {"otlp_port": 0, "otlp_grpc_port": 0, "http_port": 0, "clickhouse_port": 0}
+        values = {"dir": tmp_path / "data", **ports, "min_free_disk_bytes": 0, **settings}
         server = LocalServer(Settings(**values))
         started.append(server)
         server.start()

@@ -95,7 +95,7 @@ def test_no_prompt_reaches_the_disk(tmp_path: Path, dialect: str) -> None:
 
     result = accept(sent, Encoding.PROTOBUF, max_spans=10, hasher=Hasher(KEY))
     spool = Spool(tmp_path / "spool", max_bytes=10**7, min_free_disk_bytes=0)
-    spool.append(result.payload, spans=1, received_ms=1, digest=bytes(16), done=lambda _: None)
+    spool.append(result.payload, items=1, received_ms=1, digest=bytes(16), done=lambda _: None)
     spool.close()
     written = b"".join(path.read_bytes() for path in (tmp_path / "spool").rglob("*") if path.is_file())
     assert CANARY.encode() in sent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -53,7 +54,8 @@ def unsteady(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
     servers: list[LocalServer] = []
 
     def start(insert: Callable[[EmbeddedStore, Path, str], None], **settings_given: int) -> LocalServer:
-        given: dict[str, Any] = {"otlp_port": 0, "http_port": 0, "min_free_disk_bytes": 0, **settings_given}
+        ports = {"otlp_port": 0, "otlp_grpc_port": 0, "http_port": 0, "clickhouse_port": 0}
+        given: dict[str, Any] = {**ports, "min_free_disk_bytes": 0, **settings_given}
         settings = Settings(dir=tmp_path / "data", **given)
         opened: Callable[..., Any] = lambda *where, **how: Unsteady(open_store(*where, **how), insert)  # noqa: E731
         server = LocalServer(settings, open_store=opened)
@@ -132,6 +134,28 @@ def test_nothing_is_quarantined_when_the_whole_store_is_down(unsteady: Callable[
     assert ask(stores[0].store, "SELECT count() AS rows FROM usage_quarantine") == [{"rows": 0}]
 
 
+def test_health_is_good_again_when_the_quarantine_takes_its_rows(unsteady: Callable[..., LocalServer]) -> None:
+    """A quarantine that failed once is tried again without waiting for spans, and then all is well."""
+    server = unsteady(lambda store, path, batch_id: store.insert_spans(path, batch_id=batch_id))
+    opened = server_store(server)
+    opened.quarantine_works = False
+    made = request(1)
+    next(all_spans(made)).trace_id = b""
+    assert post(server.address, made.SerializeToString()).status == 200
+    assert soon(lambda: server.problem() == "the store is down")
+    opened.quarantine_works = True
+    assert soon(lambda: server.problem() is None)
+    assert ask(opened.store, "SELECT count() AS rows FROM usage_quarantine") == [{"rows": 1}]
+
+
+def soon(is_so: Callable[[], bool]) -> bool:
+    """Wait until something is so; tells whether it became so within a minute."""
+    deadline = time.monotonic() + 60
+    while not is_so() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return is_so()
+
+
 def server_store(server: LocalServer) -> Unsteady:
     """Give the store a server has open."""
     store = server._store
@@ -148,7 +172,7 @@ def test_a_full_spool_answers_503_and_recovers(unsteady: Callable[..., LocalServ
             raise StoreError("Code: 243. NOT_ENOUGH_SPACE")
         store.insert_spans(path, batch_id=batch_id)
 
-    server = unsteady(insert, spool_max_bytes=1024**2)
+    server = unsteady(insert, spool_max_bytes=1024**2, max_body_bytes=1024**2)
     acknowledged = 0
     while (answer := post(server.address, body(100, seed=acknowledged))).status == 200:
         acknowledged += 1

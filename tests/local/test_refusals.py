@@ -28,7 +28,14 @@ def small_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServ
     """Start one server with small limits for all tests of this module."""
     directory = tmp_path_factory.mktemp("small")
     settings = Settings(
-        dir=directory, otlp_port=0, http_port=0, min_free_disk_bytes=0, max_body_bytes=65_536, max_body_spans=100
+        dir=directory,
+        otlp_port=0,
+        otlp_grpc_port=0,
+        http_port=0,
+        clickhouse_port=0,
+        min_free_disk_bytes=0,
+        max_body_bytes=65_536,
+        max_body_spans=100,
     )
     with LocalServer(settings) as server:
         yield server

@@ -39,7 +39,8 @@ from modeltally.errors import StoreInUseError
 from modeltally.local import serve
 from modeltally.settings import Settings
 
-settings = Settings(dir=Path(sys.argv[1]), otlp_port=0, http_port=0, min_free_disk_bytes=0)
+ports = {"otlp_port": 0, "otlp_grpc_port": 0, "http_port": 0, "clickhouse_port": 0}
+settings = Settings(dir=Path(sys.argv[1]), min_free_disk_bytes=0, **ports)
 try:
     serve(settings, ready=lambda address: print(address.otlp_url, flush=True))
 except StoreInUseError as error:
@@ -102,7 +103,7 @@ def test_a_database_open_in_a_process_that_is_no_server_is_told_apart(tmp_path: 
     assert holder.stdout is not None
     assert holder.stdout.readline() == "open\n"
     with pytest.raises(StoreInUseError, match=f"in use by process {holder.pid};"):
-        LocalServer(Settings(dir=tmp_path, otlp_port=0, http_port=0)).start()
+        LocalServer(Settings(dir=tmp_path, otlp_port=0, otlp_grpc_port=0, http_port=0, clickhouse_port=0)).start()
     holder.communicate("")
 
 
@@ -113,21 +114,27 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(SettingError, match=f"'http_port'.*127.0.0.1 port {port}"):
-            LocalServer(Settings(dir=tmp_path, otlp_port=0, http_port=port)).start()
+            LocalServer(
+                Settings(dir=tmp_path, otlp_port=0, otlp_grpc_port=0, http_port=port, clickhouse_port=0)
+            ).start()
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.org"])  # noqa: S104 - it is refused
 def test_only_this_machine_is_served(tmp_path: Path, host: str) -> None:
     """There are no passwords and no TLS, so other addresses are refused."""
     with pytest.raises(SettingError, match="'host'"):
-        LocalServer(Settings(dir=tmp_path, host=host, otlp_port=0, http_port=0)).start()
+        LocalServer(
+            Settings(dir=tmp_path, host=host, otlp_port=0, otlp_grpc_port=0, http_port=0, clickhouse_port=0)
+        ).start()
 
 
 def test_an_unusable_directory_is_named(tmp_path: Path) -> None:
     """A file where the directory should be: the error names it."""
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingError, match="file"):
-        LocalServer(Settings(dir=tmp_path / "file", otlp_port=0, http_port=0)).start()
+        LocalServer(
+            Settings(dir=tmp_path / "file", otlp_port=0, otlp_grpc_port=0, http_port=0, clickhouse_port=0)
+        ).start()
 
 
 def test_it_starts_again_after_it_stopped(start_server: StartServer) -> None:
@@ -249,7 +256,7 @@ def test_status_and_health_tell_what_happened(start_server: StartServer) -> None
 
 def test_health_is_bad_when_the_disk_is_at_its_floor(start_server: StartServer) -> None:
     """503 with the reason, and spans are refused with Retry-After."""
-    server = start_server(min_free_disk_bytes=2**60)
+    server = start_server(min_free_disk_bytes=2**50)
     sender = Sender(server.address.http_url)
     health = sender.send(b"", method="GET", path="/healthz")
     sender.close()

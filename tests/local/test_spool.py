@@ -34,7 +34,7 @@ def append(spool: Spool, number: int, *, spans: int = 1) -> bool:
         errors.append(error)
         ended.set()
 
-    is_new = spool.append(content, spans=spans, received_ms=1000 + number, digest=body_digest(content), done=done)
+    is_new = spool.append(content, items=spans, received_ms=1000 + number, digest=body_digest(content), done=done)
     assert ended.wait(10)
     if errors[0] is not None:
         raise errors[0]
@@ -57,7 +57,7 @@ def numbers(spool: Spool) -> list[int]:
 
 def test_a_record_reads_as_it_was_written() -> None:
     """What is framed comes back whole."""
-    record = Record(b"\x0a\x00", received_ms=2**40, spans=3, digest=bytes(range(16)))
+    record = Record(b"\x0a\x00", received_ms=2**40, items=3, digest=bytes(range(16)))
     assert list(read_records(record.message() + record.message())) == [record, record]
 
 

@@ -24,7 +24,7 @@ from modeltally.store.embedded import EmbeddedStore
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from modeltally.store import Job
+    from modeltally.store import DatabaseStore, Job
 
 FOLDER = Path(__file__).with_name("cases")
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -246,18 +246,18 @@ def open_empty_store(directory: Path, *, zone: str = "UTC", jobs: Mapping[str, J
     return store
 
 
-def empty(store: EmbeddedStore) -> None:
+def empty(store: DatabaseStore) -> None:
     """Take every row out of every table of data."""
     for table in TABLES:
         store.database.command(sql.Statement("empty", f"TRUNCATE TABLE {table}"))
 
 
-def ask(store: EmbeddedStore, text: str) -> list[dict[str, Any]]:
+def ask(store: DatabaseStore, text: str) -> list[dict[str, Any]]:
     """Ask a question no view answers."""
     return store.database.query(sql.Statement("question", text))
 
 
-def give(store: EmbeddedStore, given: Given, *, first_id: int = 1) -> None:
+def give(store: DatabaseStore, given: Given, *, first_id: int = 1) -> None:
     """Bring what is given into a store, the way it comes in life."""
     rows: list[Sequence[object]] = []
     for operation in given.operations:

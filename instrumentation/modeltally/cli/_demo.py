@@ -59,7 +59,8 @@ def demo(
     console = output_console()
     ends_at = datetime.now(UTC)
     with _data_directory(directory, keep=keep) as data:
-        settings = load_settings(dir=data, otlp_port=0, otlp_grpc_port=0, http_port=0, clickhouse_port=0, roll_interval_seconds=3600.0)
+        ports = dict.fromkeys(("otlp_port", "otlp_grpc_port", "http_port", "clickhouse_port"), 0)
+        settings = load_settings(dir=data, **ports, roll_interval_seconds=3600.0)
         with local_server(settings) as server:
             delivered = _send(days, ends_at, endpoint=server.address.otlp_url, settings=settings)
             if not server.wait_until_stored():

@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from modeltally.cli._console import output_console
-from modeltally.cli._findings import Level, exit_code, fail
+from modeltally.cli._findings import Level, exit_code, fail, ok
 from modeltally.cli._local_state import examine_completeness, examine_server, send_one
 from modeltally.cli._options import Directory, Format  # noqa: TC001 - typer reads these annotations at run time
 from modeltally.cli._output import OutputFormat, write_rows
@@ -69,6 +69,10 @@ def _examine(directory: Path | None, *, send: bool) -> Iterator[Finding]:
     except SettingError as error:
         yield fail("settings", str(error), "correct it: `modeltally up` does not start with it")
         yield from examine_user_key(directory or data_directory(), has_server=False)
+        return
+    if settings.store:
+        yield ok("store", f"{settings.store}, which the collector writes to; no data directory is asked")
+        yield from examine_completeness(settings, now=dt.datetime.now(dt.UTC))
         return
     server = find_server(settings.dir)
     yield from examine_user_key(settings.dir, has_server=server is not None)

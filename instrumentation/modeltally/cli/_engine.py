@@ -5,18 +5,18 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from modeltally.errors import SettingError
+from modeltally.errors import InputError, SettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from modeltally.local.client import ServerAddress
     from modeltally.local.server import LocalServer
     from modeltally.settings import Settings
-    from modeltally.store import EmbeddedStore
+    from modeltally.store import DatabaseStore, EmbeddedStore, Row, ServedStore
     from modeltally.store.sql import Statement
 
-__all__ = ["check_embedded", "checked_for_cluster", "local_server", "open_directory", "serve"]
+__all__ = ["checked_for_cluster", "local_server", "open_directory", "open_served", "serve"]
 
 
 def serve(settings: Settings, *, ready: Callable[[ServerAddress], None]) -> None:
@@ -31,7 +31,11 @@ def serve(settings: Settings, *, ready: Callable[[ServerAddress], None]) -> None
         StoreInUseError: Another process owns the directory.
         StoreError: The database cannot be opened.
     """
-    check_embedded(settings)
+    if settings.store:
+        raise SettingError(
+            "setting 'store' names a ClickHouse server, and `modeltally up` keeps a store of its own: leave"
+            " MODELTALLY_STORE unset here; what is sent reaches a server by way of the OpenTelemetry Collector"
+        )
     with _needing_the_engine(settings):
         from modeltally.local import server  # noqa: PLC0415
         from modeltally.recommend import ADVICE_JOBS  # noqa: PLC0415
@@ -75,7 +79,6 @@ def open_directory(settings: Settings) -> Iterator[EmbeddedStore]:
         StoreInUseError: Another process owns the directory.
         StoreError: The database cannot be opened.
     """
-    check_embedded(settings)
     with _needing_the_engine(settings):
         from modeltally.recommend import ADVICE_JOBS  # noqa: PLC0415
         from modeltally.store import open_store  # noqa: PLC0415
@@ -115,20 +118,35 @@ def checked_for_cluster(settings: Settings, cluster: str) -> list[Statement]:
     return statements
 
 
-def check_embedded(settings: Settings) -> None:
-    """Refuse a store that is no data directory.
+@contextlib.contextmanager
+def open_served(settings: Settings) -> Iterator[ServedStore]:
+    """Open the store on a ClickHouse server; its schema is as the last ``modeltally migrate`` left it.
 
     Args:
-        settings: Name the store.
+        settings: Name the server.
+
+    Yields:
+        Its store, with every job that can run there.
 
     Raises:
-        SettingError: It is a server.
+        SettingError: The address or the password cannot be used.
+        ServerError: The server cannot be reached, or does not let this user in.
     """
-    if settings.store:
-        raise SettingError(
-            f"store = {settings.store!r}: this command cannot use a ClickHouse server yet; leave MODELTALLY_STORE unset"
-            " to use the data directory"
-        )
+    from modeltally.recommend import ADVICE_JOBS  # noqa: PLC0415 - slow to import, as the others
+    from modeltally.store import open_served_store  # noqa: PLC0415
+    from modeltally.store.check import CHECK_JOBS  # noqa: PLC0415
+    from modeltally.store.transfer import EXPORT_JOBS, IMPORT_JOBS  # noqa: PLC0415
+
+    jobs = {**ADVICE_JOBS, **CHECK_JOBS, **IMPORT_JOBS, **dict.fromkeys(EXPORT_JOBS, _refuse_export)}
+    with contextlib.closing(open_served_store(settings=settings, jobs=jobs)) as store:
+        yield store
+
+
+def _refuse_export(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
+    del store, parameters
+    raise InputError(
+        "export works on a data directory, with files beside the engine; on a ClickHouse server use its own BACKUP"
+    )
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import modeltally
 from modeltally.cli._findings import Finding, fail, ok, warn
 from modeltally.cli._output import clean_text, format_value
-from modeltally.cli._store import open_reader
+from modeltally.cli._store import has_store, open_reader
 from modeltally.cli._window import format_moment
 from modeltally.errors import ModelTallyError, SettingError
 from modeltally.instrument._config import ConfigError, find_destination
@@ -117,7 +117,7 @@ def examine_completeness(settings: Settings, *, now: dt.datetime) -> Iterator[Fi
         settings: Name the data directory.
         now: The end of the 24 hours.
     """
-    if not (settings.dir / "chdb").is_dir():
+    if not has_store(settings):
         yield ok("completeness", f"nothing to compare: there is no database in {settings.dir}")
         return
     try:

@@ -106,7 +106,8 @@ def _receiver(
     else:
         message = f"no server runs on {settings.dir}: starting one for the time of the import"
         console.print(Text(message), soft_wrap=True)
-        with local_server(settings.model_copy(update={"otlp_port": 0, "http_port": 0})) as started:
+        ports = dict.fromkeys(("otlp_port", "otlp_grpc_port", "http_port", "clickhouse_port"), 0)
+        with local_server(settings.model_copy(update=ports)) as started:
             yield started.address.otlp_url, RemoteStore(started.address)
 
 

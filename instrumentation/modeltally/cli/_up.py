@@ -14,6 +14,7 @@ from rich.text import Text
 from modeltally.cli._console import error_console, output_console
 from modeltally.cli._engine import serve
 from modeltally.cli._options import Directory  # noqa: TC001 - typer reads the annotation at run time
+from modeltally.local.client import ADDRESS_FILE_NAME
 from modeltally.settings import load_settings
 
 if TYPE_CHECKING:
@@ -39,6 +40,12 @@ def up(
             min=0, max=65535, help="Port for OTLP/HTTP; 0 picks a free one. Default: 4318.", show_default=False
         ),
     ] = None,
+    otlp_grpc_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="Port for OTLP/gRPC; 0 picks a free one. Default: 4317.", show_default=False
+        ),
+    ] = None,
     http_port: Annotated[
         int | None,
         typer.Option(
@@ -48,13 +55,28 @@ def up(
             show_default=False,
         ),
     ] = None,
+    clickhouse_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Port for ClickHouse's HTTP interface, to read with; 0 picks a free one. Default: 8123.",
+            show_default=False,
+        ),
+    ] = None,
     output_format: Annotated[
         ReadyFormat, typer.Option("--format", help="How to say that it is ready: text, or one line of JSON.")
     ] = ReadyFormat.TEXT,
     directory: Directory = None,
 ) -> None:
     """Receive OTLP, store it, roll it up and answer the other commands, until SIGTERM or Ctrl-C."""
-    settings = load_settings(dir=directory, otlp_port=otlp_port, http_port=http_port)
+    settings = load_settings(
+        dir=directory,
+        otlp_port=otlp_port,
+        otlp_grpc_port=otlp_grpc_port,
+        http_port=http_port,
+        clickhouse_port=clickhouse_port,
+    )
     logging.basicConfig(
         stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
@@ -67,7 +89,9 @@ def _announce(address: ServerAddress, directory: Path, output_format: ReadyForma
     if output_format is ReadyFormat.JSON:
         ready = {
             "otlp_url": address.otlp_url,
+            "otlp_grpc_url": address.otlp_grpc_url,
             "http_url": address.http_url,
+            "clickhouse_url": address.clickhouse_url,
             "dir": str(directory),
             "pid": address.pid,
         }
@@ -77,7 +101,10 @@ def _announce(address: ServerAddress, directory: Path, output_format: ReadyForma
             Text(
                 f"ready, data in {directory}\n"
                 f"  OTLP over HTTP   {address.otlp_url}\n"
+                f"  OTLP over gRPC   {address.otlp_grpc_url}\n"
                 f"  health, status   {address.http_url}/healthz {address.http_url}/status\n"
+                f"  ClickHouse       {address.clickhouse_url} (to read; user default, its password is the token in"
+                f" {directory / ADDRESS_FILE_NAME})\n"
                 "  Ctrl-C stops it"
             ),
             soft_wrap=True,

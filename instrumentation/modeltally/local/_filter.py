@@ -1,4 +1,4 @@
-"""What is taken out of a request before it is written anywhere.
+"""What is taken out of a request with spans before it is written anywhere.
 
 Names outside the allow-lists go; so do nested values, byte strings, status messages that are not error types, trace
 states, and every attribute of an event except its exception's type. A user id becomes a keyed hash. Names, values and
@@ -14,25 +14,24 @@ from typing import TYPE_CHECKING, Any, Final
 from modeltally.instrument import _names as names
 from modeltally.local._allow import (
     EVENT_ATTRIBUTES,
-    HEARTBEAT_DROPS,
-    MAX_HEARTBEAT_DROPS,
+    MAX_OPEN_NAMES,
+    MAX_OWN_NAMES,
+    OPEN_NAMES,
     RESOURCE_ATTRIBUTES,
     SPAN_ATTRIBUTES,
     USER_ID,
+    is_own_name,
 )
+from modeltally.local._attributes import MAX_TEXT_CHARACTERS, bound, join_lists, keep, text_of
 from modeltally.local._schema import Batch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-    from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
     from modeltally.instrument._privacy import Hasher
 
 __all__ = ["Filtered", "RejectedSpan", "filter_request"]
 
-MAX_TEXT_CHARACTERS: Final = 4096
 MAX_NAME_CHARACTERS: Final = 256
 MAX_RESOURCE_TEXT_CHARACTERS: Final = 256
 MAX_EVENTS: Final = 64
@@ -47,7 +46,6 @@ _NO_SPAN_ID: Final = bytes(SPAN_ID_BYTES)
 REDACTED_NAME: Final = "span"
 
 _HASH: Final = re.compile(r"[0-9a-f]{16}")
-_SCALARS: Final = frozenset({"string_value", "bool_value", "int_value", "double_value"})
 
 
 @dataclass(frozen=True)
@@ -75,20 +73,30 @@ class Filtered:
 
     Attributes:
         payload: The encoded request as it may be kept.
-        spans: How many spans it holds.
+        items: How many spans it holds.
         dropped_attributes: How many attributes were taken out.
         rejected: The spans taken out, because they have no usable identity.
     """
 
     payload: bytes = b""
-    spans: int = 0
+    items: int = 0
     dropped_attributes: int = 0
     rejected: list[RejectedSpan] = field(default_factory=list)
+
+    @property
+    def rejected_items(self) -> int:
+        """How many spans were not accepted."""
+        return len(self.rejected)
+
+    @property
+    def message(self) -> str:
+        """What is wrong with them."""
+        return self.rejected[0].detail if self.rejected else ""
 
     def add(self, other: Filtered) -> None:
         """Append another request; encoded requests after each other are one."""
         self.payload += other.payload
-        self.spans += other.spans
+        self.items += other.items
         self.dropped_attributes += other.dropped_attributes
         self.rejected += other.rejected
 
@@ -114,16 +122,16 @@ def filter_request(
         batch = Batch.FromString(request.SerializeToString())
         batch.DiscardUnknownFields()
     for resource_spans in batch.resource_spans:
-        result.dropped_attributes += _keep(resource_spans.resource.attributes, RESOURCE_ATTRIBUTES)
-        _bound(resource_spans.resource.attributes, MAX_RESOURCE_TEXT_CHARACTERS)
+        result.dropped_attributes += keep(resource_spans.resource.attributes, RESOURCE_ATTRIBUTES)
+        bound(resource_spans.resource.attributes, MAX_RESOURCE_TEXT_CHARACTERS)
         for scope_spans in resource_spans.scope_spans:
             scope = scope_spans.scope
             scope.name, scope.version = scope.name[:MAX_NAME_CHARACTERS], scope.version[:MAX_NAME_CHARACTERS]
             _filter_spans(scope_spans.spans, result, is_ours=_is_ours(scope.name), hasher=hasher)
             if largest_span_bytes > MAX_TEXT_CHARACTERS:
                 for span in scope_spans.spans:
-                    _bound(span.attributes, MAX_TEXT_CHARACTERS)
-    if result.spans:
+                    bound(span.attributes, MAX_TEXT_CHARACTERS)
+    if result.items:
         # Sorted names: the same kind of span is the same text again and again, which the store compresses well.
         result.payload = batch.SerializeToString(deterministic=True)
     return result
@@ -139,7 +147,7 @@ def _filter_spans(spans: Any, result: Filtered, *, is_ours: bool, hasher: Hasher
             result.rejected.append(_rejected(span, flaw))
     for index in reversed(unusable):
         del spans[index]
-    result.spans += len(spans)
+    result.items += len(spans)
 
 
 def _filter_span(span: Any, *, is_ours: bool, hasher: Hasher) -> int:
@@ -147,7 +155,7 @@ def _filter_span(span: Any, *, is_ours: bool, hasher: Hasher) -> int:
     dropped = 0
     attributes = span.attributes
     if not SPAN_ATTRIBUTES.issuperset(attributes):
-        dropped += _keep_of_span(attributes, hasher)
+        dropped += _keep_of_span(attributes, hasher, is_ours=is_ours)
     if not is_ours:
         _check_user_hash(attributes, hasher)
         if names.OPERATION_NAME not in attributes:
@@ -167,30 +175,25 @@ def _is_ours(scope_name: str) -> bool:
     return scope_name == names.SCOPE or scope_name.startswith(f"{names.SCOPE}.")
 
 
-def _keep_of_span(attributes: Any, hasher: Hasher) -> int:
+def _keep_of_span(attributes: Any, hasher: Hasher, *, is_ours: bool) -> int:
     """Delete the attributes that are not allowed; returns how many."""
     user = attributes.get(USER_ID, None)
     if user is not None and names.USER_HASH not in attributes:
-        text = _text(user)
+        text = text_of(user)
         hashed = hasher.user(text) if text else None
         if hashed is not None:
             attributes[names.USER_HASH].string_value = hashed
             attributes[names.USER_KEY_ID].string_value = hasher.key_id or ""
-    losses = [name for name in attributes if HEARTBEAT_DROPS.fullmatch(name)][:MAX_HEARTBEAT_DROPS]
-    return _keep(attributes, SPAN_ATTRIBUTES.union(losses)) - (user is not None)
-
-
-def _keep(attributes: Any, allowed: frozenset[str]) -> int:
-    foreign = [name for name in attributes if name not in allowed]
-    for name in foreign:
-        del attributes[name]
-    return len(foreign)
-
-
-def _bound(attributes: Any, max_characters: int) -> None:
-    for value in attributes.values():
-        if len(value.string_value) > max_characters:
-            value.string_value = value.string_value[:max_characters]
+    dropped, open_left, own_left = 0, MAX_OPEN_NAMES, MAX_OWN_NAMES if is_ours else 0
+    for name in sorted(name for name in attributes if name not in SPAN_ATTRIBUTES):
+        if open_left and OPEN_NAMES.fullmatch(name):
+            open_left -= 1
+        elif own_left and is_own_name(name):
+            own_left -= 1
+        else:
+            del attributes[name]
+            dropped += 1
+    return dropped - (user is not None)
 
 
 def _check_user_hash(attributes: Any, hasher: Hasher) -> None:
@@ -200,7 +203,7 @@ def _check_user_hash(attributes: Any, hasher: Hasher) -> None:
     value = attributes[names.USER_HASH]
     if value.WhichOneof("value") == "string_value" and _HASH.fullmatch(value.string_value):
         return
-    text = _text(value)
+    text = text_of(value)
     value.string_value = (hasher.user(text) if text else None) or ""
 
 
@@ -215,8 +218,8 @@ def _filter_events(events: Any) -> int:
     del events[MAX_EVENTS:]
     dropped = 0
     for event in events:
-        dropped += _keep(event.attributes, EVENT_ATTRIBUTES)
-        _bound(event.attributes, MAX_NAME_CHARACTERS)
+        dropped += keep(event.attributes, EVENT_ATTRIBUTES)
+        bound(event.attributes, MAX_NAME_CHARACTERS)
         event.name = event.name[:MAX_NAME_CHARACTERS]
     return dropped
 
@@ -243,47 +246,21 @@ def _rejected(span: Any, flaw: str) -> RejectedSpan:
     )
 
 
-def _text(value: Any) -> str:
-    kind = value.WhichOneof("value")
-    return str(getattr(value, kind)) if kind in _SCALARS else ""
-
-
 def _keep_scalars(request: ExportTraceServiceRequest) -> int:
     """Join allowed lists to text and take out the values that are neither; returns how many attributes went."""
     dropped = 0
     for resource_spans in request.resource_spans:
-        dropped += _scalars(resource_spans.resource.attributes, RESOURCE_ATTRIBUTES.__contains__)
+        dropped += join_lists(resource_spans.resource.attributes, RESOURCE_ATTRIBUTES.__contains__)
         for scope_spans in resource_spans.scope_spans:
             dropped += len(scope_spans.scope.attributes)
+            allowed = _allowed_on_ours if _is_ours(scope_spans.scope.name) else SPAN_ATTRIBUTES.__contains__
             for span in scope_spans.spans:
-                dropped += _scalars(span.attributes, SPAN_ATTRIBUTES.__contains__)
+                dropped += join_lists(span.attributes, allowed)
                 for event in span.events:
-                    dropped += _scalars(event.attributes, EVENT_ATTRIBUTES.__contains__)
+                    dropped += join_lists(event.attributes, EVENT_ATTRIBUTES.__contains__)
                 dropped += sum(len(link.attributes) for link in span.links)
     return dropped
 
 
-def _scalars(attributes: Any, allowed: Callable[[str], bool]) -> int:
-    useless = []
-    for index, attribute in enumerate(attributes):
-        if not allowed(attribute.key):
-            continue  # it goes with the other names that are not allowed
-        kind = attribute.value.WhichOneof("value")
-        if kind == "array_value":
-            attribute.value.string_value = ",".join(_joinable(attribute.value.array_value.values))
-        elif kind not in _SCALARS:
-            useless.append(index)
-    for index in reversed(useless):
-        del attributes[index]
-    return len(useless)
-
-
-def _joinable(values: Any) -> list[str]:
-    texts = []
-    value: AnyValue
-    for value in values[:MAX_TEXT_CHARACTERS]:
-        if value.WhichOneof("value") == "bool_value":
-            texts.append("true" if value.bool_value else "false")
-        else:
-            texts.append(_text(value))
-    return texts
+def _allowed_on_ours(name: str) -> bool:
+    return name in SPAN_ATTRIBUTES or is_own_name(name)

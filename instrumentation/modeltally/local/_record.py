@@ -1,8 +1,8 @@
 """One record of the spool: a filtered request as a protobuf message with a trailer of our own.
 
-The message is the request followed by four more fields: when it came (1000), how many spans it holds (1001), the
-digest of the body it was made from (1002), a checksum of all before it (1003). A file of such messages, each with its
-length before it, is what the store reads.
+The message is the request followed by four more fields: when it came (1000), how many spans or points it holds (1001),
+the digest of the body it was made from (1002), a checksum of all before it (1003). A file of such messages, each with
+its length before it, is what the store reads.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ def _varint(number: int) -> bytes:
     return bytes(out)
 
 
-# received (ms) as field 1000, spans as 1001, digest as 1002, checksum as 1003
+# received (ms) as field 1000, items as 1001, digest as 1002, checksum as 1003
 _TRAILER: Final = struct.Struct(f"<2sQ2sI3s{DIGEST_BYTES}s")
 _CHECKSUM: Final = struct.Struct("<2sI")
 _TRAILER_BYTES: Final = _TRAILER.size + _CHECKSUM.size
-_RECEIVED, _SPANS, _DIGEST, _CRC = _tag(1000, 1), _tag(1001, 5), _tag(1002, 2) + bytes([DIGEST_BYTES]), _tag(1003, 5)
+_RECEIVED, _ITEMS, _DIGEST, _CRC = _tag(1000, 1), _tag(1001, 5), _tag(1002, 2) + bytes([DIGEST_BYTES]), _tag(1003, 5)
 
 
 @dataclass(frozen=True)
@@ -49,18 +49,18 @@ class Record:
     Attributes:
         request: The filtered request, encoded.
         received_ms: When it came, in milliseconds since the epoch.
-        spans: How many spans it holds.
+        items: How many spans or points it holds.
         digest: The digest of the body it was made from.
     """
 
     request: bytes
     received_ms: int
-    spans: int
+    items: int
     digest: bytes
 
     def message(self) -> bytes:
         """Encode the record as the store reads it, its length before it."""
-        content = self.request + _TRAILER.pack(_RECEIVED, self.received_ms, _SPANS, self.spans, _DIGEST, self.digest)
+        content = self.request + _TRAILER.pack(_RECEIVED, self.received_ms, _ITEMS, self.items, _DIGEST, self.digest)
         content += _CHECKSUM.pack(_CRC, zlib.crc32(content))
         return _varint(len(content)) + content
 
@@ -103,5 +103,5 @@ def _record(content: bytes) -> Record | None:
     tag, checksum = _CHECKSUM.unpack_from(content, split + _TRAILER.size)
     if tag != _CRC or checksum != zlib.crc32(content[: -_CHECKSUM.size]):
         return None
-    _, received_ms, _, spans, _, digest = _TRAILER.unpack_from(content, split)
-    return Record(content[:split], received_ms, spans, digest)
+    _, received_ms, _, items, _, digest = _TRAILER.unpack_from(content, split)
+    return Record(content[:split], received_ms, items, digest)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from modeltally.store import Row
 
-__all__ = ["RemoteStore", "ServerAddress", "find_server"]
+__all__ = ["ADDRESS_FILE_NAME", "RemoteStore", "ServerAddress", "find_server"]
 
 ADDRESS_FILE_NAME: Final = "server.json"
 _CONTROL_TIMEOUT_SECONDS: Final = 600.0  # a job over years of data takes minutes
@@ -33,14 +33,18 @@ class ServerAddress:
     Attributes:
         pid: Its process.
         http_url: Health, status and the control channel.
-        otlp_url: OTLP over HTTP; exporters add ``/v1/traces``.
+        otlp_url: OTLP over HTTP; exporters add ``/v1/traces`` or ``/v1/metrics``.
         token: What the control channel wants to see.
+        otlp_grpc_url: OTLP over gRPC.
+        clickhouse_url: ClickHouse's HTTP interface; the token is the password of the user ``default``.
     """
 
     pid: int
     http_url: str
     otlp_url: str
     token: str
+    otlp_grpc_url: str = ""
+    clickhouse_url: str = ""
 
     def write(self, directory: Path) -> None:
         """Leave the address in a data directory, readable by its owner alone."""
@@ -62,6 +66,8 @@ class ServerAddress:
                 http_url=str(content["http_url"]),
                 otlp_url=str(content["otlp_url"]),
                 token=str(content["token"]),
+                otlp_grpc_url=str(content.get("otlp_grpc_url", "")),
+                clickhouse_url=str(content.get("clickhouse_url", "")),
             )
         except (OSError, ValueError, KeyError, TypeError):
             return None

@@ -1,33 +1,53 @@
-"""OTLP over HTTP, from the bytes of a body to what may be kept of it, and the answers the protocol wants.
+"""OTLP, from the bytes of a body to what may be kept of it, and the answers the protocol wants.
 
-https://opentelemetry.io/docs/specs/otlp/#otlphttp
+https://opentelemetry.io/docs/specs/otlp/
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import zlib
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from google.protobuf import json_format
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped] # ships no types
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
 
 from modeltally.local._filter import Filtered, filter_request
+from modeltally.local._filter_metrics import TOO_LARGE, FilteredMetrics, filter_metrics
 from modeltally.local._split import TooManyItemsError, split
+from modeltally.local._split_metrics import split_metrics
 
 if TYPE_CHECKING:
-    from google.protobuf.message import Message
+    from collections.abc import Iterator
 
     from modeltally.instrument._privacy import Hasher
 
-__all__ = ["Encoding", "RefusedBodyError", "accept", "answer_accepted", "answer_refused", "decompress", "encoding_of"]
+__all__ = [
+    "Encoding",
+    "RefusedBodyError",
+    "accept",
+    "accept_metrics",
+    "answer_metrics",
+    "answer_refused",
+    "answer_spans",
+    "decompress",
+    "encoding_of",
+    "rpc_code",
+]
+
+_Request = TypeVar("_Request", bound=Message)
 
 _INFLATE_STEP_BYTES: Final = 256 * 1024
 # Objects, lists and commas of a JSON body, about 100 bytes of memory each. A span of ours has 100 of them in 1.6 KB of
@@ -115,7 +135,7 @@ def decompress(body: bytes, content_encoding: str, *, max_bytes: int) -> bytes:
 
 
 def accept(body: bytes, encoding: Encoding, *, max_spans: int, hasher: Hasher) -> Filtered:
-    """Parse a body and take out of it whatever may not be kept.
+    """Parse a body of spans and take out of it whatever may not be kept.
 
     Args:
         body: The decompressed body.
@@ -127,34 +147,79 @@ def accept(body: bytes, encoding: Encoding, *, max_spans: int, hasher: Hasher) -
         RefusedBodyError: It is not OTLP (400), or holds too much (413).
     """
     if encoding is Encoding.JSON:
-        body = _parse_json(body).SerializeToString()
+        request = _parse_json(body, ExportTraceServiceRequest())
+        _restore_all_ids(request)
+        body = request.SerializeToString()
     result = Filtered()
-    try:
+    with _refusals():
         pieces = split(body, max_spans=max_spans)
         result.dropped_attributes += pieces.left_out
         for piece in pieces.requests:
             request = ExportTraceServiceRequest.FromString(piece)
             result.add(filter_request(request, piece, largest_span_bytes=pieces.largest_span_bytes, hasher=hasher))
+    return result
+
+
+def accept_metrics(body: bytes, encoding: Encoding, *, max_points: int) -> FilteredMetrics:
+    """Parse a body of metrics and take out of it whatever may not be kept.
+
+    Args:
+        body: The decompressed body.
+        encoding: How it is encoded.
+        max_points: The most points allowed.
+
+    Raises:
+        RefusedBodyError: It is not OTLP (400), or holds too much (413).
+    """
+    if encoding is Encoding.JSON:
+        body = _parse_json(body, ExportMetricsServiceRequest()).SerializeToString()
+    result = FilteredMetrics()
+    with _refusals():
+        pieces = split_metrics(body, max_points=max_points)
+        if pieces.too_large:
+            result.rejected[TOO_LARGE] += pieces.too_large
+        for piece in pieces.requests:
+            filter_metrics(piece, result)
+    return result
+
+
+@contextlib.contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
     except DecodeError as error:
         raise RefusedBodyError(400, "malformed", f"the body is not OTLP protobuf: {error}") from None
     except TooManyItemsError as error:
         raise RefusedBodyError(413, "too_large", str(error)) from None
-    return result
 
 
-def answer_accepted(encoding: Encoding, *, rejected_spans: int, message: str) -> bytes:
-    """Encode the answer to an accepted body.
+def answer_spans(encoding: Encoding, *, rejected: int, message: str) -> bytes:
+    """Encode the answer to an accepted body of spans.
 
     Args:
         encoding: How the body was encoded.
-        rejected_spans: How many of its spans were not accepted; 0 leaves the answer empty.
+        rejected: How many of its spans were not accepted; 0 leaves the answer empty.
         message: Why they were not.
     """
     response = ExportTraceServiceResponse()
-    if rejected_spans:
-        response.partial_success.rejected_spans = rejected_spans
+    if rejected:
+        response.partial_success.rejected_spans = rejected
         response.partial_success.error_message = message
     return _encode(response, encoding)
+
+
+def answer_metrics(encoding: Encoding, *, rejected: int, message: str) -> bytes:
+    """Encode the answer to an accepted body of metrics, like :func:`answer_spans` but for points."""
+    response = ExportMetricsServiceResponse()
+    if rejected:
+        response.partial_success.rejected_data_points = rejected
+        response.partial_success.error_message = message
+    return _encode(response, encoding)
+
+
+def rpc_code(status: int) -> int:
+    """Give the code of google.rpc that says what an HTTP status says."""
+    return _RPC_CODES.get(status, _RPC_UNKNOWN)
 
 
 def answer_refused(encoding: Encoding, *, status: int, message: str) -> bytes:
@@ -165,7 +230,7 @@ def answer_refused(encoding: Encoding, *, status: int, message: str) -> bytes:
         status: The HTTP status of the answer.
         message: What was wrong.
     """
-    return _encode(Status(code=_RPC_CODES.get(status, _RPC_UNKNOWN), message=message), encoding)
+    return _encode(Status(code=rpc_code(status), message=message), encoding)
 
 
 def _encode(message: Message, encoding: Encoding) -> bytes:
@@ -178,22 +243,24 @@ def _too_large(max_bytes: int) -> RefusedBodyError:
     return RefusedBodyError(413, "too_large", f"the body is larger than {max_bytes} bytes; send smaller batches")
 
 
-def _parse_json(body: bytes) -> ExportTraceServiceRequest:
+def _parse_json(body: bytes, request: _Request) -> _Request:
     if body.count(b"{") + body.count(b"[") + body.count(b",") > _MAX_JSON_PARTS:
         raise RefusedBodyError(413, "too_large", "the JSON body holds too many values; send smaller batches")
-    request = ExportTraceServiceRequest()
     try:
         json_format.Parse(body.decode(), request, ignore_unknown_fields=True)
     except (json_format.ParseError, ValueError, RecursionError, TypeError, AttributeError) as error:
         # the library's own error for what it expects, Python's for what it does not
         raise RefusedBodyError(400, "malformed", f"the body is not OTLP JSON: {str(error)[:500]}") from None
+    return request
+
+
+def _restore_all_ids(request: ExportTraceServiceRequest) -> None:
     for resource_spans in request.resource_spans:
         for scope_spans in resource_spans.scope_spans:
             for span in scope_spans.spans:
                 _restore_ids(span, ("trace_id", "span_id", "parent_span_id"))
                 for link in span.links:
                     _restore_ids(link, ("trace_id", "span_id"))
-    return request
 
 
 def _restore_ids(message: Any, fields: tuple[str, ...]) -> None:

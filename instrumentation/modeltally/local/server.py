@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import datetime as dt
 import logging
@@ -14,27 +13,32 @@ import time
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
-import uvicorn
-
 from modeltally.errors import ServerError, SettingError
 from modeltally.instrument._privacy import Hasher
 from modeltally.keys import ensure_user_key
+from modeltally.local._acceptor import InFlight, MetricAcceptor, Parsers, SpanAcceptor
 from modeltally.local._claim import listen, own, url
+from modeltally.local._clickhouse_door import clickhouse_door
+from modeltally.local._clickhouse_query import Engine
+from modeltally.local._clickhouse_settings import Limits
 from modeltally.local._control import control_app
-from modeltally.local._ingest import Ingest
+from modeltally.local._grpc_door import GrpcDoor
+from modeltally.local._http_door import http_door
+from modeltally.local._metric_lane import MetricLane, MetricStore
+from modeltally.local._span_lane import SpanLane, SpanStore
 from modeltally.local._stats import Stats
+from modeltally.local._web import Web
 from modeltally.local.client import ServerAddress
-from modeltally.local.handover import Handover, SpanStore
+from modeltally.local.handover import Handover, Lane
 from modeltally.local.scheduler import Scheduler, Task
 from modeltally.local.spool import Spool, SpoolFullError
 from modeltally.store import Store, open_store
+from modeltally.store.client import DATABASE_NAME
+from modeltally.store.embedded import database_directory
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
-
-    from starlette.applications import Starlette
 
     from modeltally.settings import Settings
     from modeltally.store import Job
@@ -43,17 +47,21 @@ __all__ = ["LocalServer", "ServerStore", "serve"]
 
 _LOGGER: Final = logging.getLogger(__name__)
 
-STARTUP_TIMEOUT_SECONDS: Final = 30.0
 DRAIN_TIMEOUT_SECONDS: Final = 30.0
-_CONNECTION_TIMEOUT_SECONDS: Final = 5
-_MAX_CONNECTIONS: Final = 512
-_BACKLOG: Final = 512
 # A spool with less than this share of its room free is called full by the health check, before it refuses anything.
 _SPARE_SHARE: Final = 10
-_PACKAGES: Final = ("modeltally", "chdb-core", "clickhouse-connect", "opentelemetry-proto", "protobuf", "uvicorn")
+_PACKAGES: Final = (
+    "modeltally",
+    "chdb-core",
+    "clickhouse-connect",
+    "opentelemetry-proto",
+    "protobuf",
+    "grpcio",
+    "uvicorn",
+)
 
 
-class ServerStore(Store, SpanStore, Protocol):
+class ServerStore(Store, SpanStore, MetricStore, Protocol):
     """What the server needs of a store."""
 
     def migrate(self) -> object:
@@ -143,10 +151,10 @@ class LocalServer:
         self._clock = clock
         self._address: ServerAddress | None = None
         self._cleanup = contextlib.ExitStack()
-        self._web: list[uvicorn.Server] = []
-        self._web_thread: threading.Thread | None = None
+        self._web: Web | None = None
         self._store: ServerStore | None = None
         self._spool: Spool | None = None
+        self._metrics_spool: Spool | None = None
         self._scheduler: Scheduler | None = None
         self._started_at = time.monotonic()
 
@@ -171,7 +179,7 @@ class LocalServer:
     @property
     def is_running(self) -> bool:
         """Whether requests are answered."""
-        return self._web_thread is not None and self._web_thread.is_alive()
+        return self._web is not None and self._web.is_running
 
     def start(self) -> None:
         """Start, and return once requests are answered.
@@ -194,58 +202,105 @@ class LocalServer:
 
     def wait_until_stored(self, *, timeout_seconds: float = 30.0) -> bool:
         """Wait until everything acknowledged is in the store; tells whether it is."""
-        return self._spool is None or self._spool.wait_until_empty(timeout_seconds=timeout_seconds)
+        deadline = time.monotonic() + timeout_seconds
+        return all(
+            spool.wait_until_empty(timeout_seconds=max(0.0, deadline - time.monotonic()))
+            for spool in self._spools().values()
+        )
 
     def _start(self) -> None:
         settings, directory, cleanup = self._settings, self.directory, self._cleanup
+        in_flight = InFlight()
         cleanup.enter_context(own(directory))
         otlp_socket = cleanup.enter_context(listen(settings.host, settings.otlp_port, name="otlp_port"))
         http_socket = cleanup.enter_context(listen(settings.host, settings.http_port, name="http_port"))
+        clickhouse_socket = cleanup.enter_context(
+            listen(settings.host, settings.clickhouse_port, name="clickhouse_port")
+        )
+        grpc_door = GrpcDoor(
+            settings.host, settings.otlp_grpc_port, in_flight=in_flight, max_body_bytes=settings.max_body_bytes
+        )
+        cleanup.callback(grpc_door.stop)
         hasher = Hasher(os.environ.get("MODELTALLY_USER_KEY") or ensure_user_key(directory))
 
         self._store = store = self._open_store(directory, settings=settings, jobs=self._jobs)
         cleanup.callback(store.close)
         store.migrate()
-        spool = self._open_spool(directory / "spool")
+        self._spool = spool = self._open_spool(directory / "spool")
         cleanup.callback(spool.close)
-        handover = Handover(spool, store, stats=self.stats, scratch=directory / "spool" / "piece.pb")
-        handover.start()
-        cleanup.callback(lambda: handover.stop(timeout_seconds=DRAIN_TIMEOUT_SECONDS))
+        self._metrics_spool = metrics_spool = self._open_spool(
+            directory / "metrics_spool", max_bytes=settings.metrics_spool_max_bytes
+        )
+        cleanup.callback(metrics_spool.close)
+        spans = SpanLane(spool, store, stats=self.stats, scratch=directory / "spool" / "piece.pb")
+        metrics = MetricLane(metrics_spool, store, stats=self.stats)
+        self._hand_over(spool, spans)
+        self._hand_over(metrics_spool, metrics)
         self._scheduler = Scheduler(self._tasks(store), now=self._clock)
         self._scheduler.start()
         cleanup.callback(self._scheduler.stop)
-        ingest = Ingest(
-            spool,
-            settings=settings,
-            hasher=hasher,
-            stats=self.stats,
-            quarantine=lambda spans, received_ms: handover.quarantine(spans, received_ms=received_ms),
-        )
-        cleanup.callback(ingest.close)
+        parsers = Parsers()
+        cleanup.callback(parsers.close)
+        acceptors = [
+            SpanAcceptor(
+                spool,
+                settings=settings,
+                stats=self.stats,
+                parsers=parsers,
+                hasher=hasher,
+                quarantine=spans.quarantine,
+            ),
+            MetricAcceptor(metrics_spool, settings=settings, stats=self.stats, parsers=parsers),
+        ]
 
         address = ServerAddress(
             pid=os.getpid(),
             http_url=url(http_socket),
             otlp_url=url(otlp_socket),
             token=secrets.token_urlsafe(32),
+            otlp_grpc_url=grpc_door.url,
+            clickhouse_url=url(clickhouse_socket),
         )
+        otlp = http_door(acceptors, in_flight=in_flight, max_body_bytes=settings.max_body_bytes)
         control = control_app(store, token=address.token, host=settings.host, status=self._status, health=self.problem)
-        self._start_web([(ingest.app(), otlp_socket), (control, http_socket)])
-        cleanup.callback(self._stop_web)
+        engine = Engine(database_directory(directory), database=DATABASE_NAME, limits=Limits.of(settings))
+        passwords = [address.token, settings.clickhouse_password.get_secret_value()]
+        clickhouse = clickhouse_door(engine, passwords=passwords, host=settings.host)
+        self._web = Web([(otlp, otlp_socket), (control, http_socket), (clickhouse, clickhouse_socket)])
+        cleanup.callback(self._web.stop)
+        cleanup.callback(engine.close)  # first: a question without end would hold up the others
+        cleanup.callback(grpc_door.stop)
+        grpc_door.start(acceptors)
         address.write(directory)
         cleanup.callback(lambda: address.remove(directory))
         self._address = address
-        _LOGGER.info("receiving OTLP on %s, answering on %s", address.otlp_url, address.http_url)
+        _LOGGER.info(
+            "receiving OTLP on %s and %s, answering on %s and %s",
+            address.otlp_url,
+            address.otlp_grpc_url,
+            address.http_url,
+            address.clickhouse_url,
+        )
 
-    def _open_spool(self, directory: Path) -> Spool:
+    def _open_spool(self, directory: Path, *, max_bytes: int | None = None) -> Spool:
         settings = self._settings
         try:
-            self._spool = Spool(
-                directory, max_bytes=settings.spool_max_bytes, min_free_disk_bytes=settings.min_free_disk_bytes
+            return Spool(
+                directory,
+                max_bytes=max_bytes or settings.spool_max_bytes,
+                min_free_disk_bytes=settings.min_free_disk_bytes,
             )
         except OSError as error:
             raise SettingError(f"cannot use the spool {directory}: {error}; choose another --dir") from error
-        return self._spool
+
+    def _hand_over(self, spool: Spool, lane: Lane) -> None:
+        handover = Handover(spool, lane, stats=self.stats)
+        handover.start()
+        self._cleanup.callback(lambda: handover.stop(timeout_seconds=DRAIN_TIMEOUT_SECONDS))
+
+    def _spools(self) -> dict[str, Spool]:
+        spools = {"spool": self._spool, "metrics_spool": self._metrics_spool}
+        return {name: spool for name, spool in spools.items() if spool is not None}
 
     def _tasks(self, store: ServerStore) -> list[Task]:
         intervals = {
@@ -258,54 +313,11 @@ class LocalServer:
 
         return [task(name, interval_seconds) for name, interval_seconds in intervals.items()]
 
-    # -- the network side ------------------------------------------------------------------------------------------
-
-    def _start_web(self, apps: list[tuple[Starlette, socket.socket]]) -> None:
-        self._web = [
-            uvicorn.Server(
-                uvicorn.Config(
-                    app,
-                    access_log=False,
-                    backlog=_BACKLOG,
-                    http="h11",
-                    lifespan="off",
-                    limit_concurrency=_MAX_CONNECTIONS,
-                    log_config=None,
-                    server_header=False,
-                    timeout_graceful_shutdown=_CONNECTION_TIMEOUT_SECONDS,
-                    timeout_keep_alive=2 * _CONNECTION_TIMEOUT_SECONDS,
-                    ws="none",
-                )
-            )
-            for app, _ in apps
-        ]
-        sockets = [listening for _, listening in apps]
-
-        async def run() -> None:
-            await asyncio.gather(
-                *(server.serve(sockets=[listening]) for server, listening in zip(self._web, sockets, strict=True))
-            )
-
-        self._web_thread = threading.Thread(target=lambda: asyncio.run(run()), name="modeltally-http", daemon=True)
-        self._web_thread.start()
-        deadline = time.monotonic() + STARTUP_TIMEOUT_SECONDS
-        while not all(server.started for server in self._web):
-            if time.monotonic() > deadline or not self._web_thread.is_alive():
-                raise ServerError("the server's network side did not start; the log says why")
-            time.sleep(0.01)
-
-    def _stop_web(self) -> None:
-        for server in self._web:
-            server.should_exit = True
-        if self._web_thread is not None:
-            self._web_thread.join()
-
     # -- what it says of itself ------------------------------------------------------------------------------------
 
     def problem(self) -> str | None:
-        """What keeps the server from taking or storing spans at the moment; None when all is well."""
-        spool = self._spool
-        if spool is not None:
+        """What keeps the server from taking or storing what is sent at the moment; None when all is well."""
+        for spool in self._spools().values():
             try:
                 spool.check_room(spare_bytes=spool.max_bytes // _SPARE_SHARE)
             except (SpoolFullError, OSError) as error:
@@ -313,24 +325,26 @@ class LocalServer:
         return self.stats.store_failure
 
     def _status(self) -> dict[str, object]:
-        spool, scheduler = self._spool, self._scheduler
+        scheduler = self._scheduler
         jobs = scheduler.status() if scheduler is not None else {}
         return {
             **self.stats.snapshot(),
-            "spool": {
-                "bytes": spool.used_bytes,
-                "records": spool.records,
-                "oldest_age_seconds": round(spool.oldest_age_seconds, 3),
-                "cap_bytes": spool.max_bytes,
-            }
-            if spool is not None
-            else {},
+            **{name: _spool_status(spool) for name, spool in self._spools().items()},
             "last_roll": jobs.get("roll", {}),
             "last_expire": jobs.get("expire", {}),
             "uptime_seconds": round(time.monotonic() - self._started_at, 3),
             "pid": os.getpid(),
             "versions": _versions(),
         }
+
+
+def _spool_status(spool: Spool) -> dict[str, object]:
+    return {
+        "bytes": spool.used_bytes,
+        "records": spool.records,
+        "oldest_age_seconds": round(spool.oldest_age_seconds, 3),
+        "cap_bytes": spool.max_bytes,
+    }
 
 
 def _versions() -> dict[str, Any]:

@@ -34,7 +34,7 @@ SUFFIX: Final = ".spool"
 REFUSED_FOLDER: Final = "refused"
 # A segment ends at these; the store works on one at a time and a row takes it some kilobytes of memory.
 SEGMENT_BYTES: Final = 32 * 1024**2
-SEGMENT_SPANS: Final = 50_000
+SEGMENT_ITEMS: Final = 50_000
 # A body sent again is recognised among this many bodies before it.
 REMEMBERED_BODIES: Final = 65_536
 
@@ -50,7 +50,7 @@ class Segment:
     path: Path
     size_bytes: int = 0
     records: int = 0
-    spans: int = 0
+    items: int = 0
     opened_at: float = field(default_factory=time.monotonic)
 
     @property
@@ -62,7 +62,7 @@ class Segment:
 @dataclass
 class _Waiting:
     message: bytes
-    spans: int
+    items: int
     digest: bytes
     done: list[Callable[[Exception | None], None]]
 
@@ -149,7 +149,7 @@ class Spool:
         self,
         request: bytes,
         *,
-        spans: int,
+        items: int,
         received_ms: int,
         digest: bytes,
         done: Callable[[Exception | None], None],
@@ -158,7 +158,7 @@ class Spool:
 
         Args:
             request: The filtered request, encoded.
-            spans: How many spans it holds.
+            items: How many spans or points it holds.
             received_ms: When it came, in milliseconds since the epoch.
             digest: The digest of the body: one that is held already, or was lately, is not written again.
             done: Told of the end, with None when the request is safe.
@@ -178,9 +178,9 @@ class Spool:
             if twin is not None:
                 twin.done.append(done)
                 return False
-            message = Record(request, received_ms, spans, digest).message()
+            message = Record(request, received_ms, items, digest).message()
             self._check_room(len(message))
-            waiting = _Waiting(message, spans, digest, [done])
+            waiting = _Waiting(message, items, digest, [done])
             self._pending[digest] = waiting
             self._waiting.append(waiting)
             self._waiting_bytes += len(message)
@@ -293,8 +293,8 @@ class Spool:
             with self._changed:
                 segment.size_bytes += sum(len(item.message) for item in group)
                 segment.records += len(group)
-                segment.spans += sum(item.spans for item in group)
-            if segment.size_bytes >= SEGMENT_BYTES or segment.spans >= SEGMENT_SPANS:
+                segment.items += sum(waiting.items for waiting in group)
+            if segment.size_bytes >= SEGMENT_BYTES or segment.items >= SEGMENT_ITEMS:
                 self._seal()
         return None
 
@@ -397,7 +397,7 @@ class Spool:
                 continue
             sound.append(message)
             segment.records += 1
-            segment.spans += record.spans
+            segment.items += record.items
             self._remember(record.digest)
         kept = b"".join(sound)
         segment.size_bytes = len(kept)

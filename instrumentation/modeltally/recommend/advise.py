@@ -12,7 +12,7 @@ from modeltally.store import sql
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from modeltally.store import EmbeddedStore, Job, Row
+    from modeltally.store import DatabaseStore, Row, StoreJob
 
 __all__ = ["ADVICE_JOBS"]
 
@@ -21,7 +21,7 @@ _SEED_DAYS = 30
 _POLICIES = ("guarded", "seed")
 
 
-def _cleanup(store: EmbeddedStore, parameters: Mapping[str, object]) -> list[Row]:
+def _cleanup(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
     policy = str(parameters.get("policy", "guarded"))
     as_of = store.as_of(parameters)
     settings = store.settings
@@ -47,7 +47,7 @@ def _cleanup(store: EmbeddedStore, parameters: Mapping[str, object]) -> list[Row
     return _advise(store, "cleanup", kind="cleanup", policy=policy, as_of=as_of, values=values)
 
 
-def _preload(store: EmbeddedStore, parameters: Mapping[str, object]) -> list[Row]:
+def _preload(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
     as_of = store.as_of(parameters)
     settings = store.settings
     today = as_of.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -64,7 +64,7 @@ def _preload(store: EmbeddedStore, parameters: Mapping[str, object]) -> list[Row
     return _advise(store, "preload", kind="preload", policy="guarded", as_of=as_of, values=values)
 
 
-def _performance(store: EmbeddedStore, parameters: Mapping[str, object]) -> list[Row]:
+def _performance(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
     as_of = store.as_of(parameters)
     settings = store.settings
     until = sql.time_of(parameters, "until") or as_of
@@ -80,14 +80,14 @@ def _performance(store: EmbeddedStore, parameters: Mapping[str, object]) -> list
 
 
 def _advise(
-    store: EmbeddedStore, file: str, *, kind: str, policy: str, as_of: dt.datetime, values: Mapping[str, object]
+    store: DatabaseStore, file: str, *, kind: str, policy: str, as_of: dt.datetime, values: Mapping[str, object]
 ) -> list[Row]:
     store.database.command(sql.statement(f"recommend/{file}"), {"as_of": as_of, **values})
     made = store.read("recommendations_made", {"kind": kind, "policy": policy, "as_of": as_of})
     return [{**row, "evidence": json.loads(str(row["evidence"]))} for row in made]
 
 
-ADVICE_JOBS: Mapping[str, Job] = {
+ADVICE_JOBS: Mapping[str, StoreJob] = {
     "recommend_cleanup": _cleanup,
     "recommend_preload": _preload,
     "recommend_performance": _performance,

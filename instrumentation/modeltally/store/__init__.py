@@ -1,6 +1,20 @@
 """The store: where SQL lives, how it is applied and run, how old data is forgotten."""
 
-from modeltally.store.client import QuarantinedSpan, Row, Store
+from modeltally.store._database_store import DatabaseStore, StoreJob
+from modeltally.store.client import QuarantinedSpan, RefusedMetrics, Row, Store
 from modeltally.store.embedded import EmbeddedStore, Job, open_store
+from modeltally.store.served import ServedStore, open_served_store
 
-__all__ = ["EmbeddedStore", "Job", "QuarantinedSpan", "Row", "Store", "open_store"]
+__all__ = [
+    "DatabaseStore",
+    "EmbeddedStore",
+    "Job",
+    "QuarantinedSpan",
+    "RefusedMetrics",
+    "Row",
+    "ServedStore",
+    "Store",
+    "StoreJob",
+    "open_served_store",
+    "open_store",
+]

@@ -9,8 +9,8 @@ from modeltally.store import sql
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from modeltally.store._database_store import DatabaseStore, StoreJob
     from modeltally.store.client import Row
-    from modeltally.store.embedded import EmbeddedStore, Job
 
 __all__ = ["CHECK_JOBS", "checks"]
 
@@ -34,7 +34,7 @@ def _rule(check: sql.Statement) -> str:
     return " ".join(lines)
 
 
-def _check(store: EmbeddedStore, parameters: Mapping[str, object]) -> list[Row]:
+def _check(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
     del parameters
     report: list[Row] = []
     for check in checks():
@@ -45,4 +45,4 @@ def _check(store: EmbeddedStore, parameters: Mapping[str, object]) -> list[Row]:
     return report
 
 
-CHECK_JOBS: Mapping[str, Job] = {"check": _check}
+CHECK_JOBS: Mapping[str, StoreJob] = {"check": _check}

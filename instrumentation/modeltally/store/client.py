@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 import datetime as dt
-import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import clickhouse_connect
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from modeltally.errors import StoreError
+from modeltally.errors import ServerError, StoreError
+from modeltally.store import sql
+from modeltally.store._address import StoreAddress
+from modeltally.store._gate import InsertGate, OwnGate, ServerGate
+from modeltally.store.lock import check_unused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from clickhouse_connect.driver.client import Client
 
-    from modeltally.store import sql
-from modeltally.store.lock import check_unused
-
-__all__ = ["Database", "QuarantinedSpan", "Row", "Store"]
+__all__ = ["DATABASE_NAME", "READ_SETTINGS", "Database", "QuarantinedSpan", "RefusedMetrics", "Row", "Store"]
 
 Row = dict[str, object]
 
-_SETTINGS = {
+# a roll of years takes minutes
+_SERVER_TIMEOUT_SECONDS = 3600
+
+# A table, or a whole database, that is not there.
+_MISSING_CODES = (60, 81)
+
+# What every read needs to be right.
+READ_SETTINGS = {
     # counts and the rows they count must come from one state, or a read during a roll mixes two
     "enable_shared_storage_snapshot_in_query": 1,
+}
+DATABASE_NAME = "modeltally"
+# What every statement that changes something needs.
+_WRITE_SETTINGS = {
     # a replay of years touches more months than the default allows in one insert
     "max_partitions_per_insert_block": 0,
     # an erasure is done when it returns
@@ -68,16 +79,45 @@ class QuarantinedSpan:
     detail: str
 
 
+@dataclass(frozen=True)
+class RefusedMetrics:
+    """Points of metrics of one kind and batch that were received and cannot be stored.
+
+    Attributes:
+        received_at: When the first came.
+        reason: Why they cannot be stored, one word.
+        kind: Which kind of metric.
+        points: How many.
+        names: The metrics' names.
+        detail: What the engine said.
+    """
+
+    received_at: dt.datetime
+    reason: str
+    kind: str
+    points: int
+    names: str
+    detail: str
+
+
 class Database:
     """Runs the project's statements in one ClickHouse database; safe to use from several threads."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, *, write_settings: Mapping[str, object] | None = None) -> None:
+        """Take what it works with.
+
+        Args:
+            client: The client of one database.
+            write_settings: Sent with every statement that changes something, where the client does not have them.
+        """
         self._client = client
-        # Held by every insert of spans, and by what must see none under way: freezing a month, erasing a user.
-        self.insert_gate = threading.Lock()
+        self._connect: Callable[[], Client] | None = None
+        self._write_settings = dict(write_settings or {})
+        # Held by what must see no insert of spans under way: freezing a month, erasing a user.
+        self.insert_gate: InsertGate = OwnGate()
 
     @classmethod
-    def open_directory(cls, directory: Path, *, name: str = "modeltally") -> Database:
+    def open_directory(cls, directory: Path, *, name: str = DATABASE_NAME) -> Database:
         """Open ClickHouse's engine in this process on a directory, which no other process may have open.
 
         Args:
@@ -93,15 +133,90 @@ class Database:
         except OSError as error:
             raise StoreError(f"cannot make the database directory {directory}: {error}") from None
         check_unused(directory)
+
+        def connect() -> Client:
+            try:
+                bare = clickhouse_connect.get_client(dsn=f"chdb:///{directory.resolve()}")
+                bare.command("CREATE DATABASE IF NOT EXISTS {name:Identifier}", parameters={"name": name})
+                client = clickhouse_connect.get_client(
+                    dsn=f"chdb:///{directory.resolve()}", database=name, settings={**READ_SETTINGS, **_WRITE_SETTINGS}
+                )
+                bare.close()  # the engine ends with its last client
+            except Exception as error:  # the engine raises bare RuntimeErrors when it cannot start
+                raise StoreError(f"cannot open the database in {directory}: {str(error)[:500]}") from error
+            return client
+
+        database = cls(connect())
+        database._connect = connect
+        return database
+
+    @classmethod
+    def open_url(cls, url: str, *, password: str = "", ca_file: Path | None = None) -> Database:
+        """Open a database on a ClickHouse server.
+
+        Args:
+            url: Where, as whom, and which database: ``https://user@host:8443/modeltally``.
+            password: That user's.
+            ca_file: Certificates to trust the server by, where the usual ones do not.
+
+        Raises:
+            SettingError: The address cannot be used.
+            ServerError: The server cannot be reached, or does not let this user in.
+        """
+        address = StoreAddress.parse(url)
+        trust: dict[str, Any] = {"ca_cert": str(ca_file)} if ca_file else {}
         try:
-            bare = clickhouse_connect.get_client(dsn=f"chdb:///{directory.resolve()}")
-            bare.command("CREATE DATABASE IF NOT EXISTS {name:Identifier}", parameters={"name": name})
             client = clickhouse_connect.get_client(
-                dsn=f"chdb:///{directory.resolve()}", database=name, settings=dict(_SETTINGS)
+                interface=address.interface,
+                host=address.host,
+                port=address.port,
+                username=address.user,
+                password=password,
+                settings=dict(READ_SETTINGS),
+                # several threads ask at once, which a session does not allow
+                autogenerate_session_id=False,
+                send_receive_timeout=_SERVER_TIMEOUT_SECONDS,
+                **trust,
             )
-        except Exception as error:  # the engine raises bare RuntimeErrors when it cannot start
-            raise StoreError(f"cannot open the database in {directory}: {str(error)[:500]}") from error
-        return cls(client)
+        except Exception as error:  # whatever the transport raises: there is no server to ask
+            raise ServerError(f"the store {address} cannot be opened: {str(error)[:1000]}") from error
+        # named from now on: the first of all commands makes it
+        client.database = address.database
+        # a user who may only read may not choose the others
+        database = cls(client, write_settings=_WRITE_SETTINGS)
+        database.insert_gate = ServerGate(database._inserts_under_way)
+        return database
+
+    def create(self) -> None:
+        """Make the database where there is none.
+
+        Raises:
+            StoreError: The engine refused.
+        """
+        try:
+            self._client.command(
+                "CREATE DATABASE IF NOT EXISTS {name:Identifier}",
+                parameters={"name": self._client.database},
+                use_database=False,
+            )
+        except ClickHouseError as error:
+            raise _failed("the database cannot be made", error) from error
+
+    def reopen(self) -> None:
+        """Start the engine anew, if it runs in this process: it then knows of its tables what every later start will.
+
+        A materialised view whose query was modified gives its inserts, until the engine is started again, another
+        name than ever after; and by that name a batch that comes twice is known.
+
+        Raises:
+            StoreError: It cannot be opened.
+        """
+        if self._connect is not None:
+            self._client.close()
+            self._client = self._connect()
+
+    def _inserts_under_way(self) -> set[str]:
+        return {str(row["query_id"]) for row in self.query(sql.statement("expire/inserts_under_way"))}
 
     def query(
         self,
@@ -121,7 +236,7 @@ class Database:
         try:
             result = self._client.query(statement.body, parameters=bound, settings=settings)
         except ClickHouseError as error:
-            raise StoreError(f"{statement.name} failed: {str(error)[:2000]}") from error
+            raise _failed(f"{statement.name} failed", error) from error
         return [dict(zip(result.column_names, map(_aware, row), strict=True)) for row in map(list, result.result_rows)]
 
     def command(
@@ -139,9 +254,11 @@ class Database:
         """
         bound = statement.bind(values or {})
         try:
-            self._client.command(statement.body, parameters=bound, settings=dict(settings or {}))
+            self._client.command(
+                statement.body, parameters=bound, settings={**self._write_settings, **(settings or {})}
+            )
         except ClickHouseError as error:
-            raise StoreError(f"{statement.name} failed: {str(error)[:2000]}") from error
+            raise _failed(f"{statement.name} failed", error) from error
 
     def install_view(self, view: sql.Statement) -> None:
         """Install a view's statement under its name, for Grafana and people.
@@ -152,7 +269,7 @@ class Database:
         try:
             self._client.command(f"CREATE OR REPLACE VIEW {view.name} AS\n{view.body}")
         except ClickHouseError as error:
-            raise StoreError(f"view {view.name} cannot be installed: {str(error)[:2000]}") from error
+            raise _failed(f"view {view.name} cannot be installed", error) from error
 
     def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Insert rows as they are.
@@ -161,13 +278,32 @@ class Database:
             StoreError: The engine refused.
         """
         try:
-            self._client.insert(table, rows, column_names=columns)
+            self._client.insert(table, rows, column_names=columns, settings=self._write_settings)
         except ClickHouseError as error:
-            raise StoreError(f"inserting into {table} failed: {str(error)[:2000]}") from error
+            raise _failed(f"inserting into {table} failed", error) from error
+
+    def insert_file(self, table: str, path: Path) -> None:
+        """Insert a file in the engine's own format, packed with zstd; columns go by name.
+
+        Raises:
+            StoreError: The engine refused.
+        """
+        try:
+            with path.open("rb") as file:
+                self._client.raw_insert(table, insert_block=file, fmt="Native", compression="zstd")
+        except ClickHouseError as error:
+            raise StoreError(f"inserting {path} into {table} failed: {str(error)[:2000]}") from error
 
     def close(self) -> None:
         """Close the engine; the directory may be opened by others then."""
         self._client.close()
+
+
+def _failed(what: str, error: ClickHouseError) -> StoreError:
+    message = f"{what}: {str(error)[:2000]}"
+    if getattr(error, "code", None) in _MISSING_CODES:
+        message += "; is the schema up to date? `modeltally migrate` makes it so"
+    return StoreError(message)
 
 
 def _aware(value: object) -> object:

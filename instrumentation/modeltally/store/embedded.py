@@ -2,77 +2,48 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from modeltally.errors import UnknownNameError
 from modeltally.settings import Settings, load_settings
 from modeltally.store import sql
-from modeltally.store.client import Database, QuarantinedSpan, Row
-from modeltally.store.migrate import migrate
-from modeltally.store.retention import erase_user, expire
-from modeltally.store.roll import Roller
+from modeltally.store._database_store import STORE_JOBS, DatabaseStore
+from modeltally.store._transfer_jobs import finish_import
+from modeltally.store.client import Database, QuarantinedSpan, RefusedMetrics, Row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["EmbeddedStore", "Job", "open_store"]
+__all__ = ["STORE_JOBS", "EmbeddedStore", "Job", "database_directory", "open_store"]
 
 Job = Callable[["EmbeddedStore", Mapping[str, object]], list[Row]]
 
 
-def _now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)
-
-
-class EmbeddedStore:
-    """Reads, jobs and inserts on one database. Implements ``Store``."""
-
-    def __init__(
-        self,
-        database: Database,
-        *,
-        settings: Settings,
-        jobs: Mapping[str, Job],
-        clock: Callable[[], dt.datetime] = _now,
-    ) -> None:
-        self.database = database
-        self.settings = settings
-        self._jobs = {**STORE_JOBS, **jobs}
-        self._clock = clock
+class EmbeddedStore(DatabaseStore):
+    """The store of a data directory: beside reads and jobs it takes what was received, from files on this machine."""
 
     def migrate(self) -> list[str]:
-        """Bring the schema up to date; returns the files applied now."""
-        return migrate(self.database, as_of=self._clock())
-
-    def read(self, name: str, parameters: Mapping[str, object]) -> list[Row]:
-        """Rows of a view, by its name.
+        """Finish an import that was stopped, bring the schema up to date; returns the files applied now.
 
         Raises:
-            UnknownNameError: There is no such view.
-            ParameterError: A parameter is missing, unknown or of the wrong type.
+            StoreError: The engine refused.
         """
-        return self.database.query(sql.view(name), parameters)
+        finish_import(self.database, as_of=self._clock())
+        applied = super().migrate()
+        if applied:
+            self.database.reopen()
+        return applied
 
-    def run(self, job: str, parameters: Mapping[str, object]) -> list[Row]:
-        """Run a job by its name.
+    def load_file(self, path: Path, *, database_name: str, table: str) -> None:
+        """Have the engine read the file itself; otherwise as in ``DatabaseStore``.
 
         Raises:
-            UnknownNameError: There is no such job.
+            StoreError: The engine refused.
         """
-        if job not in self._jobs:
-            raise UnknownNameError("job", job, self._jobs)
-        return self._jobs[job](self, parameters)
-
-    def as_of(self, parameters: Mapping[str, object]) -> dt.datetime:
-        """The time a job goes by: its parameter, else this store's clock.
-
-        Raises:
-            ParameterError: The parameter is no time.
-        """
-        return sql.time_of(parameters, "as_of") or self._clock()
+        structure = self.database.query(sql.statement("transfer/structure"), {"table_name": table})
+        statement = sql.statement("transfer/read_piece").with_names({"scratch": database_name, "table": table})
+        self.database.command(statement, {"path": str(path), "structure": structure[0]["structure"]})
 
     def insert_spans(self, path: Path, *, batch_id: str) -> None:
         """Store one batch of received spans, once, however often it is handed over.
@@ -85,14 +56,30 @@ class EmbeddedStore:
             StoreError: The engine refused.
         """
         with self.database.insert_gate:
-            self.database.command(
-                sql.statement("ingest/insert_spans"),
-                {"path": str(path)},
-                settings={
-                    "insert_deduplication_token": batch_id,
-                    "format_schema": f"{sql.root() / 'jobs' / 'ingest' / 'spans.proto'}:Batch",
-                },
-            )
+            self._insert("ingest/insert_spans", path, batch_id=batch_id, schema="spans.proto:Batch")
+
+    def insert_metrics(self, path: Path, *, kind: str, batch_id: str) -> None:
+        """Store the points of one kind of a batch of received metrics, once, however often it is handed over.
+
+        Args:
+            path: Length-delimited OTLP messages as the receiver filtered them.
+            kind: gauge, sum, histogram, exponential_histogram or summary: each has a table of its own.
+            batch_id: What names this batch for ever.
+
+        Raises:
+            StoreError: The engine refused.
+        """
+        self._insert(f"ingest/insert_metrics_{kind}", path, batch_id=batch_id, schema="metrics.proto:MetricsBatch")
+
+    def _insert(self, statement: str, path: Path, *, batch_id: str, schema: str) -> None:
+        self.database.command(
+            sql.statement(statement),
+            {"path": str(path)},
+            settings={
+                "insert_deduplication_token": batch_id,
+                "format_schema": str(sql.root() / "jobs" / "ingest" / schema),
+            },
+        )
 
     def quarantine(self, spans: Sequence[QuarantinedSpan]) -> None:
         """Keep what cannot be stored, with its reason.
@@ -104,30 +91,20 @@ class EmbeddedStore:
         rows = [[getattr(span, column) for column in columns] for span in spans]
         self.database.insert_rows("usage_quarantine", columns, rows)
 
-    def close(self) -> None:
-        """Give the directory back."""
-        self.database.close()
+    def quarantine_metrics(self, refused: Sequence[RefusedMetrics]) -> None:
+        """Keep what is known of points that cannot be stored.
+
+        Raises:
+            StoreError: The engine refused.
+        """
+        columns = ("received_at", "reason", "kind", "points", "names", "detail")
+        rows = [[getattr(item, column) for column in columns] for item in refused]
+        self.database.insert_rows("metrics_quarantine", columns, rows)
 
 
-def _roll(store: EmbeddedStore, parameters: Mapping[str, object]) -> list[Row]:
-    del parameters
-    return Roller(store.database).run()
-
-
-def _expire(store: EmbeddedStore, parameters: Mapping[str, object]) -> list[Row]:
-    return expire(
-        store.database,
-        as_of=store.as_of(parameters),
-        event_retention_days=store.settings.event_retention_days,
-        landing_retention_days=store.settings.landing_retention_days,
-    )
-
-
-def _erase_user(store: EmbeddedStore, parameters: Mapping[str, object]) -> list[Row]:
-    return erase_user(store.database, user_hash=str(parameters.get("user_hash", "")), as_of=store.as_of(parameters))
-
-
-STORE_JOBS: Mapping[str, Job] = {"roll": _roll, "expire": _expire, "erase_user": _erase_user}
+def database_directory(directory: Path) -> Path:
+    """Where the engine keeps its files in a data directory."""
+    return directory / "chdb"
 
 
 def open_store(
@@ -144,5 +121,5 @@ def open_store(
         StoreInUseError: Another process has it open.
         StoreError: It cannot be opened.
     """
-    database = Database.open_directory(directory / "chdb")
+    database = Database.open_directory(database_directory(directory))
     return EmbeddedStore(database, settings=settings or load_settings(), jobs=jobs or {})

@@ -1,4 +1,4 @@
-"""Forgetting on purpose: events past their retention, landing days past theirs, users who ask for it."""
+"""Forgetting on purpose: events, landed spans and metrics past their retention, users who ask for it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,21 @@ if TYPE_CHECKING:
 
     from modeltally.store.client import Database, Row
 
-__all__ = ["erase_user", "expire"]
+__all__ = ["METRIC_KINDS", "erase_user", "expire"]
 
+# each has a landing table of its own
+METRIC_KINDS = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
 _HASH_DIGITS = 16
 _HASH = re.compile(f"[0-9a-fA-F]{{{_HASH_DIGITS}}}")
 
 
 def expire(
-    database: Database, *, as_of: dt.datetime, event_retention_days: int, landing_retention_days: int
+    database: Database,
+    *,
+    as_of: dt.datetime,
+    event_retention_days: int,
+    landing_retention_days: int,
+    metrics_retention_days: int,
 ) -> list[Row]:
     """Drop what is past its retention, counted from receipt; figures stay, in rolls.
 
@@ -34,6 +41,7 @@ def expire(
         as_of: The time that decides.
         event_retention_days: Days events are kept.
         landing_retention_days: Days landed spans are kept.
+        metrics_retention_days: Days metrics are kept.
 
     Returns:
         What was dropped, one row each: table and partition.
@@ -48,6 +56,11 @@ def expire(
     for row in landing:
         database.command(sql.statement("expire/drop_landing_day"), {"day": row["day"]})
         dropped.append({"table": "otel_traces", "partition": str(row["day"])})
+    metrics = {"as_of": as_of, "retention_days": metrics_retention_days}
+    for kind in METRIC_KINDS:
+        for row in database.query(sql.statement(f"expire/metrics_{kind}_days"), metrics):
+            database.command(sql.statement(f"expire/drop_metrics_{kind}_day"), {"day": row["day"]})
+            dropped.append({"table": f"otel_metrics_{kind}", "partition": str(row["day"])})
     _forget_erased(database)
     months = database.query(sql.statement("expire/months"), {"as_of": as_of, "retention_days": event_retention_days})
     for row in months:
@@ -69,6 +82,7 @@ def _freeze(database: Database, *, month: object, as_of: dt.datetime) -> None:
     # an insert that began before the mark must be over before the month is rolled
     with database.insert_gate:
         database.command(sql.statement("expire/freeze_month"), {"month": month, "as_of": as_of})
+        database.insert_gate.settle()
 
 
 def _forget_erased(database: Database) -> None:
@@ -99,6 +113,7 @@ def erase_user(database: Database, *, user_hash: str, as_of: dt.datetime) -> lis
     swap = {"user_hash": number, "substitute": secrets.randbits(64) | 1}
     with database.insert_gate, numbering_stopped():
         database.command(sql.statement("erase/tombstone"), {"user_hash": number, "as_of": as_of})
+        database.insert_gate.settle()
         for table in ("usage_events", "usage_late", "users"):
             database.command(sql.statement(f"erase/substitute_in_{table}"), swap)
         database.command(sql.statement("erase/forget_in_landing"), {"user_hex": user_hash.lower()})

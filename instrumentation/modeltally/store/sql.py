@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Statement", "as_utc", "root", "schema", "statement", "time_of", "view", "view_names", "views_in_order"]
 
 _PARAMETER = re.compile(r"\{(\w+):((?:[^{}]|\([^{}]*\))+)\}")
+_NAME = re.compile(r"\{(\w+):Identifier\}")
 _COMMENT = re.compile(r"--[^\n]*")
 # The longest text a parameter may hold: subjects are at most 4 KiB, nothing else comes near.
 _MAX_TEXT = 64 * 1024
@@ -41,8 +42,26 @@ class Statement:
 
     @cached_property
     def parameters(self) -> dict[str, str]:
-        """The ClickHouse type of each parameter, by name."""
-        return dict(_PARAMETER.findall(self.body))
+        """The ClickHouse type of each parameter, by name; names of tables are filled in by :meth:`with_names`."""
+        return {name: kind for name, kind in _PARAMETER.findall(self.body) if kind != "Identifier"}
+
+    def with_names(self, names: Mapping[str, str]) -> Statement:
+        """Fill in the names of tables and databases, which the engine takes as parameters in few places.
+
+        Args:
+            names: A name of ours for each ``{name:Identifier}``; more may be given.
+
+        Raises:
+            ParameterError: One is missing, or is no plain name.
+        """
+
+        def fill(found: re.Match[str]) -> str:
+            name = names.get(found[1], "")
+            if not re.fullmatch(r"[A-Za-z_]\w*", name, flags=re.ASCII):
+                raise ParameterError(f"{self.name}: {found[1]} = {name[:80]!r} is no name of a table or database")
+            return name
+
+        return Statement(self.name, _NAME.sub(fill, self.text))
 
     def bind(self, values: Mapping[str, object]) -> dict[str, object]:
         """Check and convert the values of a call.

@@ -1,4 +1,4 @@
--- The kinds of subject that are rolled; usage_collapsed knows which column each one is.
+-- The kinds of subject that are rolled; usage_figures knows which column each one is.
 -- Grain: one row per kind.
 -- Reads: nothing
 -- Read by: the roll job

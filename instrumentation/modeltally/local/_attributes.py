@@ -1,0 +1,73 @@
+"""What is done to the attributes of a span, a point or a resource, whichever list of names is allowed for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Set as AbstractSet
+
+    from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+
+__all__ = ["MAX_TEXT_CHARACTERS", "bound", "join_lists", "keep", "text_of"]
+
+MAX_TEXT_CHARACTERS: Final = 4096
+
+_SCALARS: Final = frozenset({"string_value", "bool_value", "int_value", "double_value"})
+
+
+def keep(attributes: Any, allowed: AbstractSet[str]) -> int:
+    """Delete what is not allowed from a map of attributes; returns how many went."""
+    foreign = [name for name in attributes if name not in allowed]
+    for name in foreign:
+        del attributes[name]
+    return len(foreign)
+
+
+def bound(attributes: Any, max_characters: int) -> None:
+    """Cut the texts of a map of attributes."""
+    for value in attributes.values():
+        if len(value.string_value) > max_characters:
+            value.string_value = value.string_value[:max_characters]
+
+
+def text_of(value: Any) -> str:
+    """Write a value as text; what is no scalar is empty."""
+    kind = value.WhichOneof("value")
+    return str(getattr(value, kind)) if kind in _SCALARS else ""
+
+
+def join_lists(attributes: Any, allowed: Callable[[str], bool]) -> int:
+    """Turn the allowed values of a list of attributes into scalars: lists become text, others go.
+
+    Args:
+        attributes: The attributes as OTLP has them.
+        allowed: Tells whether a name is; the others are left for :func:`keep`.
+
+    Returns:
+        How many went.
+    """
+    useless = []
+    for index, attribute in enumerate(attributes):
+        if not allowed(attribute.key):
+            continue
+        kind = attribute.value.WhichOneof("value")
+        if kind == "array_value":
+            attribute.value.string_value = ",".join(_joinable(attribute.value.array_value.values))
+        elif kind not in _SCALARS:
+            useless.append(index)
+    for index in reversed(useless):
+        del attributes[index]
+    return len(useless)
+
+
+def _joinable(values: Any) -> list[str]:
+    texts = []
+    value: AnyValue
+    for value in values[:MAX_TEXT_CHARACTERS]:
+        if value.WhichOneof("value") == "bool_value":
+            texts.append("true" if value.bool_value else "false")
+        else:
+            texts.append(text_of(value))
+    return texts

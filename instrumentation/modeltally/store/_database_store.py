@@ -1,0 +1,132 @@
+"""What a store is wherever its database is: reads by view, jobs by name."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+from modeltally.errors import UnknownNameError
+from modeltally.store import sql
+from modeltally.store.client import Database, Row
+from modeltally.store.migrate import migrate
+from modeltally.store.retention import erase_user, expire
+from modeltally.store.roll import Roller
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from modeltally.settings import Settings
+
+__all__ = ["STORE_JOBS", "DatabaseStore", "StoreJob"]
+
+StoreJob = Callable[["DatabaseStore", Mapping[str, object]], list[Row]]
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+class DatabaseStore:
+    """Reads and jobs on one database. Implements ``Store``.
+
+    Attributes:
+        database: The database.
+        settings: What jobs go by.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        settings: Settings,
+        jobs: Mapping[str, Callable[[Self, Mapping[str, object]], list[Row]]],
+        clock: Callable[[], dt.datetime] = _now,
+    ) -> None:
+        """Take what it is made of.
+
+        Args:
+            database: The database.
+            settings: Retention and the like.
+            jobs: Jobs beside those every store has, by name.
+            clock: The time that jobs go by which are given none.
+        """
+        self.database = database
+        self.settings = settings
+        # each takes a store of this very kind, which an attribute's type cannot say
+        self._jobs: Mapping[str, Callable[[Any, Mapping[str, object]], list[Row]]] = {**STORE_JOBS, **jobs}
+        self._clock = clock
+
+    def migrate(self) -> list[str]:
+        """Bring the schema up to date; returns the files applied now.
+
+        Raises:
+            StoreError: The engine refused.
+        """
+        return migrate(self.database, as_of=self._clock())
+
+    def read(self, name: str, parameters: Mapping[str, object]) -> list[Row]:
+        """Rows of a view, by its name.
+
+        Raises:
+            UnknownNameError: There is no such view.
+            ParameterError: A parameter is missing, unknown or of the wrong type.
+        """
+        return self.database.query(sql.view(name), parameters)
+
+    def run(self, job: str, parameters: Mapping[str, object]) -> list[Row]:
+        """Run a job by its name.
+
+        Raises:
+            UnknownNameError: There is no such job.
+        """
+        if job not in self._jobs:
+            raise UnknownNameError("job", job, self._jobs)
+        return self._jobs[job](self, parameters)
+
+    def as_of(self, parameters: Mapping[str, object]) -> dt.datetime:
+        """The time a job goes by: its parameter, else this store's clock.
+
+        Raises:
+            ParameterError: The parameter is no time.
+        """
+        return sql.time_of(parameters, "as_of") or self._clock()
+
+    def load_file(self, path: Path, *, database_name: str, table: str) -> None:
+        """Read a file in the engine's own format, packed with zstd, into a table; columns go by name.
+
+        Args:
+            path: The file, on this machine.
+            database_name: Where the table is.
+            table: The table, which is like the one of that name in this database.
+
+        Raises:
+            StoreError: The engine refused.
+        """
+        self.database.insert_file(f"{database_name}.{table}", path)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.database.close()
+
+
+def _roll(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
+    del parameters
+    return Roller(store.database).run()
+
+
+def _expire(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
+    return expire(
+        store.database,
+        as_of=store.as_of(parameters),
+        event_retention_days=store.settings.event_retention_days,
+        landing_retention_days=store.settings.landing_retention_days,
+        metrics_retention_days=store.settings.metrics_retention_days,
+    )
+
+
+def _erase_user(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
+    return erase_user(store.database, user_hash=str(parameters.get("user_hash", "")), as_of=store.as_of(parameters))
+
+
+STORE_JOBS: Mapping[str, StoreJob] = {"roll": _roll, "expire": _expire, "erase_user": _erase_user}

@@ -1,0 +1,28 @@
+"""The sizes on paper are made from figures that the real engine gives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from deploy.sizing import INPUTS, PAGE, filled, measure, table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_table_of_the_page_is_made_from_the_inputs() -> None:
+    """The page's table is the script's; `make sizing` writes it."""
+    assert filled(PAGE.read_text()) == PAGE.read_text()
+    assert "10,000,000 events/s" in table()
+
+
+def test_inputs_are_what_the_engine_takes(tmp_path: Path) -> None:
+    """An event and a landed span take on disk what the table says, within a fifth."""
+    measured = measure(100_000, tmp_path)
+    assert measured.body_bytes == pytest.approx(INPUTS.body_bytes, rel=0.2)
+    assert measured.landing_bytes == pytest.approx(INPUTS.landing_bytes, rel=0.2)
+    assert measured.event_bytes == pytest.approx(INPUTS.event_bytes, rel=0.2)
+    # the more events, the more of the users occur in each hour; a million fill it
+    assert 0 < measured.roll_bytes_per_hour <= INPUTS.roll_bytes_per_hour * 1.2

@@ -1,0 +1,102 @@
+"""A store that has been lived in, and every answer it gives: what must be the same after it moved."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from modeltally.store import sql
+from queries.given import Alias, Given, Heartbeat, Operation, give
+
+if TYPE_CHECKING:
+    from modeltally.store import DatabaseStore, Row
+
+UTC = dt.UTC
+JANUARY = dt.datetime(2026, 1, 5, 9, tzinfo=UTC)
+MARCH = dt.datetime(2026, 3, 2, 10, tzinfo=UTC)
+AS_OF = dt.datetime(2026, 5, 10, tzinfo=UTC)
+ERASED = 0xFEEDFACECAFEBEEF
+GIVEN = Given(
+    operations=[
+        Operation(at=JANUARY, user=1, times=30, every_seconds=1801, model="old/one"),
+        Operation(at=JANUARY, user=ERASED, times=4, outcome="error", error_type="timeout"),
+        Operation(at=MARCH, user=2, times=25, every_seconds=700, attributes={"acme.team": "red"}),
+        Operation(at=MARCH, user=3, pattern="outline", operation="pattern.run", ms=0.5),
+        Operation(at=MARCH, unfinished=True, id=7001),
+        Operation(at=MARCH, id=7002, nested=True, model="inner"),
+        Operation(at=MARCH, id=7002),
+        Operation(at=MARCH, span_id="no hex"),
+        Operation(at=MARCH, operation="evaluation", id=7003),
+    ],
+    heartbeats=[Heartbeat(at=MARCH, instance="p1", started=30, finished=29, dropped=1, reasons={"queue_full": 1})],
+    aliases=[Alias(alias="old/one", name="flux")],
+)
+# After the January events are rolled and dropped, and a user is erased, more comes: late, dirty, from a new user, and
+# once more what was there.
+LATER = Given(
+    operations=[
+        Operation(at=JANUARY, user=1),
+        Operation(at=MARCH, user=9, times=3),
+        Operation(at=AS_OF, user=4),
+        Operation(at=MARCH, id=7002),
+    ]
+)
+WINDOWS = (
+    (dt.datetime(2025, 12, 1, tzinfo=UTC), AS_OF),
+    (JANUARY + dt.timedelta(minutes=7), MARCH + dt.timedelta(hours=3, minutes=1)),
+)
+VALUES: dict[str, list[object]] = {
+    "as_of": [AS_OF],
+    "abandoned_after_seconds": [3600.0],
+    "event_retention_days": [90],
+    "kind": ["model", "pattern", "error_type", "service", "cleanup"],
+    "operation": ["model.request", ""],
+    "by": ["subject", "operation", "day", "hour_of_day", "total"],
+    "finest": ["day", "hour"],
+    "attribute": ["acme.team"],
+    "policy": ["guarded"],
+}
+
+
+def lived_in(store: DatabaseStore) -> None:
+    """Bring a store through what happens in months: use, rolls, expiry, erasure, advice, late rows."""
+    give(store, GIVEN)
+    store.run("roll", {})
+    store.run("expire", {"as_of": AS_OF})
+    store.run("erase_user", {"user_hash": f"{ERASED:016x}", "as_of": AS_OF})
+    store.run("recommend_cleanup", {"as_of": AS_OF})
+    give(store, LATER, first_id=9000)
+
+
+def questions(view: sql.Statement) -> list[dict[str, object]]:
+    """Values for a view's parameters: each value occurs in each window, not each with each other."""
+    free = sorted(name for name in view.parameters if name not in {"since", "until"})
+    rounds = max([len(VALUES[name]) for name in free], default=1)
+    found: list[dict[str, object]] = []
+    for shift, (since, until) in enumerate(WINDOWS if "since" in view.parameters else WINDOWS[:1]):
+        for number in range(rounds):
+            values = {
+                name: VALUES[name][(number + shift * position) % len(VALUES[name])]
+                for position, name in enumerate(free)
+            }
+            found.append({**values, "since": since, "until": until} if "since" in view.parameters else values)
+    return found
+
+
+def answers(store: DatabaseStore, *, only: str | None = None) -> dict[str, list[Row]]:
+    """Every row of every view, or of one, for every question; bitmaps of users as lists of numbers."""
+    found = {}
+    for view in [sql.view(only)] if only else sql.views_in_order():
+        text = view.text
+        if view.name == "usage_figures":
+            columns = "* EXCEPT (users, unnumbered_users), bitmapToArray(users), arraySort(unnumbered_users)"
+            text = f"SELECT {columns} FROM ({view.body})"  # noqa: S608 - a view of ours
+        for values in questions(view):
+            rows = store.database.query(sql.Statement(view.name, text), values)
+            found[named(view, values)] = sorted(rows, key=str)
+    return found
+
+
+def named(view: sql.Statement, values: dict[str, object]) -> str:
+    """A question in words, the same for the same question."""
+    return f"{view.name} {sorted((name, str(value)) for name, value in values.items())}"
