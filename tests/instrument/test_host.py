@@ -170,3 +170,36 @@ def test_import_is_light() -> None:
         "platformdirs",
     }
     assert "opentelemetry.sdk.trace" not in json.loads(output)
+
+
+IMPORTS = """
+import json, sys, time
+import opentelemetry.sdk.trace, opentelemetry.sdk.metrics
+before, began = set(sys.modules), time.perf_counter()
+import modeltally
+seconds = time.perf_counter() - began
+at_import = sorted(set(sys.modules) - before)
+modeltally.configure(endpoint=sys.argv[1])
+at_configure = sorted(set(sys.modules) - before - set(at_import))
+with modeltally.model_request("m"):
+    pass
+assert modeltally.flush()
+in_thread = sorted(set(sys.modules) - before - set(at_import) - set(at_configure))
+print(json.dumps([seconds, at_import, at_configure, in_thread]))
+"""
+
+
+def test_exporter_is_imported_in_its_own_thread(sink: Sink) -> None:
+    """Says what the import costs and brings beyond the SDK; HTTP client and encoders come with the first operation."""
+    output = subprocess.run(
+        [sys.executable, "-c", IMPORTS, sink.url], check=True, capture_output=True, text=True
+    ).stdout
+    seconds, at_import, at_configure, in_thread = json.loads(output)
+    sys.stdout.write(  # pytest shows it with -rP
+        f"import modeltally: {seconds * 1e3:.0f} ms beyond the SDK, {len(at_import)} modules: {', '.join(at_import)};"
+        f" at configure: {len(at_configure)}; in the background thread: {len(in_thread)}\n"
+    )
+    heavy = {"requests", "urllib3", "torch", "pydantic", "clickhouse_connect", "chdb", "grpc"}
+    assert not heavy & {*at_import, *at_configure}
+    assert "modeltally.instrument._export" in in_thread
+    assert "requests" in in_thread
