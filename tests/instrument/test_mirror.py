@@ -232,7 +232,15 @@ def test_mirrors_are_made_in_our_thread_outside_of_its_context(host: Host, ours:
 
 def test_mirrors_count_nowhere(host: Host, tmp_path: Path) -> None:
     """A host whose traces come to our own server has each operation counted once."""
-    with LocalServer(Settings(dir=tmp_path / "data", otlp_port=0, http_port=0, min_free_disk_bytes=0)) as server:
+    settings = Settings(
+        dir=tmp_path / "data",
+        otlp_port=0,
+        otlp_grpc_port=0,
+        http_port=0,
+        clickhouse_port=0,
+        min_free_disk_bytes=0,
+    )
+    with LocalServer(settings) as server:
         exporter = OTLPSpanExporter(f"{server.address.otlp_url}/v1/traces")
         host.provider.add_span_processor(SimpleSpanProcessor(exporter))
         modeltally.configure(endpoint=server.address.otlp_url, mirror=True, export_interval_seconds=0.02)

@@ -320,12 +320,14 @@ def test_password_comes_from_a_file(server: Server, tmp_path: Path) -> None:
 @pytest.mark.parametrize("secret", ["store_password", "clickhouse_password"])
 def test_password_that_is_no_text_is_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
     """A number where the file should hold text is named by its key alone, and a record that is printed hides it."""
-    (tmp_path / "modeltally.toml").write_text(f"{secret} = 918273\n")
+    file = tmp_path / "modeltally.toml"
+    file.write_text(f"{secret} = 918273\n")
+    file.chmod(0o600)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SettingError, match=f"'{secret}'.*not shown") as refused:
         load_settings()
     assert "918273" not in str(refused.value)
-    (tmp_path / "modeltally.toml").write_text(f"{secret} = '918273'\n")
+    file.write_text(f"{secret} = '918273'\n")
     assert "918273" not in repr(load_settings())
 
 

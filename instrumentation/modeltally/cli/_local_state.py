@@ -56,7 +56,8 @@ def examine_server(server: RemoteStore | None, settings: Settings) -> Generator[
         return True
     address = server.address
     grpc = f", gRPC {address.otlp_grpc_url}" if address.otlp_grpc_url else ""
-    where = f"OTLP {address.otlp_url}{grpc}, status {address.http_url}/status"
+    clickhouse = f", ClickHouse {address.clickhouse_url}" if address.clickhouse_url else ""
+    where = f"OTLP {address.otlp_url}{grpc}, status {address.http_url}/status{clickhouse}"
     yield ok("server", f"process {address.pid} on {settings.dir}: {where}")
     status = _status(address.http_url)
     if isinstance(status, str):
