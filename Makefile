@@ -116,4 +116,4 @@ docs: $(READY)  # write the tables of the documents that are made from code
 	PYTHONPATH=tests $(RUN)python tests/docs_tables.py
 
 .PHONY: ci
-ci: lint test wheel  # what .ci/run runs
+ci: lint collector test wheel  # what .ci/run runs

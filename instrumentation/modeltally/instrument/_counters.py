@@ -25,7 +25,7 @@ class Counters:
         queued: Waiting, or on their way.
         in_flight: Begun and not ended.
         dropped: Lost, by reason: ``queue_full``, ``export_failed``, ``rejected``, ``unencodable``,
-            ``not_configured``, ``shut_down``.
+            ``not_configured``, ``shut_down``, ``internal_error``.
         problems: Values left out and errors of our own that were swallowed, by kind; no operation is lost by them.
     """
 

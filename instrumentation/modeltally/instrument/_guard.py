@@ -6,6 +6,7 @@ calls :func:`swallow`; the user's own function always runs outside of both.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import re
@@ -49,10 +50,11 @@ def problem(site: str, message: str, *arguments: object) -> None:
         if now - _logged_at.get(site, -LOG_INTERVAL_SECONDS) < LOG_INTERVAL_SECONDS:
             return
         _logged_at[site] = now
-    log.warning(message, *arguments)
+    with contextlib.suppress(Exception):  # a logging handler of the host's: the log must not break what it tells of
+        log.warning(message, *arguments)
 
 
-def internal_error(site: str, error: Exception) -> None:
+def internal_error(site: str, error: BaseException) -> None:
     """Count an error of our own; the log names its class and place, never its message."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:

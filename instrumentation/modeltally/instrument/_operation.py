@@ -65,6 +65,7 @@ class Operation(Record):
         start_ns: int,
     ) -> None:
         """Begin; :func:`begin` is the way to make one."""
+        self._state = ENDED  # if the clock fails below, there is nothing to end
         Record.__init__(  # not by `super`, which every operation would pay for
             self,
             operation,

@@ -34,6 +34,7 @@ WAIT_FOR_ROOM_SECONDS: Final = 0.1
 SLICE_SECONDS: Final = 0.05  # of a wait for delivery, after which it looks whether it should give way
 NO_THREAD_SECONDS: Final = 1.0  # before another try to start one
 BROKEN: Final = "export_failed"
+STRANDED: Final = "internal_error"
 
 # held while the thread imports: a process that forks meanwhile would leave its child half a module and its lock
 imports = threading.Lock()
@@ -64,6 +65,7 @@ class Pipeline:
         self._settled_count = 0  # of those, how many were delivered or dropped
         self._queued = 0  # counted records in the queue, and those taken from it and not settled
         self._dropped: dict[str, int] = {}
+        self._stranded = 0  # ended and not queued, because an error of ours came in between
         self._lost_at_flush = 0
         self._is_abandoned = False
         self._sequence = 0
@@ -97,7 +99,9 @@ class Pipeline:
             if self._running.pop(operation.span_id, None) is None:
                 return
             self._finished += 1
+            self._stranded += 1  # without a call: at the recursion limit the next one fails
             lost_as = self._offer(operation)
+            self._stranded -= 1
         if not operation.nested:
             self.live.add(operation)
         if lost_as is not None:
@@ -118,11 +122,15 @@ class Pipeline:
         item = self._packed(record)
         while True:
             with self._lock:
-                is_waiting = wait and bool(self._queue) and self.closes_at is None and not self._has_room(item)
+                is_waiting = (
+                    wait and bool(self._queue) and self.closes_at is None and not self._has_room(item.memory_bytes)
+                )
                 if not is_waiting or self._gives_way:
                     self._started += 1
                     self._finished += not record.unfinished
+                    self._stranded += 1
                     lost_as = self._enqueue(item)
+                    self._stranded -= 1
                     break
                 self._room.clear()
                 self.wake.set()
@@ -147,7 +155,7 @@ class Pipeline:
                     break
                 self._settled.wait(min(seconds, SLICE_SECONDS))
             is_settled = self._settled_count >= target
-            lost = sum(self._dropped.values())
+            lost = sum(self._losses().values())
             is_complete = is_settled and lost == self._lost_at_flush
             self._lost_at_flush = lost
             if self._settled_count >= self._accepted:
@@ -179,7 +187,7 @@ class Pipeline:
         with self._lock:
             if not self.done.is_set():
                 self._abandon()
-            lost = sum(self._dropped.values())
+            lost = sum(self._losses().values())
         if lost:
             problem("lost", "%d operations were not delivered", lost)
         return lost == 0
@@ -195,6 +203,7 @@ class Pipeline:
 
     def counters(self) -> Counters:
         """Return the numbers as they are now."""
+        problems = _guard.problems()  # no lock inside another: a signal handler may come in the other order
         with self._lock:
             return Counters(
                 started=self._started,
@@ -202,8 +211,8 @@ class Pipeline:
                 exported=self._exported,
                 queued=self._queued,
                 in_flight=len(self._running),
-                dropped=dict(self._dropped),
-                problems=_guard.problems(),
+                dropped=self._losses(),
+                problems=problems,
             )
 
     def _offer(self, record: Record) -> str | None:
@@ -223,23 +232,28 @@ class Pipeline:
             return record
 
     def _enqueue(self, item: Record | Packed) -> str | None:
-        if self._is_abandoned or not self._has_room(item):
+        size = item.memory_bytes
+        if self._is_abandoned or not self._has_room(size):
             reason = "shut_down" if self._is_abandoned else "queue_full"
             self._drop(reason, int(item.is_counted))
             return reason
+        if len(self._queue) == BATCH_ITEMS - 1:
+            self.wake.set()
+        # from here on nothing is called that could fail: it is in the queue and counted, or neither
         self._queue.append(item)
         self._queued += item.is_counted
-        self._queue_bytes += item.memory_bytes
+        self._queue_bytes += size
         self._accepted += 1
-        if len(self._queue) == BATCH_ITEMS:
-            self.wake.set()
         return None
 
-    def _has_room(self, item: Record | Packed) -> bool:
+    def _has_room(self, size: int) -> bool:
         return (
-            len(self._queue) < self.config.max_queue_items
-            and self._queue_bytes + item.memory_bytes <= self.config.max_queue_bytes
+            len(self._queue) < self.config.max_queue_items and self._queue_bytes + size <= self.config.max_queue_bytes
         )
+
+    def _losses(self) -> dict[str, int]:
+        """Return what was lost, by reason; the lock is held."""
+        return {**self._dropped, STRANDED: self._stranded} if self._stranded else dict(self._dropped)
 
     def _drop(self, reason: str, count: int) -> None:
         """Count operations as lost; the lock is held."""
@@ -276,7 +290,10 @@ class Pipeline:
 
                 worker = Worker(self)
             contextvars.copy_context().run(worker.run)  # at exit this is the host's thread: its context stays
-        except Exception as error:  # noqa: BLE001 - the thread must not print a traceback into the host's output
+        except BaseException as error:
+            # the thread must not print a traceback into the host's output; at exit this may be the host's own thread
+            if not isinstance(error, Exception) and threading.current_thread() is threading.main_thread():
+                raise
             internal_error("background thread", error)
         finally:
             with self._lock:
@@ -357,13 +374,14 @@ class Pipeline:
             start_ns=now_ns,
         )
         beat.is_counted = False
+        problems = _guard.problem_kinds()  # no lock inside another, as above
         with self._lock:
             beat.custom = {
                 names.HEARTBEAT_STARTED: self._started,
                 names.HEARTBEAT_FINISHED: self._finished,
-                names.HEARTBEAT_DROPPED: sum(self._dropped.values()),
-                **{f"{names.HEARTBEAT_DROPPED}.{reason}": count for reason, count in self._dropped.items()},
-                **{f"{names.HEARTBEAT_PROBLEMS}.{kind}": count for kind, count in _guard.problem_kinds().items()},
+                names.HEARTBEAT_DROPPED: sum(self._losses().values()),
+                **{f"{names.HEARTBEAT_DROPPED}.{reason}": count for reason, count in self._losses().items()},
+                **{f"{names.HEARTBEAT_PROBLEMS}.{kind}": count for kind, count in problems.items()},
                 names.HEARTBEAT_SEQUENCE: self._sequence,
                 names.HEARTBEAT_IN_FLIGHT: len(self._running),
                 names.HEARTBEAT_GOODBYE: goodbye,
@@ -375,11 +393,11 @@ class Pipeline:
         """Count everything not delivered as lost; the lock is held."""
         if self._is_abandoned:
             return
+        self._is_abandoned = True  # before anything is freed, which may end another operation
         self._drop(BROKEN, self._queued)
-        self._queue.clear()
-        self._queue_bytes = 0
         self._queued = 0
-        self._is_abandoned = True
+        self._queue_bytes = 0
+        self._queue.clear()
         self._settled_count = self._accepted
         self._settled.notify_all()
 

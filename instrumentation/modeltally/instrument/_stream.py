@@ -13,6 +13,7 @@ from inspect import CO_ITERABLE_COROUTINE
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from modeltally.instrument import _names as names
+from modeltally.instrument._guard import guarded, swallow
 from modeltally.instrument._operation import Operation, attach, detach
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def drive_async(open_operation: Callable[[], Operation], stream: AsyncGenerator[
 
 def _step(open_operation: Callable[[], Operation], stream: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
     operation = open_operation()
-    first_step_ns = time.perf_counter_ns()
+    first_step_ns = _clock_ns()
     is_first = True
     step, argument = stream.send, None
     while True:
@@ -86,7 +87,7 @@ async def _step_async(
     open_operation: Callable[[], Operation], stream: AsyncGenerator[Any, Any]
 ) -> AsyncGenerator[Any, Any]:
     operation = open_operation()
-    first_step_ns = time.perf_counter_ns()
+    first_step_ns = _clock_ns()
     is_first = True
     step, argument = stream.asend, None
     while True:
@@ -192,6 +193,15 @@ async def _close_async(operation: Operation, stream: AsyncGenerator[Any, Any]) -
     operation.end_cancelled()
 
 
+def _clock_ns() -> int:
+    try:
+        return time.perf_counter_ns()
+    except Exception as error:  # noqa: BLE001 - see `_guard`
+        swallow("clock", error)
+        return 0
+
+
+@guarded(None)
 def _first_chunk(operation: Operation, first_step_ns: int) -> None:
     if operation.operation == names.MODEL_REQUEST and "time_to_first_chunk_seconds" not in operation.values:
         operation.set(time_to_first_chunk_seconds=(time.perf_counter_ns() - first_step_ns) / 1e9)

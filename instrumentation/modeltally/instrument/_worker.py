@@ -14,7 +14,7 @@ from opentelemetry.sdk.version import __version__ as sdk_version
 from modeltally.instrument import _ids
 from modeltally.instrument._convert import Converter, clean_text
 from modeltally.instrument._export import Delivery, OtlpSender, Parcel, Sender
-from modeltally.instrument._guard import internal_error
+from modeltally.instrument._guard import internal_error, swallow
 from modeltally.instrument._mirror import Mirror
 from modeltally.instrument._version import package_version
 
@@ -33,6 +33,7 @@ LAST_RETRY_SECONDS: Final = 30.0
 LAST_RETRY_AFTER_SECONDS: Final = 60.0
 HURRIED_RETRY_SECONDS: Final = 0.1
 ATTEMPTS_WHEN_FULL: Final = 8
+REST_SECONDS: Final = 1.0  # after an error of ours
 MAX_TEXT: Final = 4096
 
 
@@ -46,6 +47,7 @@ class Worker:
         self._converter = Converter(pipeline.hasher())
         self._mirror = Mirror() if pipeline.config.mirror else None
         self._reporter = _reporter(pipeline)
+        self._unsettled = 0  # of the batch on its way
         self._next_copies = 0.0  # monotonic, as the next
         self._next_beat = 0.0
 
@@ -56,10 +58,14 @@ class Worker:
         while pipeline.closes_at is None:
             pipeline.wake.wait(pipeline.config.export_interval_seconds)
             pipeline.wake.clear()
-            self._leave_copies()
-            self._drain()
-            self._beat()
-            self._report()
+            try:
+                self._leave_copies()
+                self._drain()
+                self._beat()
+                self._report()
+            except Exception as error:  # noqa: BLE001 - a clock that fails, say: what comes next is sent all the same
+                swallow("background thread", error)
+                pipeline.closing.wait(REST_SECONDS)
         pipeline.leave_copies(older_than_seconds=0.0)
         self._drain()
         self._deliver([pipeline.heartbeat(goodbye=True)])
@@ -69,8 +75,12 @@ class Worker:
 
     def _drain(self) -> None:
         while records := self._pipeline.take():
-            self._deliver(records)
-            self._pipeline.settled(len(records))
+            self._unsettled = sum(record.is_counted for record in records)
+            try:
+                self._deliver(records)
+            finally:
+                self._settle(delivered=0, dropped=self._unsettled, reason="internal_error")
+                self._pipeline.settled(len(records))
             if self._pipeline.closes_at is None:  # a busy service's queue may never be empty
                 self._leave_copies()
                 self._beat()
@@ -107,7 +117,7 @@ class Worker:
                 internal_error("span of a record", error)
                 lost += record.is_counted
         if lost:
-            self._pipeline.settle(delivered=0, dropped=lost, reason="unencodable")
+            self._settle(delivered=0, dropped=lost, reason="unencodable")
         self._send(self._sender.pack(spans))
         if self._mirror is not None:
             self._mirror.make()
@@ -129,11 +139,16 @@ class Worker:
             if is_given_up or not self._pause(attempts, delivery.retry_after_seconds):
                 delivery = Delivery(dropped_as="export_failed")
                 break
-        self._pipeline.settle(
+        self._settle(
             delivered=delivery.delivered,
             dropped=parcel.counted - delivery.delivered,
             reason=delivery.dropped_as,
         )
+
+    def _settle(self, *, delivered: int, dropped: int, reason: str | None) -> None:
+        if delivered or dropped:
+            self._unsettled -= delivered + dropped
+            self._pipeline.settle(delivered=delivered, dropped=dropped, reason=reason)
 
     def _attempt(self, parcel: Parcel) -> Delivery:
         closes_at = self._pipeline.closes_at

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import time
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, overload
 
 from opentelemetry.trace import get_current_span
@@ -41,6 +42,7 @@ HEADER: Final = "modeltally-context"
 VERSION: Final = 1
 MAX_BYTES: Final = 4096
 MAX_TEXT: Final = 256
+MAX_HEADERS: Final = 256
 MAX_QUEUE_SECONDS: Final = 400 * 86_400.0
 
 # what travels, by keyword and the key it travels under
@@ -201,7 +203,9 @@ def _read(carrier: Mapping[str, Any], attempt: int | None, redelivered: bool | N
 def _content(carrier: Mapping[str, Any]) -> dict[str, Any]:
     text = carrier.get(HEADER)
     if text is None:
-        text = next((carrier[name] for name in carrier if isinstance(name, str) and name.lower() == HEADER), None)
+        # so many at most: what somebody hands over as headers may have no end
+        known = (name for name in islice(carrier, MAX_HEADERS) if isinstance(name, str) and name.lower() == HEADER)
+        text = next((carrier[name] for name in known), None)
     if text is None:
         return {}
     if isinstance(text, bytes):

@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from modeltally.instrument import _names as names
 from modeltally.instrument._guard import guarded, problem
@@ -130,10 +130,10 @@ class HandDriven(Operation):
             error: What was raised: the outcome is ``error``; or why the result is not acceptable, a short constant:
                 the outcome is ``failure``.
         """
-        if isinstance(error, BaseException):
-            self.end(error)
+        if issubclass(type(error), BaseException):  # `isinstance` would ask for its `__class__`, the caller's code
+            self.end(cast("BaseException", error))
             return
-        self.failed(error)
+        self.failed(cast("str", error))
         self.end()
 
     @guarded(None)
@@ -150,6 +150,9 @@ class HandDriven(Operation):
     @contextlib.contextmanager
     def inside(self) -> Iterator[None]:
         """Make it the current operation for a block of code: what begins there belongs to it."""
+        if self is _IGNORED:
+            yield
+            return
         former = attach(self)
         try:
             yield
@@ -184,16 +187,11 @@ def begin(
     Returns:
         The operation; one that ignores everything when telemetry is off or the name may not be used.
     """
-    begun = _begin(operation, subject, values)
-    if begun is None:
-        return _ignored()
-    if queued:
-        begun.wait()
-    return begun
+    return _begin(operation, subject, values, is_queued=queued) or _IGNORED
 
 
 @guarded(None)
-def _begin(operation: str, subject: str | None, values: Values) -> HandDriven | None:
+def _begin(operation: str, subject: str | None, values: Values, *, is_queued: bool) -> HandDriven | None:
     kind = str.__str__(operation)
     if kind not in names.RECORDABLE:
         kind = own_operation(kind)
@@ -201,10 +199,12 @@ def _begin(operation: str, subject: str | None, values: Values) -> HandDriven | 
     copied: dict[str, Stored] = {}
     given: dict[str, Any] = {keyword: subject, **values}
     size = copy_values(copied, given, MAX_SPAN_BYTES)
-    return new_operation(HandDriven, kind, copied, size)
+    begun = new_operation(HandDriven, kind, copied, size)
+    if begun is not None and is_queued is True:
+        begun.wait()
+    return begun
 
 
-def _ignored() -> HandDriven:
-    return HandDriven(
-        "ignored", pipeline=None, outer=None, trace_id=0, span_id=0, parent_id=0, sampled=False, start_ns=0
-    )
+_IGNORED: Final = HandDriven(
+    "ignored", pipeline=None, outer=None, trace_id=0, span_id=0, parent_id=0, sampled=False, start_ns=0
+)

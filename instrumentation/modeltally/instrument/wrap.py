@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from types import AsyncGeneratorType, CoroutineType, GeneratorType
+from types import AsyncGeneratorType, BuiltinFunctionType, CoroutineType, FunctionType, GeneratorType, MethodType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from modeltally.instrument import _names as names
@@ -87,10 +87,14 @@ class Watch:
 
     def __call__(self, function: F) -> F:
         """Decorate a function: each call of it is an operation."""
-        # wrapt imports asyncio and more: only who decorates waits for it
-        from modeltally.instrument._proxy import WatchedFunction  # noqa: PLC0415 - named above
+        try:
+            # wrapt imports asyncio and more: only who decorates waits for it
+            from modeltally.instrument._proxy import WatchedFunction  # noqa: PLC0415 - named above
 
-        return cast("F", WatchedFunction(function, self._call_deferred if _is_deferred(function) else self._call))
+            return cast("F", WatchedFunction(function, self._call_deferred if _is_deferred(function) else self._call))
+        except Exception as error:  # noqa: BLE001 - an object that lets nobody look at it stays as it is
+            swallow("decorate", error)
+            return function
 
     def _call(self, wrapped: Any, _instance: object, args: Any, kwargs: Any) -> Any:
         operation = self._open()
@@ -216,9 +220,11 @@ def own_operation(name: str) -> str:
 
 def _watch(operation: str, subject: str | None, values: Values) -> Watch:
     template: dict[str, Stored] = {}
-    if callable(subject):
+    kind: type = type(subject)
+    # functions alone: other callables, a model itself for example, are handed over in place of a name
+    if kind is FunctionType or kind is MethodType or kind is BuiltinFunctionType:
         problem("no_subject", 'a decorator without parentheses names no model or pattern; write @...("name")')
-        return cast("Watch", Watch(operation, template, 0)(subject))
+        return cast("Watch", Watch(operation, template, 0)(cast("Any", subject)))
     size = 0
     try:
         given: dict[str, Any] = cast("dict[str, Any]", values)  # made for this call, so it is ours
