@@ -39,7 +39,7 @@ def trace_file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 @pytest.fixture
 def unrolled(tmp_path: Path, home: Path) -> Iterator[RunningServer]:
     """Run a server that rolls only when it is asked to."""
-    server = start_server(tmp_path / "data", home, environment={"MODELTALLY_ROLL_INTERVAL_SECONDS": "1000000"})
+    server = start_server(tmp_path / "data", home, environment={"MODELTALLY_ROLL_INTERVAL_SECONDS": "604800"})
     yield server
     stop_server(server)
 

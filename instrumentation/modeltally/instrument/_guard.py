@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["guarded", "internal_error", "log", "problem", "problem_kinds", "problems", "swallow"]
+__all__ = ["guarded", "internal_error", "log", "problem", "problem_kinds", "problems", "say", "swallow"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -52,6 +52,12 @@ def problem(site: str, message: str, *arguments: object) -> None:
         _logged_at[site] = now
     with contextlib.suppress(Exception):  # a logging handler of the host's: the log must not break what it tells of
         log.warning(message, *arguments)
+
+
+def say(message: str, *arguments: object) -> None:
+    """Log something worth knowing; ``%``-style."""
+    with contextlib.suppress(Exception):  # as above
+        log.info(message, *arguments)
 
 
 def internal_error(site: str, error: BaseException) -> None:

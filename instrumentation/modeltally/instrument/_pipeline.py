@@ -10,7 +10,7 @@ import contextvars
 import threading
 import time
 import weakref
-from collections import deque
+from collections import defaultdict, deque
 from typing import TYPE_CHECKING, Final
 
 from modeltally.instrument import _guard, _ids
@@ -64,7 +64,7 @@ class Pipeline:
         self._accepted = 0  # records that entered the queue, copies included
         self._settled_count = 0  # of those, how many were delivered or dropped
         self._queued = 0  # counted records in the queue, and those taken from it and not settled
-        self._dropped: dict[str, int] = {}
+        self._dropped: defaultdict[str, int] = defaultdict(int)
         self._stranded = 0  # ended and not queued, because an error of ours came in between
         self._lost_at_flush = 0
         self._is_abandoned = False
@@ -227,8 +227,7 @@ class Pipeline:
     def _packed(self, record: Record) -> Record | Packed:
         try:
             return record.packed(self._shapes)
-        except Exception as error:  # noqa: BLE001 - an odd one: whether it can be sent shows when it is encoded
-            internal_error("packing", error)
+        except Exception:  # noqa: BLE001 - an odd one: whether it can be sent shows when it is encoded
             return record
 
     def _enqueue(self, item: Record | Packed) -> str | None:
@@ -258,7 +257,7 @@ class Pipeline:
     def _drop(self, reason: str, count: int) -> None:
         """Count operations as lost; the lock is held."""
         if count:
-            self._dropped[reason] = self._dropped.get(reason, 0) + count
+            self._dropped[reason] += count  # no call in between: a signal handler may count as well
 
     def _start_thread(self) -> None:
         if threading.Lock is not self._kind_of_lock and self._thread is None and self.closes_at is None:

@@ -10,7 +10,7 @@ from modeltally.instrument import _names as names
 from modeltally.instrument._checks import check_exporters, check_function, check_numbers, check_switches, plain_text
 from modeltally.instrument._config import Config, ConfigError, Destination, find_destination, find_metrics
 from modeltally.instrument._counters import Counters
-from modeltally.instrument._guard import guarded, log, problem
+from modeltally.instrument._guard import guarded, problem, say
 from modeltally.instrument._pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -149,9 +149,9 @@ def configure(  # noqa: PLR0913 - one keyword for each setting, all optional
         _process.ended()
         return
     if exporter is None:
-        log.info("exporting to %s (from %s)", config.destination.shown, config.destination.reason)
+        say("exporting to %s (from %s)", config.destination.shown, config.destination.reason)
     else:
-        log.info("exporting through %s", type(exporter).__qualname__)
+        say("exporting through %s", type(exporter).__qualname__)
     _log_metrics(config)
     _replace(Pipeline(config))
     _process.configured(handle_sigterm=handle_sigterm)
@@ -272,9 +272,9 @@ def _log_metrics(config: Config) -> None:
     """Say where metrics go when that is not where the spans go."""
     target = config.metrics.target if config.metrics is not None else None
     if isinstance(target, Destination) and target.reason != config.destination.reason:
-        log.info("exporting metrics to %s (from %s)", target.shown, target.reason)
+        say("exporting metrics to %s (from %s)", target.shown, target.reason)
     elif target is not None and not isinstance(target, Destination):
-        log.info("exporting metrics through %s", type(target).__qualname__)
+        say("exporting metrics through %s", type(target).__qualname__)
 
 
 def _before_fork() -> None:

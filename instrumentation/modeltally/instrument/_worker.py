@@ -108,14 +108,16 @@ class Worker:
         for record in records:
             try:
                 span = self._converter.span(record)
-                spans.append((self._sender.encode(span), record.is_counted))
-                if self._reporter is not None:
-                    self._reporter.count(span)
-                if self._mirror is not None:
-                    self._mirror.add(span)
+                encoded = self._sender.encode(span)
             except Exception as error:  # noqa: BLE001 - one odd record must not take its batch with it
                 internal_error("span of a record", error)
                 lost += record.is_counted
+                continue
+            spans.append((encoded, record.is_counted))
+            if self._reporter is not None:
+                self._reporter.count(span)
+            if self._mirror is not None:
+                self._mirror.add(span)
         if lost:
             self._settle(delivered=0, dropped=lost, reason="unencodable")
         self._send(self._sender.pack(spans))

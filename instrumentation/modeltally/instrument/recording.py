@@ -104,7 +104,9 @@ def evaluate(ref: OperationRef, *, name: str, score: float, source: str | None =
     pipeline = _runtime.active()
     if pipeline is None:
         return None
-    if not isinstance(ref, OperationRef) or not isinstance(name, str):
+    is_usable = isinstance(ref, OperationRef) and isinstance(name, str)
+    # exactly so: what the background thread handles must have no methods of the caller's
+    if not is_usable or [type(ref.trace_id), type(ref.span_id), type(ref.started_at_ns)] != [str, str, int]:
         problem("evaluate", "evaluate(): give what record() returned or Operation.ref, and a name; nothing is recorded")
         return None
     number = float(score)
