@@ -107,7 +107,7 @@ class Live:
     def add(self, record: Record) -> None:
         """Note an operation that ended; in the calling thread."""
         values, pending = record.values, self._pending
-        subject = values.get("model") or values.get("pattern_name")
+        subject = values.get(names.MODEL_KEYWORD) or values.get(names.PATTERN_NAME_KEYWORD)
         pending.append((record.operation, subject, record.outcome, record.end_ns, record.start_ns))
         if len(pending) > MAX_PENDING:
             self.fold(limit=2)

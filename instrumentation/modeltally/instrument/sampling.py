@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry.sdk.trace.sampling import DEFAULT_ON, Decision, Sampler, SamplingResult
 from opentelemetry.trace import get_current_span
 
-from modeltally.instrument._guard import internal_error, problem
+from modeltally.instrument._guard import problem, swallow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +74,7 @@ class AlwaysRecord(Sampler):
             kept = {**(attributes or {}), **added} if added else attributes
             return SamplingResult(Decision.RECORD_ONLY, kept, result.trace_state)
         except Exception as error:  # noqa: BLE001 - somebody else's code, and the host's call must go on
-            _count(error)
+            swallow("sampler", error)
         return _recorded(parent_context, attributes)
 
     def get_description(self) -> str:
@@ -82,7 +82,7 @@ class AlwaysRecord(Sampler):
         try:
             return f"AlwaysRecord{{{self._root.get_description()}}}"
         except Exception as error:  # noqa: BLE001 - somebody else's code
-            _count(error)
+            swallow("sampler", error)
             return f"AlwaysRecord{{{type(self._root).__qualname__}}}"
 
 
@@ -141,18 +141,11 @@ def _ratio(argument: str | None) -> float:
     return ratio
 
 
-def _count(error: Exception) -> None:
-    try:  # noqa: SIM105 - `suppress` is a call, which fails too at the recursion limit
-        internal_error("sampler", error)
-    except Exception:  # noqa: BLE001, S110 - a logging handler of the host's: nothing is left to do
-        pass
-
-
 def _recorded(parent_context: Context | None, attributes: Attributes) -> SamplingResult:
     """Record without exporting, with the parent's trace state, as OpenTelemetry's own samplers pass it on."""
     try:
         parent = get_current_span(parent_context).get_span_context()
         return SamplingResult(Decision.RECORD_ONLY, attributes, parent.trace_state if parent.is_valid else None)
     except Exception as error:  # noqa: BLE001 - attributes that are no mapping, a span of another kind
-        _count(error)
+        swallow("sampler", error)
         return SamplingResult(Decision.RECORD_ONLY)
