@@ -165,6 +165,7 @@ def test_waiting_operation_leaves_no_copy(seen: Seen) -> None:
     assert pipeline is not None
     pipeline.leave_copies(older_than_seconds=-1.0)
     assert modeltally.live()["flux"].in_flight == 1
+    assert seen.spans() == []
     operation.start()
     pipeline.leave_copies(older_than_seconds=-1.0)
     operation.finish()
