@@ -36,6 +36,7 @@ CELLS: Final = [(family, entry) for entry in ENTRIES for family in hostile.FAMIL
 STRIDE: Final = 97  # shares no factor with the number of cells: neighbours differ in both
 CASES_PER_COLLECTION: Final = 400
 CALLS_PER_MODE: Final = 500
+CALLS_PER_REPORT: Final = 20_000
 THREADS: Final = 200
 HANG_SECONDS: Final = 120.0  # a call that never returns is the worst that can happen: say where, and end
 KEPT_PIPELINES: Final = 50
@@ -277,24 +278,29 @@ def watched() -> Iterator[None]:
 
 
 def run(calls: int, seed: int) -> Result:
-    """Run so many cases; the last tenth of them in many threads."""
+    """Run so many cases; of the last tenth those in many threads that do not configure the whole process."""
     os.environ["MODELTALLY_OTLP_ENDPOINT"] = "http://127.0.0.1:9"  # nobody listens there
     work = Run(seed)
     hostile.FAMILIES["huge"](random.Random(seed))
     with watched(), collected_between():
         work.configure()
-        in_threads = calls // 10
-        for number in range(calls - in_threads):
-            if number % CALLS_PER_MODE == 0:
+        first_in_threads = calls - calls // 10
+        together = [number for number in range(first_in_threads, calls) if not _is_configure(number)]
+        alone = [*range(first_in_threads), *filter(_is_configure, range(first_in_threads, calls))]
+        started = time.monotonic()
+        for done, number in enumerate(alone):
+            if done and done % CALLS_PER_REPORT == 0:
+                sys.stderr.write(f"{done} of {calls} calls, {done / (time.monotonic() - started):.0f} a second\n")
+            if done % CALLS_PER_MODE == 0:
                 faulthandler.dump_traceback_later(HANG_SECONDS, exit=True)
-                work.exporter.switch(ModeExporter.MODES[number // CALLS_PER_MODE % len(ModeExporter.MODES)])
+                work.exporter.switch(ModeExporter.MODES[done // CALLS_PER_MODE % len(ModeExporter.MODES)])
                 _guard._logged_at.clear()
             if not work.is_configured:
                 work.configure()
             work.one(number)
         work.exporter.switch("good")
-        faulthandler.dump_traceback_later(HANG_SECONDS + in_threads / 10, exit=True)
-        work.many([number for number in range(calls - in_threads, calls) if not _is_configure(number)])
+        faulthandler.dump_traceback_later(HANG_SECONDS + len(together) / 10, exit=True)
+        work.many(together)
         faulthandler.cancel_dump_traceback_later()
         return work.finish()
 

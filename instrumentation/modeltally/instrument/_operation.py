@@ -10,10 +10,11 @@ import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from opentelemetry.trace import get_current_span
+from opentelemetry.trace import INVALID_SPAN, get_current_span
 
 from modeltally.instrument import _ids, _runtime
 from modeltally.instrument import _names as names
+from modeltally.instrument._errors import MAX_NAME, error_message, error_site, error_type, is_called_off
 from modeltally.instrument._guard import guarded, problem, swallow
 from modeltally.instrument._received import message
 from modeltally.instrument._record import Record
@@ -38,9 +39,8 @@ __all__ = [
     "surroundings",
 ]
 
-MAX_NAME: Final = 256
 MAX_CUSTOM: Final = 256
-MAX_MESSAGE: Final = 512  # characters, and bytes once it is sent
+PLENTY: Final = 2 * MAX_TEXT  # room for more bytes than this needs no exact count
 RUNNING: Final = 0
 ENDED: Final = 1
 
@@ -48,38 +48,19 @@ _current: ContextVar[Operation | None] = ContextVar("modeltally_operation", defa
 
 
 class Operation(Record):
-    """An operation that is running; told more with :meth:`set`, ended by what opened it."""
+    """An operation that is running; told more with :meth:`set`, ended by what opened it.
+
+    Made by :func:`new_operation` only, which sets what a record has not: a second ``__init__`` is one more function
+    that every call would have to fetch into the processor's caches.
+    """
 
     __slots__ = ("__weakref__", "_clock_ns", "_has_copy", "_outer", "_pipeline", "_state")
 
-    def __init__(
-        self,
-        operation: str,
-        *,
-        pipeline: Pipeline | None,
-        outer: Operation | None,
-        trace_id: int,
-        span_id: int,
-        parent_id: int,
-        sampled: bool,
-        start_ns: int,
-    ) -> None:
-        """Begin; :func:`begin` is the way to make one."""
-        self._state = ENDED  # if the clock fails below, there is nothing to end
-        Record.__init__(  # not by `super`, which every operation would pay for
-            self,
-            operation,
-            trace_id=trace_id,
-            span_id=span_id,
-            parent_id=parent_id,
-            sampled=sampled,
-            start_ns=start_ns,
-        )
-        self._clock_ns = time.perf_counter_ns()
-        self._pipeline = pipeline
-        self._outer = outer
-        self._state = RUNNING if pipeline is not None else ENDED
-        self._has_copy = False
+    _clock_ns: int
+    _has_copy: bool
+    _outer: Operation | None
+    _pipeline: Pipeline
+    _state: int
 
     def set(self, **values: Unpack[Values]) -> None:
         """Tell more about the operation; a later value replaces an earlier one, None changes nothing.
@@ -90,7 +71,8 @@ class Operation(Record):
         """
         try:
             if self._state == RUNNING:
-                self.size += copy_values(self.values, values, self._room())
+                room_bytes = MAX_SPAN_BYTES - self.size
+                self.size += copy_values(self.values, values, room_bytes if room_bytes > PLENTY else self._room())
         except Exception as error:  # noqa: BLE001 - see `_guard`
             swallow("Operation.set", error)
 
@@ -148,7 +130,7 @@ class Operation(Record):
 
     def _room(self) -> int:
         """Tell how many bytes may still be added."""
-        if MAX_SPAN_BYTES - self.size < 2 * MAX_TEXT:
+        if MAX_SPAN_BYTES - self.size < PLENTY:
             # values set again and again were added up each time: count what is really there
             self.size = size_of(self.values) + size_of(self.custom or {})
         return MAX_SPAN_BYTES - self.size
@@ -160,32 +142,29 @@ class Operation(Record):
             error: What the watched code raised; None when it returned.
         """
         try:
-            self._end(error)
+            if self._state != RUNNING:
+                return
+            self.end_ns = self.start_ns + time.perf_counter_ns() - self._clock_ns
+            self._clock_ns = 0
+            self._state = ENDED
+            pipeline = self._pipeline
+            try:
+                if error is not None:
+                    self._judge(error)
+                elif "quality_gate_failed" in self.values:
+                    self._heed_gate()
+                if self._outer is not None:
+                    if self.nested:
+                        self._hand_facts()
+                    # a task that outlives its operation starts the next one inside it, and so on: keep no chain of
+                    # ended ones
+                    self._outer = _running_from(self._outer)
+                if pipeline.config.redact is not None:
+                    redact(self, pipeline.config.redact)
+            finally:
+                pipeline.finish(self)
         except Exception as problem_of_ours:  # noqa: BLE001 - see `_guard`
             swallow("Operation.end", problem_of_ours)
-
-    def _end(self, error: BaseException | None) -> None:
-        pipeline = self._pipeline
-        if self._state != RUNNING or pipeline is None:
-            return
-        self.end_ns = self.start_ns + time.perf_counter_ns() - self._clock_ns
-        self._clock_ns = 0
-        self._state = ENDED
-        try:
-            if error is not None:
-                self._judge(error)
-            elif self.outcome == names.SUCCESS and self.values.get("quality_gate_failed") is True:
-                self.outcome, self.error_type = names.FAILURE, names.QUALITY_GATE
-            if self.nested:
-                self._hand_facts()
-            if self._outer is not None:
-                # a task that outlives its operation starts the next one inside it, and so on: keep no chain of ended
-                # ones
-                self._outer = _running_from(self._outer)
-            if pipeline.config.redact is not None:
-                redact(self, pipeline.config.redact)
-        finally:
-            pipeline.finish(self)
 
     def end_cancelled(self) -> None:
         """End an operation whose stream was given up before its end."""
@@ -195,13 +174,17 @@ class Operation(Record):
     def _judge(self, error: BaseException) -> None:
         self.outcome, self.error_type = names.ERROR, None
         kind = type(error)  # `isinstance` would ask the error for its `__class__`, which is the caller's code
-        if _is_called_off(kind):
+        if is_called_off(kind):
             self.outcome = names.CANCELLED
             return
-        self.error_type = _error_type(kind)
-        self.error_site = _error_site(error)
-        if self._pipeline is not None and self._pipeline.config.record_error_messages:
-            self.error_message = _error_message(error)
+        self.error_type = error_type(kind)
+        self.error_site = error_site(error)
+        if self._pipeline.config.record_error_messages:
+            self.error_message = error_message(error)
+
+    def _heed_gate(self) -> None:
+        if self.outcome == names.SUCCESS and self.values["quality_gate_failed"] is True:
+            self.outcome, self.error_type = names.FAILURE, names.QUALITY_GATE
 
     def _hand_facts(self) -> None:
         outer = enclosing_of_kind(self.operation, self._outer)
@@ -231,13 +214,21 @@ class Operation(Record):
 
     def __del__(self) -> None:
         """A stream nobody holds any more can never end by itself: it was given up."""
-        if self._state == RUNNING:
+        if getattr(self, "_state", ENDED) == RUNNING:  # without one, it failed before it began
             self.end_cancelled()
 
 
-IGNORED: Final = Operation(
-    "ignored", pipeline=None, outer=None, trace_id=0, span_id=0, parent_id=0, sampled=False, start_ns=0
-)
+Kind = TypeVar("Kind", bound=Operation)
+
+
+def ignoring(kind: type[Kind]) -> Kind:
+    """Make an operation of a class that ignores whatever it is told."""
+    made = kind("ignored", 0, 0, 0, False, 0)  # noqa: FBT003 - see `Record`
+    made._outer, made._clock_ns, made._has_copy, made._state = None, 0, True, ENDED  # noqa: SLF001 - see `Operation`
+    return made
+
+
+IGNORED: Final = ignoring(Operation)
 
 
 def current_operation() -> Operation:
@@ -263,9 +254,6 @@ def open_operation(operation: str, values: Mapping[str, Stored], size: int) -> O
         return IGNORED
 
 
-Kind = TypeVar("Kind", bound=Operation)
-
-
 def new_operation(kind: type[Kind], operation: str, values: Mapping[str, Stored], size: int) -> Kind | None:
     """Make and register an operation of a class; None when telemetry is off."""
     if not operation or is_disabled():
@@ -274,16 +262,7 @@ def new_operation(kind: type[Kind], operation: str, values: Mapping[str, Stored]
     if pipeline is None:
         return None
     outer, trace_id, parent_id, sampled, host_id = surroundings()
-    started = kind(
-        operation,
-        pipeline=pipeline,
-        outer=outer,
-        trace_id=trace_id,
-        span_id=_ids.new_span_id(),
-        parent_id=parent_id,
-        sampled=sampled,
-        start_ns=time.time_ns(),
-    )
+    started = kind(operation, trace_id, _ids.new_span_id(), parent_id, sampled, time.time_ns())
     started.host_id = host_id
     if outer is not None and operation in names.MODEL_OPERATIONS:
         started.nested = enclosing_of_kind(operation, outer) is not None
@@ -292,6 +271,9 @@ def new_operation(kind: type[Kind], operation: str, values: Mapping[str, Stored]
     delivered = message.get()
     if delivered is not None:
         delivered.hand_to(started)
+    started._outer, started._pipeline, started._has_copy = outer, pipeline, False  # noqa: SLF001 - see `Operation`
+    started._clock_ns = time.perf_counter_ns()  # noqa: SLF001
+    started._state = RUNNING  # noqa: SLF001 - last: where anything above failed there is nothing to end
     pipeline.start(started)
     return started
 
@@ -309,13 +291,14 @@ def surroundings() -> tuple[Operation | None, int, int, bool, int]:
     Ids come from the enclosing operation of ours, else from the host's current span, else from the message that is
     being worked on, else they are new.
     """
-    enclosing = _current.get()
-    host = get_current_span().get_span_context()
+    enclosing, span = _current.get(), get_current_span()
+    host = None if span is INVALID_SPAN else span.get_span_context()
     if enclosing is not None:
-        host_id = host.span_id if host.trace_id == enclosing.trace_id else enclosing.host_id
+        is_same_trace = host is not None and host.trace_id == enclosing.trace_id
+        host_id = host.span_id if host is not None and is_same_trace else enclosing.host_id
         # a finished one stays in the contexts of the tasks it started
         return _running_from(enclosing), enclosing.trace_id, enclosing.span_id, enclosing.sampled, host_id
-    if host.is_valid:
+    if host is not None and host.is_valid:
         return None, host.trace_id, host.span_id, host.trace_flags.sampled, host.span_id
     delivered = message.get()
     if delivered is not None and delivered.trace_id:
@@ -348,35 +331,3 @@ def detach(operation: Operation, former: Operation | None) -> None:
         inner = inner.outer
     if inner is not None:
         _current.set(former)
-
-
-def _is_called_off(kind: type[BaseException]) -> bool:
-    # by name: asyncio, concurrent.futures and trio have one each, and importing them takes a service's time
-    return issubclass(kind, (GeneratorExit, KeyboardInterrupt, SystemExit)) or any(
-        base.__name__ in {"CancelledError", "Cancelled"} for base in kind.__mro__
-    )
-
-
-def _error_type(kind: type[BaseException]) -> str:
-    if issubclass(kind, TimeoutError):
-        return names.TIMEOUT
-    if any(base is MemoryError or base.__name__ == "OutOfMemoryError" for base in kind.__mro__):
-        return names.OUT_OF_MEMORY
-    return kind.__qualname__[:MAX_NAME]
-
-
-def _error_message(error: BaseException) -> str | None:
-    try:
-        return str.__str__(str(error))[:MAX_MESSAGE]
-    except Exception:  # noqa: BLE001 - the caller's own error cannot say what it is
-        return None
-
-
-def _error_site(error: BaseException) -> str | None:
-    trace = error.__traceback__
-    if trace is None:
-        return None
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    frame = trace.tb_frame
-    return f"{frame.f_globals.get('__name__', '?')}:{frame.f_code.co_qualname}"[:MAX_NAME]

@@ -19,7 +19,7 @@ from modeltally.instrument._counters import Counters
 from modeltally.instrument._guard import internal_error, problem
 from modeltally.instrument._live import Live
 from modeltally.instrument._privacy import Hasher, find_user_key
-from modeltally.instrument._record import BASE_BYTES, Packed, Record, Shapes
+from modeltally.instrument._record import BASE_BYTES, LOOSE_BYTES, Packed, Record, Shapes
 from modeltally.instrument._redaction import redact
 
 if TYPE_CHECKING:
@@ -54,6 +54,9 @@ class Pipeline:
         self._gives_way = False
         self._queue: deque[Record | Packed] = deque()
         self._queue_bytes = 0
+        # so many wait as they are, more are packed; the one that fills a batch is not among them: it wakes the thread
+        self._loose_items = min(BATCH_ITEMS - 1, config.max_queue_items)
+        self._loose_bytes = config.max_queue_bytes // LOOSE_SHARE
         self._shapes = Shapes()
         self._running: dict[int, weakref.ref[Operation]] = {}
         self._thread: threading.Thread | None = None
@@ -68,7 +71,6 @@ class Pipeline:
         self._stranded = 0  # ended and not queued, because an error of ours came in between
         self._lost_at_flush = 0
         self._is_abandoned = False
-        self._sequence = 0
 
     def _make_locks(self) -> None:
         self._kind_of_lock = threading.Lock
@@ -100,7 +102,16 @@ class Pipeline:
                 return
             self._finished += 1
             self._stranded += 1  # without a call: at the recursion limit the next one fails
-            lost_as = self._offer(operation)
+            lost_as = None
+            size = LOOSE_BYTES + 2 * operation.size
+            if len(self._queue) < self._loose_items and self._queue_bytes + size <= self._loose_bytes:
+                # the way of nearly all, in as few functions as can be: it will be taken at once, so it is not packed
+                self._queue.append(operation)
+                self._queued += 1
+                self._queue_bytes += size
+                self._accepted += 1
+            else:
+                lost_as = self._enqueue(self._packed(operation))
             self._stranded -= 1
         if not operation.nested:
             self.live.add(operation)
@@ -215,15 +226,6 @@ class Pipeline:
                 problems=problems,
             )
 
-    def _offer(self, record: Record) -> str | None:
-        """Append to the queue, or return why the record is lost; the lock is held."""
-        # what will be taken at once is not worth packing
-        is_short = (
-            len(self._queue) < BATCH_ITEMS
-            and self._queue_bytes + record.memory_bytes <= self.config.max_queue_bytes // LOOSE_SHARE
-        )
-        return self._enqueue(record if is_short else self._packed(record))
-
     def _packed(self, record: Record) -> Record | Packed:
         try:
             return record.packed(self._shapes)
@@ -231,6 +233,7 @@ class Pipeline:
             return record
 
     def _enqueue(self, item: Record | Packed) -> str | None:
+        """Append to the queue, or return why the record is lost; the lock is held."""
         size = item.memory_bytes
         if self._is_abandoned or not self._has_room(size):
             reason = "shut_down" if self._is_abandoned else "queue_full"
@@ -352,7 +355,7 @@ class Pipeline:
             if self.config.redact is not None:
                 redact(copy, self.config.redact)  # the host's code: no lock is held
             with self._lock:
-                self._offer(copy)
+                self._enqueue(self._packed(copy))
 
     def running(self) -> list[Operation]:
         """Return what is in flight, nested operations included."""
@@ -361,38 +364,12 @@ class Pipeline:
             references = list(self._running.values())
         return [operation for reference in references if (operation := reference()) is not None]
 
-    def heartbeat(self, *, goodbye: bool) -> Record:
-        """Make the record that says how many operations there were."""
-        now_ns = time.time_ns()
-        beat = Record(
-            names.HEARTBEAT,
-            trace_id=_ids.new_trace_id(),
-            span_id=_ids.new_span_id(),
-            parent_id=0,
-            sampled=True,
-            start_ns=now_ns,
-        )
-        beat.is_counted = False
-        problems = _guard.problem_kinds()  # no lock inside another, as above
-        with self._lock:
-            beat.custom = {
-                names.HEARTBEAT_STARTED: self._started,
-                names.HEARTBEAT_FINISHED: self._finished,
-                names.HEARTBEAT_DROPPED: sum(self._losses().values()),
-                **{f"{names.HEARTBEAT_DROPPED}.{reason}": count for reason, count in self._losses().items()},
-                **{f"{names.HEARTBEAT_PROBLEMS}.{kind}": count for kind, count in problems.items()},
-                names.HEARTBEAT_SEQUENCE: self._sequence,
-                names.HEARTBEAT_IN_FLIGHT: len(self._running),
-                names.HEARTBEAT_GOODBYE: goodbye,
-            }
-            self._sequence += 1
-        return beat
-
     def _abandon(self) -> None:
         """Count everything not delivered as lost; the lock is held."""
         if self._is_abandoned:
             return
         self._is_abandoned = True  # before anything is freed, which may end another operation
+        self._loose_items = 0
         self._drop(BROKEN, self._queued)
         self._queued = 0
         self._queue_bytes = 0

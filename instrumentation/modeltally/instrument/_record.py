@@ -92,7 +92,13 @@ class Record:
     )
 
     def __init__(
-        self, operation: str, *, trace_id: int, span_id: int, parent_id: int, sampled: bool, start_ns: int
+        self,
+        operation: str,
+        trace_id: int,
+        span_id: int,
+        parent_id: int,
+        sampled: bool,  # noqa: FBT001 - by position, as all of them: keywords cost every operation a dict
+        start_ns: int,
     ) -> None:
         """Begin with what is known at the start."""
         self.operation = operation

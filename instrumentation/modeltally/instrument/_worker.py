@@ -15,6 +15,7 @@ from modeltally.instrument import _ids
 from modeltally.instrument._convert import Converter, clean_text
 from modeltally.instrument._export import Delivery, OtlpSender, Parcel, Sender
 from modeltally.instrument._guard import internal_error, swallow
+from modeltally.instrument._heartbeat import heartbeat
 from modeltally.instrument._mirror import Mirror
 from modeltally.instrument._version import package_version
 
@@ -50,6 +51,7 @@ class Worker:
         self._unsettled = 0  # of the batch on its way
         self._next_copies = 0.0  # monotonic, as the next
         self._next_beat = 0.0
+        self._beats = 0
 
     def run(self) -> None:
         """Work until the pipeline closes."""
@@ -68,7 +70,7 @@ class Worker:
                 pipeline.closing.wait(REST_SECONDS)
         pipeline.leave_copies(older_than_seconds=0.0)
         self._drain()
-        self._deliver([pipeline.heartbeat(goodbye=True)])
+        self._send_heartbeat(goodbye=True)
         if self._reporter is not None:
             self._reporter.report_last(pipeline.closes_at)
         self._sender.close()
@@ -96,7 +98,12 @@ class Worker:
         now = time.monotonic()
         if now >= self._next_beat and self._pipeline.closes_at is None:
             self._next_beat = now + self._pipeline.config.heartbeat_interval_seconds
-            self._deliver([self._pipeline.heartbeat(goodbye=False)])
+            self._send_heartbeat(goodbye=False)
+
+    def _send_heartbeat(self, *, goodbye: bool) -> None:
+        beat = heartbeat(self._pipeline.counters(), sequence=self._beats, goodbye=goodbye)
+        self._beats += 1
+        self._deliver([beat])
 
     def _report(self) -> None:
         if self._reporter is not None and self._pipeline.closes_at is None:

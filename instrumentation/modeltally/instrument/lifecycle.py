@@ -18,15 +18,13 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from modeltally.instrument import _names as names
 from modeltally.instrument._guard import guarded, problem
-from modeltally.instrument._operation import RUNNING, Operation, attach, detach, new_operation
+from modeltally.instrument._operation import RUNNING, Operation, attach, detach, ignoring, new_operation
 from modeltally.instrument._values import MAX_SPAN_BYTES, Stored, Values, copy_values
 from modeltally.instrument.wrap import own_operation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Unpack
-
-    from modeltally.instrument._pipeline import Pipeline
 
 __all__ = ["HandDriven", "begin"]
 
@@ -40,33 +38,8 @@ class HandDriven(Operation):
     It is not the current operation anywhere: :meth:`inside` makes it that for a block of code.
     """
 
-    __slots__ = ("_is_waiting", "_marks")
-
-    def __init__(
-        self,
-        operation: str,
-        *,
-        pipeline: Pipeline | None,
-        outer: Operation | None,
-        trace_id: int,
-        span_id: int,
-        parent_id: int,
-        sampled: bool,
-        start_ns: int,
-    ) -> None:
-        """Begin; :func:`begin` is the way to make one."""
-        super().__init__(
-            operation,
-            pipeline=pipeline,
-            outer=outer,
-            trace_id=trace_id,
-            span_id=span_id,
-            parent_id=parent_id,
-            sampled=sampled,
-            start_ns=start_ns,
-        )
-        self._is_waiting = False
-        self._marks = 0
+    _is_waiting = False
+    _marks = 0
 
     @property
     def is_waiting(self) -> bool:
@@ -205,6 +178,4 @@ def _begin(operation: str, subject: str | None, values: Values, *, is_queued: bo
     return begun
 
 
-_IGNORED: Final = HandDriven(
-    "ignored", pipeline=None, outer=None, trace_id=0, span_id=0, parent_id=0, sampled=False, start_ns=0
-)
+_IGNORED: Final = ignoring(HandDriven)

@@ -63,7 +63,7 @@ class Watch:
 
     def __enter__(self) -> Operation:
         """Start an operation."""
-        operation = self._open()
+        operation = open_operation(self._operation, self._values, self._size)
         self._entered[operation.span_id] = (operation, attach(operation))
         return operation
 
@@ -71,7 +71,8 @@ class Watch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End the operation; the exception goes on."""
-        operation, former = self._leave()
+        mine = self._entered.pop(current_operation().span_id, None)  # several threads or tasks may share one object
+        operation, former = mine if mine is not None else self._entered_elsewhere()
         detach(operation, former)
         operation.end(error)
 
@@ -125,15 +126,12 @@ class Watch:
     def _open(self) -> Operation:
         return open_operation(self._operation, self._values, self._size)
 
-    def _leave(self) -> tuple[Operation, Operation | None]:
-        """Find the operation that this context entered: several threads or tasks may share one object."""
-        mine = self._entered.pop(current_operation().span_id, None)
-        if mine is None:  # a framework left in another context than it entered in
-            try:
-                mine = self._entered.popitem()[1]
-            except KeyError:  # nothing is left that could be ended
-                mine = (IGNORED, None)
-        return mine
+    def _entered_elsewhere(self) -> tuple[Operation, Operation | None]:
+        """Find what to leave when a framework leaves in another context than it entered in."""
+        try:
+            return self._entered.popitem()[1]
+        except KeyError:  # nothing is left that could be ended
+            return IGNORED, None
 
 
 def model_request(model: str | None = None, /, **values: Unpack[Values]) -> Watch:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
     from modeltally.instrument._convert import Span
+    from modeltally.instrument._operation import Operation
     from modeltally.instrument._record import Record
 
 RESOURCE: Final = {"service.name": "bench", "telemetry.sdk.language": "python", "host.name": "bench"}
@@ -38,13 +39,13 @@ VERSION: Final = "0"
 def caught(operation: Callable[[Job], None], jobs: Sequence[Job]) -> list[Record]:
     """Return the records that operations leave, taken out of the queue before they are sent."""
     kept: list[Record] = []
-    offer = Pipeline._offer
+    finish = Pipeline.finish
 
-    def keep(pipeline: Pipeline, record: Record) -> str | None:
-        kept.append(record)
-        return offer(pipeline, record)
+    def keep(pipeline: Pipeline, operation: Operation) -> None:
+        kept.append(operation)
+        finish(pipeline, operation)
 
-    with mock.patch.object(Pipeline, "_offer", keep):
+    with mock.patch.object(Pipeline, "finish", keep):
         for job in jobs:
             operation(job)
     return kept
