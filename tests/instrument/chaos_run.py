@@ -60,6 +60,7 @@ class Result:
         accepted: Operations that the exporter took.
         in_flight: Operations that never ended, beyond those that an injected error kept from ending.
         threads_ended: How often the background thread ended by itself.
+        threads_left: Background threads that did not end with their pipelines.
         slowest: Seconds and name of the slowest cases.
         exporter: How often the exporter was asked, by what it did then.
     """
@@ -75,6 +76,7 @@ class Result:
     accepted: int = 0
     in_flight: int = 0
     threads_ended: int = 0
+    threads_left: int = 0
     slowest: list[tuple[float, str]] = field(default_factory=list)
     exporter: dict[str, int] = field(default_factory=dict)
 
@@ -88,7 +90,8 @@ class Result:
         """Whether everything was as it must be."""
         # what was given up at a shutdown may still arrive
         are_counts_right = not self.unbalanced and self.exported <= self.accepted and self.in_flight == 0
-        is_going_on = self.threads_ended == 0  # else one odd value ended the telemetry of the process
+        # else one odd value ended the telemetry of the process, or each odd end leaves a thread for ever
+        is_going_on = self.threads_ended == self.threads_left == 0
         was_tried = self.started >= self.calls // 4
         return not self.failures and are_counts_right and is_going_on and was_tried
 
@@ -182,6 +185,7 @@ class Run:
             self._close(pipeline)
         self.result.accepted, self.result.exporter = self.exporter.accepted, self.exporter.calls
         self.result.threads_ended = _guard.problems().get("background thread", 0)
+        self.result.threads_left = _threads_left()
         self.result.in_flight = max(0, self.result.in_flight - self._kept_in_flight)
         return self.result
 
@@ -224,6 +228,14 @@ class Run:
             case.problems.append("an operation is current after the call")
         if _received.message.get() is not None:
             case.problems.append("a message is current after the call")
+
+
+def _threads_left() -> int:
+    """Count our threads that are alive, after as long as an export may hang."""
+    ours = [thread for thread in threading.enumerate() if thread.name == "modeltally"]
+    for thread in ours:
+        thread.join(HANG_SECONDS / max(1, len(ours)))
+    return sum(thread.is_alive() for thread in ours)
 
 
 def _depth() -> int:
@@ -356,7 +368,8 @@ def print_result(result: Result) -> None:
         f" {len(result.failures)} failures (target 0);"
         f" operations started {result.started}, exported {result.exported}, taken by the exporter {result.accepted},"
         f" left in flight {result.in_flight}; pipelines whose counts do not add up {len(result.unbalanced)};"
-        f" background thread ended by itself {result.threads_ended} times (target 0)\n"
+        f" background thread ended by itself {result.threads_ended} times (target 0),"
+        f" threads left {result.threads_left} (target 0)\n"
     )
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from typing import TYPE_CHECKING
+from unittest import mock
 
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -14,6 +15,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 import modeltally
 from instrument.sink import Answer, Sink, wait_until
 from modeltally.instrument import _pipeline
+from modeltally.instrument._pipeline import Pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -331,3 +333,14 @@ def test_thread_is_tried_again_when_the_system_has_none(sink: Sink, monkeypatch:
     request()
     assert modeltally.flush()
     assert modeltally.counters().exported == 2
+
+
+def test_thread_ends_with_its_pipeline_even_when_the_clock_fails() -> None:
+    """Configured anew while `time.monotonic` raises, the former thread does not live on without an owner."""
+    modeltally.configure(exporter=InMemorySpanExporter(), export_interval_seconds=0.01)
+    request()
+    (former,) = [thread for thread in threading.enumerate() if thread.name == "modeltally"]
+    with mock.patch.object(Pipeline, "shut_down", side_effect=OSError("no clock")):
+        modeltally.configure(exporter=InMemorySpanExporter(), export_interval_seconds=0.01)
+    former.join(20)
+    assert not former.is_alive()

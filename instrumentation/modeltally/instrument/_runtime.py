@@ -242,7 +242,11 @@ def _replace(pipeline: Pipeline | None) -> None:
         former, _state.pipeline = _state.pipeline, pipeline
         _state.without_pipeline.clear()
     if former is not None:
-        former.shut_down(EXIT_SECONDS)
+        try:
+            former.shut_down(EXIT_SECONDS)
+        finally:
+            if former.closes_at is None:  # a clock failed, say: nobody can end its thread any more, so it ends now
+                former.closes_at = 0.0
 
 
 @guarded(None)
