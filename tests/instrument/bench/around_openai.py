@@ -2,7 +2,8 @@
 
 Three sides take turns in one process: the call alone, the call with the hand-written minimum of OpenTelemetry around
 it, and the call as the peer instruments it. What a side adds is the difference to the call alone in the same round.
-The minimum is the yardstick: figures of two environments compare by their ratio to it.
+The minimum is the yardstick: figures of two environments compare by their ratio to it. A fourth side has no call: our
+small record in a tight loop, so that the same process says what that is of what the peer adds.
 """
 
 from __future__ import annotations
@@ -18,14 +19,18 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.trace import SpanKind
 
+import modeltally
+from instrument.bench import ours
+from instrument.bench.jobs import make_jobs
 from instrument.bench.measure import cpu_ns, take_turns
 from instrument.bench.openai_call import MODEL, REQUEST, Patches, make_client
 from instrument.bench.peers import PEERS
-from instrument.bench.sdk import Providers, make_providers
+from instrument.bench.sdk import CountingExporter, Providers, make_providers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+RECORDS = 200  # in a row, in each round
 PROCESS_FACTOR = 10  # calls in a round whose background work is waited for, so that the waiting counts little
 
 
@@ -72,6 +77,28 @@ def by_hand(client: Any, providers: Providers) -> Callable[[object], None]:
         tokens.record(answer.usage.total_tokens, labels)
 
     return call
+
+
+class Records:
+    """Our small record in a tight loop."""
+
+    def __init__(self, exporter: CountingExporter) -> None:
+        """Configure the library.
+
+        Args:
+            exporter: What its spans go to.
+        """
+        self.exporter = exporter
+        self.made = 0
+        self._jobs = make_jobs(RECORDS)
+        ours.configure(exporter)
+
+    def run(self) -> float:
+        """Return the CPU nanoseconds of this thread per record."""
+        taken = cpu_ns(ours.small, self._jobs)
+        modeltally.flush()
+        self.made += RECORDS
+        return taken
 
 
 class Side:
@@ -124,19 +151,19 @@ def main() -> None:
         del job
         bare_client.chat.completions.create(**REQUEST)
 
-    def call(job: object) -> None:
+    def instrumented(job: object) -> None:
         del job
         client.chat.completions.create(**REQUEST)
 
+    call: Callable[[object], None] = instrumented
     flush: Callable[[], object] = providers.flush
+    records = Records(CountingExporter() if arguments.name in PEERS else providers.exporter)
     if arguments.name in PEERS:
         patches = Patches(lambda: PEERS[arguments.name](client, providers))
         if arguments.name == "logfire":
             flush = import_module("logfire").force_flush
     else:
-        ours: Any = import_module("instrument.bench.ours")
-        ours.configure(providers.exporter)
-        patches, flush = Patches(lambda: None), import_module("modeltally").flush
+        patches, flush = Patches(lambda: None), modeltally.flush
         call = ours.around_openai(client, MODEL, REQUEST)
     patches.off()
 
@@ -151,17 +178,20 @@ def main() -> None:
     }
     sides["peer"].is_patched = True
     thread = take_turns(
-        {name: partial(side.run, arguments.calls) for name, side in sides.items()}, rounds=arguments.rounds
+        {**{name: partial(side.run, arguments.calls) for name, side in sides.items()}, "record": records.run},
+        rounds=arguments.rounds,
     )
     process = take_turns(
         {name: partial(side.process, arguments.calls * PROCESS_FACTOR) for name, side in sides.items()},
         rounds=max(5, arguments.rounds // PROCESS_FACTOR),
     )
     flush_all()
-    seen = {"by hand": yardstick.exporter.count, "peer": providers.exporter.count}
-    for name, count in seen.items():
-        if count != sides[name].made:
-            sys.exit(f"{arguments.name}, {name}: {sides[name].made} calls left {count} spans")
+    modeltally.flush()
+    made = {yardstick.exporter: sides["by hand"].made, providers.exporter: sides["peer"].made}
+    made[records.exporter] = made.get(records.exporter, 0) + records.made
+    for exporter, count in made.items():
+        if exporter.count != count:
+            sys.exit(f"{arguments.name}: {count} operations left {exporter.count} spans")
     last = providers.exporter.last
     json.dump(
         {

@@ -41,20 +41,17 @@ class Effort:
     stock_burst: int
 
 
-def figures_of(
-    module: str, *arguments: str, python: Path | str = sys.executable, path: str | None = None
-) -> dict[str, Any]:
+def figures_of(module: str, *arguments: str, python: Path | str = sys.executable) -> dict[str, Any]:
     """Run a part and return what it measured.
 
     Args:
         module: Its name in this folder.
         *arguments: Its arguments.
         python: The interpreter of another environment.
-        path: ``PYTHONPATH`` there.
     """
     done = subprocess.run(
         command(module, *arguments, python=python),
-        env=environment(path),
+        env=environment(),
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -72,12 +69,12 @@ def command(module: str, *arguments: str, python: Path | str = sys.executable) -
     return [str(python), "-m", f"instrument.bench.{module}", *arguments]
 
 
-def environment(path: str | None = None) -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Return the variables of a part: none of the developer's settings of telemetry, no key file of theirs."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "MODELTALLY_"))}
     return {
         **kept,
-        "PYTHONPATH": search_path("") if path is None else path,
+        "PYTHONPATH": search_path(),
         "MODELTALLY_DIR": str(Path(tempfile.gettempdir()) / "modeltally-bench-none"),
     }
 

@@ -48,7 +48,7 @@ class Sink:
         """
         self._process = subprocess.Popen(
             [sys.executable, "-m", "instrument.bench.sink_process", mode],
-            env={**os.environ, "PYTHONPATH": search_path("")},
+            env={**os.environ, "PYTHONPATH": search_path()},
             stdout=subprocess.PIPE,
             text=True,
         )

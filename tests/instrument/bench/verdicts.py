@@ -57,7 +57,7 @@ class Target:
 
 def table(targets: Iterable[Target], margin: float) -> list[str]:
     """Return the lines of the final table."""
-    lines = [f"{'target':66}{'limit':>10}{'measured':>11}  {'95 % of':17}verdict"]
+    lines = [f"{'target':78}{'limit':>10}{'measured':>11}  {'95 % of':17}verdict"]
     for target in targets:
         limit = f"{_number(target.limit)}{target.unit}"
         if target.measured is None:
@@ -66,7 +66,7 @@ def table(targets: Iterable[Target], margin: float) -> list[str]:
             measured = f"{_number(target.measured.middle)}{target.unit}"
             interval = f"{_number(target.measured.low)} .. {_number(target.measured.high)}"
         goal = f" (goal {_number(target.goal)})" if target.goal is not None else ""
-        lines.append(f"{target.what + goal:66}{limit:>10}{measured:>11}  {interval:17}{target.verdict(margin)}")
+        lines.append(f"{target.what + goal:78}{limit:>10}{measured:>11}  {interval:17}{target.verdict(margin)}")
     return lines
 
 
