@@ -13,6 +13,7 @@ import re
 import sys
 import threading
 import time
+import traceback
 import warnings
 from collections import Counter, deque
 from dataclasses import dataclass, field
@@ -42,6 +43,7 @@ HANG_SECONDS: Final = 120.0  # a call that never returns is the worst that can h
 KEPT_PIPELINES: Final = 50
 DEEP_FRAMES: Final = 900
 SHOWN: Final = 20
+THREAD_SITE: Final = "background thread"  # where an error is counted that ended it
 
 
 @dataclass
@@ -184,7 +186,7 @@ class Run:
         for pipeline in self._pipelines:
             self._close(pipeline)
         self.result.accepted, self.result.exporter = self.exporter.accepted, self.exporter.calls
-        self.result.threads_ended = _guard.problems().get("background thread", 0)
+        self.result.threads_ended = _guard.problems().get(THREAD_SITE, 0)
         self.result.threads_left = _threads_left()
         self.result.in_flight = max(0, self.result.in_flight - self._kept_in_flight)
         return self.result
@@ -271,6 +273,12 @@ def watched() -> Iterator[None]:
         if issubclass(category, (RuntimeWarning, ResourceWarning)) and "AsyncMock" not in str(message):
             noticed.append(f"{category.__name__}: {message}")
 
+    def counted(site: str, message: str, *arguments: object) -> None:
+        if site == THREAD_SITE:
+            noticed.append(f"{message % arguments}: {traceback.format_exc()}")
+        problem(site, message, *arguments)
+
+    problem = _guard.problem
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it says that tasks were interrupted, as they are
     former = sys.unraisablehook, threading.excepthook, warnings.showwarning
     logger = logging.getLogger("modeltally")
@@ -278,7 +286,7 @@ def watched() -> Iterator[None]:
     logger.addHandler(check)
     logger.propagate = False
     sys.unraisablehook, threading.excepthook = unraisable, in_thread
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), chaos_faults.replaced(_guard, "problem", counted):
         warnings.simplefilter("always")
         warnings.showwarning = warned
         try:

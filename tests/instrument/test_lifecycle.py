@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gc
+import time
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 
 import modeltally
 from modeltally.instrument import _guard
+from modeltally.instrument._values import MAX_SPAN_BYTES
 from modeltally.instrument.lifecycle import MAX_MARKS
 
 if TYPE_CHECKING:
@@ -241,3 +244,34 @@ def test_requests_say_how_many_ran_beside_them(seen: Seen) -> None:
     with modeltally.model_request("a"), modeltally.load("b"), modeltally.model_request("c"):
         pass
     assert [item.get("modeltally.concurrency") for item in seen.all()] == [3, None, 1]
+
+
+def test_progress_told_without_end_takes_no_room(seen: Seen) -> None:
+    """What is told again and again replaces itself: the operation is as large as what it holds."""
+    operation = modeltally.begin("model.request", "flux")
+    operation.mark("half")
+    for step in range(20_000):
+        operation.progress(step / 20_000)
+    assert operation.size < MAX_SPAN_BYTES
+    operation.finish()
+    assert seen.one()["modeltally.mark.half"] is not None
+
+
+def test_operation_ended_twice_at_once_keeps_the_time_of_the_first(seen: Seen) -> None:
+    """Cancelled by another thread while it finishes, it lasts as long as it did."""
+    operation = modeltally.begin("model.request", "flux")
+    clock_ns = time.perf_counter_ns
+
+    def slow_clock_ns() -> int:
+        now_ns = clock_ns()
+        with mock.patch.object(time, "perf_counter_ns", clock_ns):
+            operation.cancel()
+        return now_ns
+
+    with mock.patch.object(time, "perf_counter_ns", slow_clock_ns):
+        operation.finish()
+    (span,) = seen.spans()
+    assert span.start_time is not None
+    assert span.end_time is not None
+    assert 0 < span.end_time - span.start_time < 60e9
+    assert seen.one()["modeltally.outcome"] == "cancelled"

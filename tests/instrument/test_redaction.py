@@ -101,7 +101,6 @@ def test_everything_that_leaves_has_been_shown() -> None:
     assert ref is not None
     modeltally.evaluate(ref, name="taste", score=1, source=PRIVATE)
     operation = modeltally.begin("pattern.run", "p", project=PRIVATE)
-    assert operation._pipeline is not None
     operation._pipeline.leave_copies(older_than_seconds=-1.0)
     operation.finish()
     assert PRIVATE not in str(seen.all())

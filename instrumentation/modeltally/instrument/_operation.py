@@ -50,8 +50,8 @@ _current: ContextVar[Operation | None] = ContextVar("modeltally_operation", defa
 class Operation(Record):
     """An operation that is running; told more with :meth:`set`, ended by what opened it.
 
-    Made by :func:`new_operation` only, which sets what a record has not: a second ``__init__`` is one more function
-    that every call would have to fetch into the processor's caches.
+    :func:`new_operation` makes one, and sets what a record has not: a second ``__init__`` is one more function that
+    every call would have to fetch into the processor's caches. One by :func:`ignoring` never runs and has no pipeline.
     """
 
     __slots__ = ("__weakref__", "_clock_ns", "_has_copy", "_outer", "_pipeline", "_state")
@@ -72,7 +72,11 @@ class Operation(Record):
         try:
             if self._state == RUNNING:
                 room_bytes = MAX_SPAN_BYTES - self.size
-                self.size += copy_values(self.values, values, room_bytes if room_bytes > PLENTY else self._room())
+                if room_bytes < PLENTY:
+                    room_bytes = self._room()
+                added = copy_values(self.values, values, room_bytes)
+                if self._state == RUNNING:  # another thread may have ended it meanwhile: what is queued keeps its size
+                    self.size += added
         except Exception as error:  # noqa: BLE001 - see `_guard`
             swallow("Operation.set", error)
 
@@ -142,11 +146,11 @@ class Operation(Record):
             error: What the watched code raised; None when it returned.
         """
         try:
+            clock_ns = time.perf_counter_ns()
             if self._state != RUNNING:
                 return
-            self.end_ns = self.start_ns + time.perf_counter_ns() - self._clock_ns
-            self._clock_ns = 0
-            self._state = ENDED
+            self._state = ENDED  # no call in between: two threads may end it
+            self.end_ns = self.start_ns + clock_ns - self._clock_ns
             pipeline = self._pipeline
             try:
                 if error is not None:

@@ -87,9 +87,10 @@ class Pipeline:
 
     def start(self, operation: Operation) -> None:
         """Register an operation that begins."""
+        reference = weakref.ref(operation)
         with self._lock:
+            self._running[operation.span_id] = reference  # no call from here to the count: a signal handler may raise
             self._started += 1
-            self._running[operation.span_id] = weakref.ref(operation)
             if operation.operation == names.MODEL_REQUEST:
                 operation.values.setdefault("concurrency", len(self._running))
         if self._thread is None:
@@ -98,20 +99,23 @@ class Pipeline:
     def finish(self, operation: Operation) -> None:
         """Queue an operation that ended; a second time changes nothing."""
         with self._lock:
-            if self._running.pop(operation.span_id, None) is None:
+            if operation.span_id not in self._running:
                 return
+            del self._running[operation.span_id]  # no call from here to the counts: a signal handler may raise
             self._finished += 1
             self._stranded += 1  # without a call: at the recursion limit the next one fails
             lost_as = None
             size = LOOSE_BYTES + 2 * operation.size
             if len(self._queue) < self._loose_items and self._queue_bytes + size <= self._loose_bytes:
-                # the way of nearly all, in as few functions as can be: it will be taken at once, so it is not packed
-                self._queue.append(operation)
+                # the way of nearly all, in as few functions as can be: it will be taken at once, so it is not packed.
+                # Not by `append`: after a call a signal handler may raise, and it would be queued and lost
+                self._queue += (operation,)
                 self._queued += 1
                 self._queue_bytes += size
                 self._accepted += 1
             else:
-                lost_as = self._enqueue(self._packed(operation))
+                is_lost = self._is_abandoned or self.is_full()
+                lost_as = self._enqueue(operation if is_lost else self._packed(operation))
             self._stranded -= 1
         if not operation.nested:
             self.live.add(operation)
@@ -296,11 +300,12 @@ class Pipeline:
             # the thread must not print a traceback into the host's output; at exit this may be the host's own thread
             if not isinstance(error, Exception) and threading.current_thread() is threading.main_thread():
                 raise
-            internal_error("background thread", error)
+            internal_error("background thread" if self.closes_at is None else "last delivery", error)
         finally:
             with self._lock:
                 self._abandon()
-                self.closes_at = self.closes_at or time.monotonic()
+                if self.closes_at is None:
+                    self.closes_at = time.monotonic()
                 self.done.set()
 
     def take(self) -> list[Record]:
@@ -315,7 +320,9 @@ class Pipeline:
         with self._lock:
             batch = [self._queue.popleft() for _ in range(min(BATCH_ITEMS, len(self._queue)))]
             freed = sum(item.memory_bytes for item in batch)
-            self._queue_bytes -= freed  # in a step of its own: garbage collected in `sum` may end an operation
+            # in a step of its own: garbage collected in `sum` may end an operation; and what grew while it waited, in
+            # a thread that was telling more as another one ended it, must not be in the sum for ever
+            self._queue_bytes = self._queue_bytes - freed if self._queue else 0
         if batch:
             self._room.set()
         return [item.record() for item in batch]

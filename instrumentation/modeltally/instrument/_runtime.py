@@ -245,8 +245,10 @@ def _replace(pipeline: Pipeline | None) -> None:
         try:
             former.shut_down(EXIT_SECONDS)
         finally:
-            if former.closes_at is None:  # a clock failed, say: nobody can end its thread any more, so it ends now
+            if former.closes_at is None:  # a clock failed, say: nobody else can end its thread any more
                 former.closes_at = 0.0
+                former.closing.set()
+                former.wake.set()
 
 
 @guarded(None)

@@ -14,7 +14,7 @@ from opentelemetry.sdk.version import __version__ as sdk_version
 from modeltally.instrument import _ids
 from modeltally.instrument._convert import Converter, clean_text
 from modeltally.instrument._export import Delivery, OtlpSender, Parcel, Sender
-from modeltally.instrument._guard import internal_error, swallow
+from modeltally.instrument._guard import internal_error
 from modeltally.instrument._heartbeat import heartbeat
 from modeltally.instrument._mirror import Mirror
 from modeltally.instrument._version import package_version
@@ -66,7 +66,7 @@ class Worker:
                 self._beat()
                 self._report()
             except Exception as error:  # noqa: BLE001 - a clock that fails, say: what comes next is sent all the same
-                swallow("background thread", error)
+                internal_error("background step", error)
                 pipeline.closing.wait(REST_SECONDS)
         pipeline.leave_copies(older_than_seconds=0.0)
         self._drain()

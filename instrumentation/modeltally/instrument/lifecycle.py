@@ -38,8 +38,21 @@ class HandDriven(Operation):
     It is not the current operation anywhere: :meth:`inside` makes it that for a block of code.
     """
 
-    _is_waiting = False
-    _marks = 0
+    __slots__ = ("_is_waiting", "_marks")
+
+    def __init__(
+        self,
+        operation: str,
+        trace_id: int,
+        span_id: int,
+        parent_id: int,
+        sampled: bool,  # noqa: FBT001 - as the class above it has it
+        start_ns: int,
+    ) -> None:
+        """Begin; :func:`begin` is the way to make one."""
+        super().__init__(operation, trace_id, span_id, parent_id, sampled, start_ns)
+        self._is_waiting = False
+        self._marks = 0
 
     @property
     def is_waiting(self) -> bool:
