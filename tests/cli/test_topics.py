@@ -42,12 +42,13 @@ GIVEN = Given(
         )
     ],
 )
+# names of its own: other tests send to the same server
 SERVICE = """
 import modeltally
 modeltally.configure(service_name="upscaler")
 for number in range(3):
-    with modeltally.operation("acme.upscale") as operation:
-        operation.set_attribute("acme.team", "red")
+    with modeltally.operation("acme.sharpen") as operation:
+        operation.set_attribute("acme.crew", "red")
 with modeltally.model_request("lumen/sketch-xl"):
     with modeltally.model_request("lumen/inner"):
         pass
@@ -110,8 +111,8 @@ def test_service_that_ended_well_is_complete(run: Run, server: RunningServer, ho
             break
     assert [(row["verdict"], row["started"], row["stored"], row["dropped"]) for row in mine] == [("complete", 5, 5, 0)]
     rows = ask(run, server.directory, "stats", "operations", "--since", "1h")
-    assert {row["operation"]: row["operations"] for row in rows}["acme.upscale"] == 3
-    rows = ask(run, server.directory, "stats", "attribute", "--name", "acme.team", "--since", "1h")
+    assert {row["operation"]: row["operations"] for row in rows}["acme.sharpen"] == 3
+    rows = ask(run, server.directory, "stats", "attribute", "--name", "acme.crew", "--since", "1h")
     assert {row["value"]: row["operations"] for row in rows}["red"] == 3
 
 
