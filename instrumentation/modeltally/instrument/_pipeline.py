@@ -54,8 +54,8 @@ class Pipeline:
         self._gives_way = False
         self._queue: deque[Record | Packed] = deque()
         self._queue_bytes = 0
-        # so many wait as they are, more are packed; the one that fills a batch is not among them: it wakes the thread
-        self._loose_items = min(BATCH_ITEMS - 1, config.max_queue_items)
+        # so much waits as it is, more is packed: that takes the calling thread as long again as the operation itself
+        self._loose_items = config.max_queue_items
         self._loose_bytes = config.max_queue_bytes // LOOSE_SHARE
         self._shapes = Shapes()
         self._running: dict[int, weakref.ref[Operation]] = {}
@@ -105,10 +105,10 @@ class Pipeline:
             self._finished += 1
             self._stranded += 1  # without a call: at the recursion limit the next one fails
             lost_as = None
-            size = LOOSE_BYTES + 2 * operation.size
-            if len(self._queue) < self._loose_items and self._queue_bytes + size <= self._loose_bytes:
-                # the way of nearly all, in as few functions as can be: it will be taken at once, so it is not packed.
-                # Not by `append`: after a call a signal handler may raise, and it would be queued and lost
+            waiting, size = len(self._queue), LOOSE_BYTES + 2 * operation.size
+            if waiting < self._loose_items and self._queue_bytes + size <= self._loose_bytes:
+                # the way of nearly all, in as few functions as can be. Not by `append`: after a call a signal handler
+                # may raise, and it would be queued and lost
                 self._queue += (operation,)
                 self._queued += 1
                 self._queue_bytes += size
@@ -117,6 +117,8 @@ class Pipeline:
                 is_lost = self._is_abandoned or self.is_full()
                 lost_as = self._enqueue(operation if is_lost else self._packed(operation))
             self._stranded -= 1
+        if waiting == BATCH_ITEMS - 1:
+            self.wake.set()
         if not operation.nested:
             self.live.add(operation)
         if lost_as is not None:
