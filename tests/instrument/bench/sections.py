@@ -62,9 +62,9 @@ def around_openai(effort: Effort) -> list[Target]:
     ours = ratios.pop(OURS, None)
     best = min(ratios, key=lambda name: ratios[name].middle, default=None)
     to_best = None if ours is None or best is None else chained(ours, ratios[best])
-    # A real call leaves cold caches, in which every function that is entered costs a few hundred nanoseconds: a record of
-    # ours takes three to four times there what it takes in a tight loop; five microseconds there are a tuple in a
-    # queue and nothing else. So both are held: the record itself, and what is added to the call.
+    # A real call leaves cold caches, in which each function entered costs a few hundred nanoseconds: a record of
+    # ours takes three to four times there what it takes in a tight loop, and a tuple in a queue, and no more, five
+    # microseconds. So both are held: the record itself, and what is added to the call.
     return [
         Target(f"small record / what the best peer adds to a call ({best})", 1 / 12, parts.get(best or "")),
         Target(f"around one openai call, thread: ours / best peer ({best})", 1 / 4, to_best, goal=1 / 12),
