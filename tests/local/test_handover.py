@@ -125,8 +125,8 @@ def test_nothing_is_quarantined_when_the_whole_store_is_down(unsteady: Callable[
     server = unsteady(insert)
     stores = [server_store(server)]
     assert post(server.address, body(5)).status == 200
-    assert not server.wait_until_stored(timeout_seconds=1.0)
-    assert server.problem() == "the store is down"
+    assert soon(lambda: server.problem() == "the store is down")
+    assert not server.wait_until_stored(timeout_seconds=0.1)
     down = False
     assert server.wait_until_stored()
     assert server.problem() is None
