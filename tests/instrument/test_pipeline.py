@@ -344,3 +344,28 @@ def test_thread_ends_with_its_pipeline_even_when_the_clock_fails() -> None:
         modeltally.configure(exporter=InMemorySpanExporter(), export_interval_seconds=0.01)
     former.join(20)
     assert not former.is_alive()
+
+
+def test_an_operation_ends_while_the_thread_is_being_started(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Garbage collected in the new thread before it says that it runs may be an operation: it must not wait for us."""
+    start = threading.Thread.start
+    monkeypatch.setattr(_pipeline, "NO_THREAD_SECONDS", 0.0)
+    modeltally.configure(endpoint=sink.url, export_interval_seconds=0.01)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", mock.Mock(side_effect=RuntimeError("can't start new thread")))
+        lost = modeltally.begin("model.request", "m")
+    ended: list[bool] = []
+
+    def slow_start(thread: threading.Thread) -> None:
+        ender = threading.Thread(target=lost.end_cancelled)
+        start(ender)
+        ender.join(10)
+        ended.append(not ender.is_alive())
+        start(thread)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", slow_start)
+        request()
+    assert ended == [True]
+    assert modeltally.flush()
+    assert modeltally.counters().exported == 2

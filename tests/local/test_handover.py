@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from local.bodies import START_NS, all_spans, body, post, request
-from local.conftest import StartServer, ask, stored
+from local.conftest import StartServer, ask, soon, stored
 from modeltally.errors import StoreError
 from modeltally.local import LocalServer, handover
 from modeltally.settings import Settings
@@ -146,14 +145,6 @@ def test_health_is_good_again_when_the_quarantine_takes_its_rows(unsteady: Calla
     opened.quarantine_works = True
     assert soon(lambda: server.problem() is None)
     assert ask(opened.store, "SELECT count() AS rows FROM usage_quarantine") == [{"rows": 1}]
-
-
-def soon(is_so: Callable[[], bool]) -> bool:
-    """Wait until something is so; tells whether it became so within a minute."""
-    deadline = time.monotonic() + 60
-    while not is_so() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return is_so()
 
 
 def server_store(server: LocalServer) -> Unsteady:

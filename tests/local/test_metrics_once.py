@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.bodies import Sender, body
-from local.conftest import StartServer, stored
+from local.conftest import StartServer, soon, stored
 from local.metric_bodies import KINDS, PATH, STORED_ONCE, counter, metrics_request, post_metrics, rows_of
 from local.test_server import start_process
 from modeltally.errors import StoreError
@@ -108,8 +108,8 @@ def test_what_was_acknowledged_before_a_stop_is_stored_after_it(
 
     server = unsteady(insert)
     assert post_metrics(server.address, metrics_request().SerializeToString()).status == 200
-    assert not server.wait_until_stored(timeout_seconds=1.0)
-    assert server.problem() == "the store is down"
+    assert soon(lambda: server.problem() == "the store is down")
+    assert not server.wait_until_stored(timeout_seconds=0.1)
     server.stop()
     again = start_server(dir=server.directory)
     assert post_metrics(again.address, metrics_request().SerializeToString()).status == 200

@@ -61,6 +61,9 @@ class Pipeline:
         self._running: dict[int, weakref.ref[Operation]] = {}
         self._thread: threading.Thread | None = None
         self._no_thread_until = 0.0  # monotonic
+        # flags and no locks: an exception of a signal handler between taking a lock and knowing it would keep it taken
+        self._is_starting = False
+        self._is_claimed = False  # somebody does the background work
         self._started = 0
         self._finished = 0
         self._exported = 0
@@ -193,12 +196,12 @@ class Pipeline:
             self.hurry.set()
             self.wake.set()
             has_work = bool(self._queue or self._started)
-        if self._thread is not None:
+        if self._thread is None and has_work and not self.done.is_set():
+            self._run()  # at interpreter exit no thread can be started any more
+        if self._thread is not None or self._is_claimed:
             seconds = closes_at - time.monotonic()
             while not self.done.wait(max(0.0, min(seconds, SLICE_SECONDS))) and seconds > 0 and not self._gives_way:
                 seconds = closes_at - time.monotonic()
-        elif has_work and not self.done.is_set():
-            self._run()  # at interpreter exit no thread can be started any more
         if self._gives_way:
             return False
         with self._lock:
@@ -272,7 +275,12 @@ class Pipeline:
         if threading.Lock is not self._kind_of_lock and self._thread is None and self.closes_at is None:
             # gevent or eventlet came in between: the thread will be a greenlet, and must not block the real thread
             self._make_locks()
-        with self._lock:
+        # not with the other lock held: `start` waits for the new thread, and what is collected there as garbage before
+        # it says that it runs may be an operation, whose end needs that lock
+        if self._is_starting:
+            return  # another thread is at it
+        self._is_starting = True  # no call in between
+        try:
             if self._thread is not None or self.closes_at is not None or time.monotonic() < self._no_thread_until:
                 return
             thread = threading.Thread(target=self._run, name="modeltally", daemon=True)
@@ -282,6 +290,8 @@ class Pipeline:
                 self._no_thread_until = time.monotonic() + NO_THREAD_SECONDS
                 return
             self._thread = thread
+        finally:
+            self._is_starting = False
 
     def hasher(self) -> Hasher:
         """Return what hashes users and prompts under the deployment's key; the key is looked for once."""
@@ -292,6 +302,9 @@ class Pipeline:
     # the background thread
 
     def _run(self) -> None:
+        if self._is_claimed:
+            return  # an exception of a signal handler met the start of a thread, which runs all the same
+        self._is_claimed = True  # no call in between
         try:
             with imports:
                 from modeltally.instrument._worker import Worker  # noqa: PLC0415 - the SDK is imported in this thread
