@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
@@ -13,7 +12,7 @@ from modeltally.settings import Settings
 from modeltally.store import EmbeddedStore, open_store, sql
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -72,11 +71,3 @@ def stored(directory: Path, text: str) -> list[dict[str, Any]]:
         return ask(store, text)
     finally:
         store.close()
-
-
-def soon(is_so: Callable[[], bool]) -> bool:
-    """Wait until something is so; tells whether it became so within a minute."""
-    deadline = time.monotonic() + 60
-    while not is_so() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return is_so()

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from instrument.sink import wait_until
 from local.bodies import START_NS, all_spans, body, post, request
-from local.conftest import StartServer, ask, soon, stored
+from local.conftest import StartServer, ask, stored
 from modeltally.errors import StoreError
 from modeltally.local import LocalServer, handover
 from modeltally.settings import Settings
@@ -124,7 +125,7 @@ def test_nothing_is_quarantined_when_the_whole_store_is_down(unsteady: Callable[
     server = unsteady(insert)
     stores = [server_store(server)]
     assert post(server.address, body(5)).status == 200
-    assert soon(lambda: server.problem() == "the store is down")
+    assert wait_until(lambda: server.problem() == "the store is down", timeout_seconds=60)
     assert not server.wait_until_stored(timeout_seconds=0.1)
     down = False
     assert server.wait_until_stored()
@@ -141,9 +142,9 @@ def test_health_is_good_again_when_the_quarantine_takes_its_rows(unsteady: Calla
     made = request(1)
     next(all_spans(made)).trace_id = b""
     assert post(server.address, made.SerializeToString()).status == 200
-    assert soon(lambda: server.problem() == "the store is down")
+    assert wait_until(lambda: server.problem() == "the store is down", timeout_seconds=60)
     opened.quarantine_works = True
-    assert soon(lambda: server.problem() is None)
+    assert wait_until(lambda: server.problem() is None, timeout_seconds=60)
     assert ask(opened.store, "SELECT count() AS rows FROM usage_quarantine") == [{"rows": 1}]
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from instrument.sink import wait_until
 from local.bodies import Sender, body
-from local.conftest import StartServer, soon, stored
+from local.conftest import StartServer, stored
 from local.metric_bodies import KINDS, PATH, STORED_ONCE, counter, metrics_request, post_metrics, rows_of
 from local.test_server import start_process
 from modeltally.errors import StoreError
@@ -108,7 +109,7 @@ def test_what_was_acknowledged_before_a_stop_is_stored_after_it(
 
     server = unsteady(insert)
     assert post_metrics(server.address, metrics_request().SerializeToString()).status == 200
-    assert soon(lambda: server.problem() == "the store is down")
+    assert wait_until(lambda: server.problem() == "the store is down", timeout_seconds=60)
     assert not server.wait_until_stored(timeout_seconds=0.1)
     server.stop()
     again = start_server(dir=server.directory)

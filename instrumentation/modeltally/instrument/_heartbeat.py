@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from modeltally.instrument import _guard, _ids
+from modeltally.instrument import _guard
 from modeltally.instrument import _names as names
-from modeltally.instrument._record import Record
+from modeltally.instrument._record import root_record
 
 if TYPE_CHECKING:
     from modeltally.instrument._counters import Counters
+    from modeltally.instrument._record import Record
 
 __all__ = ["heartbeat"]
 
@@ -23,14 +24,7 @@ def heartbeat(counters: Counters, *, sequence: int, goodbye: bool) -> Record:
         sequence: How many heartbeats there were before.
         goodbye: It is the last one: the process ends in order.
     """
-    beat = Record(
-        names.HEARTBEAT,
-        trace_id=_ids.new_trace_id(),
-        span_id=_ids.new_span_id(),
-        parent_id=0,
-        sampled=True,
-        start_ns=time.time_ns(),
-    )
+    beat = root_record(names.HEARTBEAT, start_ns=time.time_ns())
     beat.is_counted = False
     beat.custom = {
         names.HEARTBEAT_STARTED: counters.started,

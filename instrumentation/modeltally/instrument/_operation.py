@@ -40,7 +40,6 @@ __all__ = [
 ]
 
 MAX_CUSTOM: Final = 256
-PLENTY: Final = 2 * MAX_TEXT  # room for more bytes than this needs no exact count
 RUNNING: Final = 0
 ENDED: Final = 1
 
@@ -71,10 +70,7 @@ class Operation(Record):
         """
         try:
             if self._state == RUNNING:
-                room_bytes = MAX_SPAN_BYTES - self.size
-                if room_bytes < PLENTY:
-                    room_bytes = self._room()
-                added = copy_values(self.values, values, room_bytes)
+                added = copy_values(self.values, values, self._room())
                 if self._state == RUNNING:  # another thread may have ended it meanwhile: what is queued keeps its size
                     self.size += added
         except Exception as error:  # noqa: BLE001 - see `_guard`
@@ -134,7 +130,7 @@ class Operation(Record):
 
     def _room(self) -> int:
         """Tell how many bytes may still be added."""
-        if MAX_SPAN_BYTES - self.size < PLENTY:
+        if MAX_SPAN_BYTES - self.size < 2 * MAX_TEXT:
             # values set again and again were added up each time: count what is really there
             self.size = size_of(self.values) + size_of(self.custom or {})
         return MAX_SPAN_BYTES - self.size

@@ -9,12 +9,13 @@ from operator import is_not
 from sys import getsizeof
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from modeltally.instrument import _ids
 from modeltally.instrument import _names as names
 
 if TYPE_CHECKING:
     from modeltally.instrument._values import Scalar, Stored
 
-__all__ = ["OperationRef", "Packed", "Record", "Shapes"]
+__all__ = ["OperationRef", "Packed", "Record", "Shapes", "root_record"]
 
 BASE_BYTES: Final = 280  # a packed record beside its values: the object, ids, times
 LOOSE_BYTES: Final = 600  # one that is not packed
@@ -169,6 +170,23 @@ class Record:
     def ref(self) -> OperationRef:
         """The name of this operation, for :func:`modeltally.evaluate`."""
         return OperationRef(self.operation, f"{self.trace_id:032x}", f"{self.span_id:016x}", self.start_ns)
+
+
+def root_record(operation: str, *, start_ns: int) -> Record:
+    """Make a record that belongs to no other: ids of its own, no parent.
+
+    Args:
+        operation: Its kind.
+        start_ns: Nanoseconds since the epoch.
+    """
+    return Record(
+        operation,
+        trace_id=_ids.new_trace_id(),
+        span_id=_ids.new_span_id(),
+        parent_id=0,
+        sampled=True,
+        start_ns=start_ns,
+    )
 
 
 class Packed:

@@ -9,7 +9,7 @@ from modeltally.instrument import _ids, _runtime
 from modeltally.instrument import _names as names
 from modeltally.instrument._guard import guarded, problem
 from modeltally.instrument._operation import enclosing_of_kind, surroundings
-from modeltally.instrument._record import OperationRef, Record
+from modeltally.instrument._record import OperationRef, Record, root_record
 from modeltally.instrument._redaction import redact
 from modeltally.instrument._switch import is_disabled
 from modeltally.instrument._values import MAX_SPAN_BYTES, Values, copy_values
@@ -114,14 +114,7 @@ def evaluate(ref: OperationRef, *, name: str, score: float, source: str | None =
         problem("evaluate", "evaluate(): score is %r; give a number from 0 to 1", number)
         return None
     now_ns = _time_ns("now", datetime.now(UTC))
-    made = Record(
-        names.EVALUATION,
-        trace_id=_ids.new_trace_id(),
-        span_id=_ids.new_span_id(),
-        parent_id=0,
-        sampled=True,
-        start_ns=now_ns,
-    )
+    made = root_record(names.EVALUATION, start_ns=now_ns)
     made.custom = {
         names.EVALUATION_NAME: str.__str__(name)[:MAX_NAME],
         names.EVALUATION_TRACE_ID: ref.trace_id,
