@@ -62,11 +62,11 @@ chaos: $(READY)  # kill -9 of the server at chosen points, with controls that mu
 
 .PHONY: chaos-instrument
 chaos-instrument: $(READY)  # fuzzed calls through the wrappers, with a control: make chaos-instrument N=1000000 SEED=1
-	$(RUN)python tests/instrument/chaos_calls.py --calls $(if $(filter command line,$(origin N)),$(N),1000000) --seed $(SEED) --controls
+	$(RUN)python tests/chaos/instrument --calls $(if $(filter command line,$(origin N)),$(N),1000000) --seed $(SEED) --controls
 
 .PHONY: bench-overhead
 bench-overhead: $(READY)  # what watching a call costs, beside OpenTelemetry by hand and the peers; QUICK=1 for less
-	UV="$(UV)" $(RUN)python tests/instrument/bench_overhead.py $(if $(QUICK),--quick)
+	UV="$(UV)" PYTHONPATH=tests $(RUN)python -m bench.overhead $(if $(QUICK),--quick)
 
 .PHONY: bench-ingest
 bench-ingest: $(READY)  # spans per second acknowledged and visible against decoding them in Python alone

@@ -7,7 +7,7 @@ from modeltally.instrument._record import OperationRef
 from modeltally.instrument._runtime import configure, counters, flush, live, shutdown
 from modeltally.instrument._values import Values
 from modeltally.instrument.carrier import inject, received
-from modeltally.instrument.lifecycle import HandDriven, begin
+from modeltally.instrument.manual import HandDriven, begin
 from modeltally.instrument.recording import evaluate, record
 from modeltally.instrument.wrap import (
     download,

@@ -43,7 +43,7 @@ def wait():
         time.sleep(0.02)
 """
 # What our thread imports, at once: on a busy machine that alone may take the two seconds an end has.
-WARM = "import modeltally.instrument._reporter, modeltally.instrument._worker\n"
+WARM = "import modeltally.instrument.background.reporter, modeltally.instrument.background.worker\n"
 
 
 @dataclass(frozen=True)

@@ -7,19 +7,19 @@ Calls
     None, huge text, bytes and tensors, raising ``__str__ __repr__ __hash__ __eq__ __len__ __bool__ __getattr__`` and
     more, infinite iterators, cycles, depth 3000, lone surrogates, 2**63, 10**5000, NaN, Infinity, Decimal, numpy,
     bytes, enumerations, naive datetimes, slots, frozen and C classes, metaclasses, mocks, proxies
-        ``chaos_calls.py`` (every kind at every entry point); one by one in ``test_values.py``
+        ``chaos/instrument`` (every kind at every entry point); one by one in ``test_values.py``
     generators, partial consumption, CancelledError, KeyboardInterrupt, StopIteration, SystemExit
-        ``test_streams.py``, ``test_outcomes.py``, ``test_frameworks.py``, ``chaos_calls.py``
+        ``test_streams.py``, ``test_outcomes.py``, ``test_frameworks.py``, ``chaos/instrument``
     naive and impossible times of ``record``
         ``test_recording.py``
     methods, class methods, static methods, pickling, copying
         ``test_wrappers.py``; properties and cached properties here
     recursion 900 deep, near the limit, re-entrance from destructors and signal handlers, 200 threads
-        ``chaos_calls.py``, ``test_guard.py``
+        ``chaos/instrument``, ``test_guard.py``
     fork in the middle, the interpreter's end
         ``test_processes.py``, ``test_endings.py``
     decorated twice
-        ``chaos_calls.py``
+        ``chaos/instrument``
     downloads: size unknown, 0, negative, above 2**63, resumed, 404, disk full; a clock that steps back
         here
 

@@ -16,7 +16,8 @@ import pytest
 import modeltally
 from instrument.services import PREPARE, WARM, Load, Service, ask, listening
 from instrument.sink import Answer, Sink, wait_until
-from modeltally.instrument import _guard, _signals
+from modeltally.instrument import _guard
+from modeltally.instrument.process import sigterm
 
 if TYPE_CHECKING:
     import socket
@@ -146,9 +147,9 @@ def test_signal_belongs_to_us_only_while_there_is_something_to_deliver(sink: Sin
     """Configured it is handled, configured otherwise or shut down it is the system's; a foreign handler stays."""
     configure = modeltally.configure
     configure(endpoint=sink.url)
-    assert signal.getsignal(signal.SIGTERM) is _signals._on_sigterm
+    assert signal.getsignal(signal.SIGTERM) is sigterm._on_sigterm
     configure(endpoint=sink.url)
-    assert signal.getsignal(signal.SIGTERM) is _signals._on_sigterm
+    assert signal.getsignal(signal.SIGTERM) is sigterm._on_sigterm
     configure(endpoint=sink.url, handle_sigterm=False)
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     configure(endpoint=sink.url)
@@ -182,7 +183,7 @@ def test_other_threads_may_configure_and_shut_down(sink: Sink) -> None:
     thread = threading.Thread(target=modeltally.shutdown)
     thread.start()
     thread.join()
-    assert signal.getsignal(signal.SIGTERM) is _signals._on_sigterm
+    assert signal.getsignal(signal.SIGTERM) is sigterm._on_sigterm
     assert _guard.problems() == {}
 
 

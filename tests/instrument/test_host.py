@@ -144,7 +144,7 @@ def test_instrument_imports_only_opentelemetry_and_wrapt() -> None:
             for module in modules:
                 is_ours = module == "modeltally.instrument" or module.startswith("modeltally.instrument.")
                 assert is_ours or module.partition(".")[0] in allowed, (path.name, module)
-                assert module.partition(".")[0] != "requests" or path.name == "_export.py"
+                assert module.partition(".")[0] != "requests" or path.name == "otlp.py"
 
 
 def test_import_is_light() -> None:
@@ -201,5 +201,5 @@ def test_exporter_is_imported_in_its_own_thread(sink: Sink) -> None:
     )
     heavy = {"requests", "urllib3", "torch", "pydantic", "clickhouse_connect", "chdb", "grpc"}
     assert not heavy & {*at_import, *at_configure}
-    assert "modeltally.instrument._export" in in_thread
+    assert "modeltally.instrument.background.otlp" in in_thread
     assert "requests" in in_thread

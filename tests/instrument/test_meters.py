@@ -27,9 +27,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 import modeltally
 from instrument.sink import Answer, Sink, wait_until
-from modeltally.instrument import _guard, _reporter, _runtime, lifecycle
+from modeltally.instrument import _guard, _runtime, manual
 from modeltally.instrument._config import METRICS, find_destination, find_metrics
-from modeltally.instrument._meters import MAX_SERIES
+from modeltally.instrument.background import reporter
+from modeltally.instrument.background.meters import MAX_SERIES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -233,7 +234,7 @@ def test_running_requests_go_up_and_down(sink: Sink) -> None:
         metric = sink.report.get("request.active")
         return -1 if metric is None else metric.value(modeltally_model_id=model)
 
-    waiting = lifecycle.begin("model.request", "queued", queued=True)
+    waiting = manual.begin("model.request", "queued", queued=True)
     with modeltally.model_request("a"), modeltally.model_request("a"), modeltally.load("a"):
         inner = modeltally.model_request("b")
         assert sink.wait_for(lambda: active("a") == 1)
@@ -500,7 +501,7 @@ def test_spans_go_on_when_metrics_are_refused(
     sink: Sink, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, status: int
 ) -> None:
     """One warning, and the receiver is left alone, at the end as well; nothing counts as lost."""
-    monkeypatch.setattr(_reporter, "REST_FACTOR", 0)
+    monkeypatch.setattr(reporter, "REST_FACTOR", 0)
     sink.metric_answer = Answer(status=status, headers={"Location": f"{sink.url}/v1/metrics"})
     configure(sink, metrics_interval_seconds=1e-9)
     request()
@@ -534,7 +535,7 @@ def test_next_export_brings_what_a_failed_one_did_not(sink: Sink, answer: Answer
 
 def test_receiver_is_left_alone_for_as_long_as_it_asks(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
     """Retry-After holds for metrics too."""
-    monkeypatch.setattr(_reporter, "REST_FACTOR", 0)
+    monkeypatch.setattr(reporter, "REST_FACTOR", 0)
     sink.metric_answers = [Answer(status=503, headers={"Retry-After": "30"})]
     configure(sink, metrics_interval_seconds=1e-9)
     request()
@@ -548,7 +549,7 @@ def test_receiver_is_left_alone_for_as_long_as_it_asks(sink: Sink, monkeypatch: 
 
 def test_spans_are_delivered_when_the_metrics_endpoint_hangs(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is given one second, then the spans go on and it is asked less often; the last export is tried anyway."""
-    monkeypatch.setattr(_reporter, "REST_FACTOR", 1000)
+    monkeypatch.setattr(reporter, "REST_FACTOR", 1000)
     sink.metric_answer = Answer(is_hanging=True)
     configure(sink, metrics_interval_seconds=0.01)
     request()
@@ -752,7 +753,7 @@ def test_metrics_sdk_is_imported_in_the_background_only(sink: Sink, switch: str)
         "opentelemetry.sdk.metrics",
         "opentelemetry.exporter.otlp.proto.common.metrics_encoder",
         "opentelemetry.proto.metrics.v1.metrics_pb2",
-        "modeltally.instrument._meters",
+        "modeltally.instrument.background.meters",
     }
     assert not heavy & (before | configured)
     assert heavy & after == (heavy if switch == "on" else set())
@@ -789,7 +790,7 @@ def test_operation_that_cannot_be_counted_is_delivered(sink: Sink, monkeypatch: 
     def broken(*_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("modeltally.instrument._meters.Meters.count", broken)
+    monkeypatch.setattr("modeltally.instrument.background.meters.Meters.count", broken)
     configure(sink)
     request(3)
     end()

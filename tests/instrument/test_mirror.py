@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
 from opentelemetry.trace import SpanKind, StatusCode
 
 import modeltally
-from modeltally.instrument import _mirror
+from modeltally.instrument.background import mirror
 from modeltally.local import LocalServer
 from modeltally.settings import Settings
 from modeltally.store import open_store, sql
@@ -205,7 +205,7 @@ def test_failures_of_the_host_are_counted_and_no_record_is_lost(host: Host, ours
 
 def test_slow_host_is_left_alone_for_a_while(host: Host, ours: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
     """A processor that takes too long is not asked again: our own records go first."""
-    monkeypatch.setattr(_mirror, "BATCH_SECONDS", 0.01)
+    monkeypatch.setattr(mirror, "BATCH_SECONDS", 0.01)
     odd = Odd()
     odd.sleeps_seconds = 0.05
     host.provider.add_span_processor(odd)

@@ -10,11 +10,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from modeltally.instrument import _names as names
-from modeltally.instrument._convert import Converter
-from modeltally.instrument._exporter import ExporterSender
 from modeltally.instrument._privacy import Hasher
 from modeltally.instrument._record import Record
-from modeltally.instrument._wire import Encoder
+from modeltally.instrument.background.convert import Converter
+from modeltally.instrument.background.exporter import ExporterSender
+from modeltally.instrument.background.wire import Encoder
 
 RESOURCE: dict[str, Any] = {"service.name": "painter", "process.pid": 4711, "acme.share": 0.25, "acme.is_new": True}
 TEXTS = ["", "m", "ä" * 63, "x" * 64, "x" * 65, "x" * 127, "x" * 128, "\U0001f98a" * 5000, "nul\0", "a\udcffb"]

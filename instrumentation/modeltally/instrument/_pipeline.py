@@ -307,7 +307,7 @@ class Pipeline:
         self._is_claimed = True  # no call in between
         try:
             with imports:
-                from modeltally.instrument._worker import Worker  # noqa: PLC0415 - the SDK is imported in this thread
+                from modeltally.instrument.background.worker import Worker  # noqa: PLC0415 - the SDK is imported in this thread
 
                 worker = Worker(self)
             contextvars.copy_context().run(worker.run)  # at exit this is the host's thread: its context stays

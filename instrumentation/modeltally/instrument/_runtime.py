@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Final
 
-from modeltally.instrument import _guard, _ids, _pipeline, _process
+from modeltally.instrument import _guard, _ids, _pipeline
 from modeltally.instrument import _names as names
 from modeltally.instrument._checks import check_exporters, check_function, check_numbers, check_switches, plain_text
 from modeltally.instrument._config import Config, ConfigError, Destination, find_destination, find_metrics
 from modeltally.instrument._counters import Counters
 from modeltally.instrument._guard import guarded, problem, say
 from modeltally.instrument._pipeline import Pipeline
+from modeltally.instrument.process import ends
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -146,7 +147,7 @@ def configure(  # noqa: PLR0913 - one keyword for each setting, all optional
     except ConfigError as error:
         problem("configuration", "%s; telemetry is off", str(error))
         _replace(None)
-        _process.ended()
+        ends.ended()
         return
     if exporter is None:
         say("exporting to %s (from %s)", config.destination.shown, config.destination.reason)
@@ -154,7 +155,7 @@ def configure(  # noqa: PLR0913 - one keyword for each setting, all optional
         say("exporting through %s", type(exporter).__qualname__)
     _log_metrics(config)
     _replace(Pipeline(config))
-    _process.configured(handle_sigterm=handle_sigterm)
+    ends.configured(handle_sigterm=handle_sigterm)
 
 
 @guarded(default=False)
@@ -183,7 +184,7 @@ def shutdown(timeout_seconds: float = 2.0) -> bool:
     """
     pipeline = _state.pipeline
     is_complete = True if pipeline is None else pipeline.shut_down(timeout_seconds)
-    _process.ended()
+    ends.ended()
     return is_complete
 
 
@@ -306,8 +307,8 @@ def _after_fork_in_child() -> None:
         former.leave_to_parent()
 
 
-_process.at_end(deliver=_deliver, give_way=_give_way)
-_process.at_fork(
+ends.at_end(deliver=_deliver, give_way=_give_way)
+ends.at_fork(
     before=guarded(None)(_before_fork),
     in_parent=guarded(None)(_after_fork_in_parent),
     in_child=guarded(None)(_after_fork_in_child),

@@ -7,7 +7,7 @@
     CeleryInstrumentor().instrument()    # in the service that sends tasks and in its workers
 
 It listens to celery's public signals and adds one header to each task's message; nothing else of celery changes. That
-workers deliver what they recorded when they end does not depend on it, see ``_process``.
+workers deliver what they recorded when they end does not depend on it, see ``process.ends``.
 """
 
 from __future__ import annotations

@@ -1,0 +1,295 @@
+"""Sending spans and metrics over OTLP/HTTP.
+
+The stock exporter counts redirects as success, does not read partial success, gives up within its timeout, draws its
+jitter from Python's global random generator, and loses a batch for one span that cannot be encoded. This module is
+imported in the background thread: a service does not wait for it.
+"""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import requests
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from requests.utils import get_auth_from_url
+
+from modeltally.instrument._guard import problem
+from modeltally.instrument.background.wire import Encoder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from opentelemetry.sdk.metrics.export import MetricsData
+
+    from modeltally.instrument._config import Destination
+    from modeltally.instrument._values import Scalar
+    from modeltally.instrument.background.convert import Span
+
+__all__ = ["REFUSED_SECONDS", "Delivery", "MetricSender", "OtlpMetricSender", "OtlpSender", "Parcel", "Sender"]
+
+UNREACHABLE: Final = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
+RETRYABLE: Final = frozenset({429, 502, 503, 504})
+TOO_LARGE: Final = 413
+CONNECT_SECONDS: Final = 3.0
+REFUSED_SECONDS: Final = 600.0  # before metrics are offered again to who does not take them
+MAX_ANSWER_BYTES: Final = 64 * 1024  # who answers with more is no receiver
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """Spans that travel together.
+
+    Attributes:
+        spans: The spans in their sender's form, each with whether it counts as an operation.
+        body: All of them together, if the sender needs that.
+    """
+
+    spans: Sequence[tuple[Any, bool]]
+    body: bytes = b""
+
+    @property
+    def counted(self) -> int:
+        """How many operations it carries."""
+        return sum(is_counted for _, is_counted in self.spans)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of a parcel.
+
+    Attributes:
+        delivered: Spans the other side took.
+        dropped_as: Reason under which the rest is lost; None when nothing is.
+        retry_after_seconds: None when it is settled; else when to try again, 0.0 when the other side named no time.
+        is_too_large: Whether two halves should be tried instead.
+    """
+
+    delivered: int = 0
+    dropped_as: str | None = None
+    retry_after_seconds: float | None = None
+    is_too_large: bool = False
+
+
+class Sender(Protocol):
+    """Where parcels go."""
+
+    def encode(self, span: Span) -> Any:
+        """Bring a span into the form it is sent in; raises whatever it likes when that cannot be."""
+
+    def pack(self, spans: Sequence[tuple[Any, bool]]) -> Parcel:
+        """Make a parcel of encoded spans."""
+
+    def send(self, parcel: Parcel, *, timeout_seconds: float) -> Delivery:
+        """Try once."""
+
+    def close(self) -> None:
+        """Let go of connections."""
+
+
+class MetricSender(Protocol):
+    """Where metrics go."""
+
+    def send(self, data: MetricsData, *, timeout_seconds: float) -> float:
+        """Try once; return how many seconds the other side wants to be left alone, 0.0 for none."""
+
+    def close(self) -> None:
+        """Let go of connections."""
+
+
+class OtlpSender:
+    """OTLP over HTTP with protobuf bodies."""
+
+    def __init__(self, destination: Destination, *, resource: Mapping[str, Scalar], version: str) -> None:
+        """Prepare a session.
+
+        Args:
+            destination: Where to.
+            resource: The process's attributes.
+            version: Ours.
+        """
+        self._destination = destination
+        self._encoder = Encoder(resource, version=version)
+        self._session = _session(destination, version)
+
+    def encode(self, span: Span) -> bytes:
+        """Write a span as it travels."""
+        return self._encoder.span(span)
+
+    def pack(self, spans: Sequence[tuple[bytes, bool]]) -> Parcel:
+        """Write a request."""
+        body = self._encoder.request([span for span, _ in spans])
+        return Parcel(spans, gzip.compress(body, 1) if self._destination.is_compressed else body)
+
+    def send(self, parcel: Parcel, *, timeout_seconds: float) -> Delivery:
+        """Post once; redirects are not followed, and only 2xx is success."""
+        if not parcel.spans:
+            return Delivery()
+        try:
+            response, answer = _post(self._session, self._destination, parcel.body, timeout_seconds=timeout_seconds)
+        except UNREACHABLE as error:
+            problem(
+                "unreachable", "%s cannot be reached (%s); trying again", self._destination.shown, type(error).__name__
+            )
+            return Delivery(retry_after_seconds=0.0)
+        return self._judge(response, answer, parcel)
+
+    def close(self) -> None:
+        """Close the session's connections."""
+        _close(self._session)
+
+    def _judge(self, response: requests.Response, answer: bytes, parcel: Parcel) -> Delivery:
+        status = response.status_code
+        if 200 <= status < 300:  # noqa: PLR2004 - the success class of HTTP
+            rejected = min(_rejected(answer), parcel.counted)
+            if rejected:
+                problem("rejected", "%s rejected %d spans", self._destination.shown, rejected)
+            return Delivery(delivered=parcel.counted - rejected, dropped_as="rejected" if rejected else None)
+        if status in RETRYABLE:
+            return Delivery(retry_after_seconds=_retry_after(response.headers.get("Retry-After")))
+        if status == TOO_LARGE and len(parcel.spans) > 1:
+            return Delivery(is_too_large=True)
+        problem(
+            "refused",
+            "%s answered %d; %d operations are lost (endpoint from %s)",
+            self._destination.shown,
+            status,
+            parcel.counted,
+            self._destination.reason,
+        )
+        is_client_error = 400 <= status < 500  # noqa: PLR2004 - the client error class of HTTP
+        return Delivery(dropped_as="rejected" if is_client_error else "export_failed")
+
+
+class OtlpMetricSender:
+    """The same for metrics, which are totals: what one attempt does not deliver, the next one brings."""
+
+    def __init__(self, destination: Destination, *, version: str) -> None:
+        """Prepare a session.
+
+        Args:
+            destination: Where to.
+            version: Ours.
+        """
+        # a service without metrics does not wait for these
+        from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics  # noqa: PLC0415 - see above
+        from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (  # noqa: PLC0415 - see above
+            ExportMetricsServiceResponse,
+        )
+
+        self._destination = destination
+        self._encode = encode_metrics
+        self._response = ExportMetricsServiceResponse
+        self._session = _session(destination, version)
+
+    def send(self, data: MetricsData, *, timeout_seconds: float) -> float:
+        """Post once; redirects are not followed, and only 2xx is success."""
+        body = self._encode(data).SerializeToString()
+        if self._destination.is_compressed:
+            body = gzip.compress(body, 1)
+        shown = self._destination.shown
+        try:
+            response, answer = _post(self._session, self._destination, body, timeout_seconds=timeout_seconds)
+        except UNREACHABLE as error:
+            problem("metrics_unreachable", "%s cannot be reached (%s); metrics come later", shown, type(error).__name__)
+            return 0.0
+        status = response.status_code
+        if 200 <= status < 300:  # noqa: PLR2004 - the success class of HTTP
+            rejected = self._rejected(answer)
+            if rejected:
+                problem("metrics_rejected", "%s rejected %d points of metrics", shown, rejected)
+            return 0.0
+        if status in RETRYABLE:
+            problem("metrics_unreachable", "%s answered %d; metrics come later", shown, status)
+            return min(_retry_after(response.headers.get("Retry-After")), REFUSED_SECONDS)
+        problem(
+            "metrics_refused",
+            "%s answered %d and takes no metrics (endpoint from %s); they are offered again in ten minutes, and"
+            " configure(metrics=False) switches them off",
+            shown,
+            status,
+            self._destination.reason,
+        )
+        return REFUSED_SECONDS
+
+    def close(self) -> None:
+        """Close the session's connections."""
+        _close(self._session)
+
+    def _rejected(self, body: bytes) -> int:
+        """Read how many points the other side did not take; an answer that is no protobuf rejects none."""
+        try:
+            return int(self._response.FromString(body).partial_success.rejected_data_points)
+        except Exception:  # noqa: BLE001 - proxies answer 200 with pages of their own
+            return 0
+
+
+def _session(destination: Destination, version: str) -> requests.Session:
+    session = requests.Session()
+    named = get_auth_from_url(destination.url)
+    session.auth = named if any(named) else _no_credentials
+    session.headers.update(
+        {
+            **destination.headers,
+            "Content-Type": "application/x-protobuf",
+            "Accept-Encoding": "identity",
+            "User-Agent": f"modeltally/{version}",
+        }
+    )
+    if destination.is_compressed:
+        session.headers["Content-Encoding"] = "gzip"
+    if destination.certificate:
+        session.verify = destination.certificate
+    session.cert = destination.client_certificate
+    return session
+
+
+def _close(session: requests.Session) -> None:
+    """Close a session with its sockets, which its own method leaves to the garbage collector."""
+    for adapter in session.adapters.values():
+        pools: Any = getattr(getattr(adapter, "poolmanager", None), "pools", None)
+        for key in [] if pools is None else pools.keys():
+            pools[key].close()
+    session.close()
+
+
+def _post(
+    session: requests.Session, destination: Destination, body: bytes, *, timeout_seconds: float
+) -> tuple[requests.Response, bytes]:
+    """Post once, and read the beginning of the answer; raises one of UNREACHABLE when there is none.
+
+    The request goes to the session's adapter, which follows no redirect. Sent by the session itself, it would appear
+    in the traces of hosts that patch sessions and know nothing of OpenTelemetry's ways to look away.
+    """
+    seconds = min(timeout_seconds, destination.timeout_seconds)
+    request = session.prepare_request(requests.Request("POST", destination.url, data=body))
+    settings = session.merge_environment_settings(destination.url, {}, True, None, None)  # noqa: FBT003 - no names for them
+    response = session.get_adapter(destination.url).send(
+        request, timeout=(min(seconds, CONNECT_SECONDS), seconds), **settings
+    )
+    with response:
+        answer = next(response.iter_content(MAX_ANSWER_BYTES), b"")
+    return response, answer
+
+
+def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Add none: left alone, the client would replace the caller's own header by what a `.netrc` file says."""
+    return request
+
+
+def _rejected(body: bytes) -> int:
+    """Read how many spans the other side did not take; an answer that is no protobuf rejects none."""
+    try:
+        return int(ExportTraceServiceResponse.FromString(body).partial_success.rejected_spans)
+    except Exception:  # noqa: BLE001 - proxies answer 200 with pages of their own
+        return 0
+
+
+def _retry_after(text: str | None) -> float:
+    """Read a number of seconds; a date or nonsense counts as none named."""
+    try:
+        seconds = float(text or 0)
+    except ValueError:
+        return 0.0
+    return seconds if 0 < seconds < float("inf") else 0.0

@@ -1,0 +1,188 @@
+"""SIGTERM, where the host leaves it to the system: deliver first, then end exactly as the system would have ended it.
+
+Python runs a signal handler in the main thread between two bytecodes, wherever that thread happens to be. In the middle
+of our own code it may hold a lock that the background thread needs, or an operation that is in none of the lists. So
+the handler steps back and comes again when the main thread returns from our code, which takes microseconds; where the
+main thread waits there for delivery, it is asked to give way. Nothing is delivered while it is inside: after half a
+second of that the process ends as it is.
+
+As with every handler of Python's, a main thread that stays in one call of a C library runs it when that call returns,
+and so does one that the signal meets in the instant before a long wait. ``configure(handle_sigterm=False)`` leaves
+SIGTERM to the system.
+"""
+
+from __future__ import annotations
+
+import _thread
+import contextlib
+import os
+import signal
+import sys
+import time
+import types
+from typing import TYPE_CHECKING, Any, Final
+
+from modeltally.instrument._guard import guarded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+    from modeltally.instrument.process.ends import Deliver
+
+__all__ = ["install", "uninstall"]
+
+END_SECONDS: Final = 2.0  # the longest that an end is delayed
+STEP_BACK_SECONDS: Final = 0.5  # of these, for leaving our own code
+GRACE_SECONDS: Final = 0.2
+INIT_PID: Final = 1
+
+# Whatever of ours can hold a lock, or an operation in none of the lists, runs below a function of these modules; the
+# functions of the user that we watch never do.
+OURS: Final = frozenset(f"modeltally.instrument.{name}" for name in ("_guard", "_operation", "_pipeline", "_runtime"))
+
+
+class _Handling:
+    """What the handler does, and how far it is."""
+
+    def __init__(self) -> None:
+        self.deliver: Deliver | None = None
+        self.give_way: Callable[[], object] | None = None
+        self.since: float | None = None  # monotonic; when a signal came that the process has not ended by yet
+        self.is_ending = False
+        self.start_thread: Callable[..., object] = _thread.start_new_thread
+        self.sleep: Callable[[float], object] = time.sleep
+
+
+_handling = _Handling()
+
+
+@guarded(None)
+def install(*, deliver: Deliver, give_way: Callable[[], object]) -> None:
+    """Handle SIGTERM from now on, if this is the main thread and nobody else does.
+
+    Args:
+        deliver: Delivers what is waiting; it does not raise.
+        give_way: Has threads that wait for delivery stop waiting; it does not raise either.
+    """
+    # a signal that would end a process is ignored by the first one of a container: there is no end to deliver at
+    if os.getpid() != INIT_PID and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+        _handling.deliver, _handling.give_way = deliver, give_way
+        _handling.start_thread, _handling.sleep = _native("_thread", "start_new_thread"), _native("time", "sleep")
+        with contextlib.suppress(ValueError):  # not the main thread
+            signal.signal(signal.SIGTERM, _on_sigterm)
+
+
+@guarded(None)
+def uninstall() -> None:
+    """Leave SIGTERM to the system again, unless somebody else has taken it meanwhile."""
+    if signal.getsignal(signal.SIGTERM) is _on_sigterm:
+        with contextlib.suppress(ValueError):  # not the main thread
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def after_fork() -> None:
+    """Forget in a forked child what its parent was about to do."""
+    if sys.getprofile() is _on_return:
+        sys.setprofile(None)
+    _handling.since = None
+
+
+def _on_sigterm(signum: int, frame: FrameType | None) -> None:
+    deliver, give_way = _handling.deliver, _handling.give_way
+    if deliver is None or give_way is None:
+        return
+    is_inside = _is_ours(frame)
+    if signal.getsignal(signum) is not _on_sigterm:
+        # a handler that was installed later calls the one it found: whether and how the process ends is its decision
+        if not is_inside:
+            deliver(is_end=False)
+        return
+    if _handling.since is None:
+        _handling.since = time.monotonic()
+        _watch(_handling.since)
+    if not is_inside:
+        _end(deliver)
+    elif time.monotonic() >= _handling.since + STEP_BACK_SECONDS:
+        _end(None)
+    else:
+        give_way()
+        if sys.getprofile() is None:
+            sys.setprofile(_on_return)
+
+
+def _on_return(frame: FrameType, event: str, _: object) -> None:
+    """Profile the main thread: end the process when it returns from our code."""
+    if event == "return" and frame.f_globals.get("__name__") in OURS and not _is_ours(frame.f_back):
+        _end(_handling.deliver)
+
+
+def _end(deliver: Deliver | None) -> None:
+    """End the process by the signal, after delivery if that is possible."""
+    _handling.is_ending = True
+    if sys.getprofile() is _on_return:
+        sys.setprofile(None)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # from here on another one ends the process at once
+    if deliver is not None and _is_in_event_loop():
+        _thread.start_new_thread(_deliver_and_die, (deliver,))  # a greenlet
+    else:
+        _deliver_and_die(deliver)
+
+
+def _deliver_and_die(deliver: Deliver | None) -> None:
+    try:
+        if deliver is not None and _handling.since is not None:
+            deliver(is_end=True, timeout_seconds=max(0.0, _handling.since + END_SECONDS - time.monotonic()))
+    finally:
+        signal.raise_signal(signal.SIGTERM)
+
+
+def _is_ours(frame: FrameType | None) -> bool:
+    """Tell whether the main thread was interrupted inside our own code, or in something that it called."""
+    while frame is not None:
+        if frame.f_globals.get("__name__") in OURS:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _watch(since: float) -> None:
+    """See to it, from another thread, that the process ends whatever the main thread is caught in."""
+
+    def watch() -> None:
+        for seconds in (STEP_BACK_SECONDS + GRACE_SECONDS / 2, END_SECONDS + GRACE_SECONDS):
+            _handling.sleep(max(0.0, since + seconds - time.monotonic()))
+            if _handling.is_ending and seconds < END_SECONDS:
+                continue
+            if _handling.is_ending or signal.getsignal(signal.SIGTERM) is _on_sigterm:
+                os.kill(os.getpid(), signal.SIGTERM)  # wakes a main thread that a system call blocks, or ends it all
+
+    try:
+        _handling.start_thread(watch, ())
+    except RuntimeError:  # no more threads; most probably none is needed
+        return
+
+
+def _native(module: str, name: str) -> Any:
+    """Return a function as it is without gevent and eventlet: a greenlet does not run while the main one is caught."""
+    gevent: Any = sys.modules.get("gevent.monkey")
+    eventlet: Any = sys.modules.get("eventlet.patcher")
+    found = getattr(sys.modules[module], name)
+    if not isinstance(found, types.BuiltinFunctionType) and gevent is not None:
+        found = gevent.get_original(module, name)
+    if not isinstance(found, types.BuiltinFunctionType) and eventlet is not None:
+        found = getattr(eventlet.original(module), name)
+    return found
+
+
+def _is_in_event_loop() -> bool:
+    """Tell whether the handler runs in the loop of gevent or eventlet itself, where nothing may wait."""
+    greenlet: Any = sys.modules.get("greenlet")
+    gevent: Any = sys.modules.get("gevent.hub")
+    eventlet: Any = sys.modules.get("eventlet.hubs")
+    if greenlet is None:
+        return False
+    current = greenlet.getcurrent()
+    if gevent is not None and current is gevent.get_hub():
+        return True
+    return eventlet is not None and current is eventlet.get_hub().greenlet
