@@ -58,7 +58,7 @@ oracle: $(READY)  # every roll and view against a truth kept in Python: make ora
 
 .PHONY: chaos
 chaos: $(READY)  # kill -9 of the server at chosen points, with controls that must lose or double
-	$(RUN)python tests/local/chaos_kill.py --kills $(if $(filter command line,$(origin N)),$(N),10) --seed $(SEED) --controls
+	$(RUN)python tests/chaos/server_kill.py --kills $(if $(filter command line,$(origin N)),$(N),10) --seed $(SEED) --controls
 
 .PHONY: chaos-instrument
 chaos-instrument: $(READY)  # fuzzed calls through the wrappers, with a control: make chaos-instrument N=1000000 SEED=1
@@ -70,7 +70,7 @@ bench-overhead: $(READY)  # what watching a call costs, beside OpenTelemetry by 
 
 .PHONY: bench-ingest
 bench-ingest: $(READY)  # spans per second acknowledged and visible against decoding them in Python alone
-	$(RUN)python tests/local/bench_ingest.py
+	$(RUN)python tests/bench/ingest.py
 
 COLLECTOR := .collector/modeltally-collector
 

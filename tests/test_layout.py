@@ -12,11 +12,13 @@ PACKAGE = Path(__file__).parents[1] / "instrumentation" / "modeltally"
 ALLOWED = {
     "instrument": set[str](),
     "store": set[str](),
-    "local": {"store", "instrument"},
+    "receiver": {"store", "instrument"},
+    "clickhouse": {"store"},
+    "server": {"receiver", "clickhouse", "store", "instrument"},
     "recommend": {"store"},
     "replay": {"instrument"},
     "demo": {"replay"},
-    "cli": {"store", "local", "recommend", "replay", "demo", "instrument"},
+    "cli": {"store", "server", "recommend", "replay", "demo", "instrument"},
 }
 COMMON = {"errors", "settings", "keys"}
 

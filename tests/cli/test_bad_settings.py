@@ -2,8 +2,8 @@
 
 Covered elsewhere: flags and dates on the command line (``test_mistakes.py``, ``test_window.py``), a taken port, a
 directory that is a file or in use (``test_commands.py``), a user key that is none (``test_keys.py``), addresses beyond
-this machine (``tests/local/test_server.py``). What a service is given: ``tests/instrument/test_bad_input.py``. There is
-no YAML, no reloading and no pinning by pattern, so their bad inputs have no place; times are UTC everywhere.
+this machine (``tests/server/test_server.py``). What a service is given: ``tests/instrument/test_bad_input.py``. There
+is no YAML, no reloading and no pinning by pattern, so their bad inputs have no place; times are UTC everywhere.
 """
 
 from __future__ import annotations

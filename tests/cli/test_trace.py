@@ -10,7 +10,7 @@ import pytest
 
 from cli.conftest import RunningServer, start_server, stop_server
 from cli.trace_truth import QUANTILE_TOLERANCE, ModelTruth, count, plain_cleanup, write_bursty
-from modeltally.local.client import find_server
+from modeltally.server.client import find_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from modeltally.local import _allow as allow
+from modeltally.receiver import allow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -24,8 +24,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from cli.conftest import start_server, stop_server
 from collector.feed import Bodies, Feed
 from collector.running import BINARY, MISSING, Collector, Running, StubStore, Usage, usage_of
-from local.conftest import stored
-from modeltally.local.client import find_server
+from modeltally.server.client import find_server
+from receiver.conftest import stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from collector.feed import Bodies
-from local.bodies import START_NS
-from local.conftest import ask
 from modeltally.store import open_store
+from receiver.bodies import START_NS
+from receiver.conftest import ask
 
 if TYPE_CHECKING:
     from pathlib import Path

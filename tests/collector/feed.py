@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from local.bodies import ATTRIBUTES, Sender, request
+from receiver.bodies import ATTRIBUTES, Sender, request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,9 +6,9 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from collector.conftest import settle
-from local.bodies import START_NS, Sender, only_span, put, request
-from local.conftest import ask
 from modeltally.store import open_store
+from receiver.bodies import START_NS, Sender, only_span, put, request
+from receiver.conftest import ask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

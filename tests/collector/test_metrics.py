@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from collector.conftest import settle
-from local.bodies import START_NS, Sender, put
-from local.conftest import stored
+from receiver.bodies import START_NS, Sender, put
+from receiver.conftest import stored
 
 if TYPE_CHECKING:
     from collector.running import Collector, StubStore

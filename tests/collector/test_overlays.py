@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from collector.running import CONFIGURATIONS, Collector, StubStore
-from local.bodies import PROTOBUF, Sender, body, only_span, request
-from local.conftest import stored
+from receiver.bodies import PROTOBUF, Sender, body, only_span, request
+from receiver.conftest import stored
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

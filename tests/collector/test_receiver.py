@@ -10,8 +10,8 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
 
 from collector.conftest import settle
-from local.bodies import PROTOBUF, Sender, body, otlp_json, request
-from local.conftest import stored
+from receiver.bodies import PROTOBUF, Sender, body, otlp_json, request
+from receiver.conftest import stored
 
 if TYPE_CHECKING:
     from collector.running import Collector, StubStore

@@ -9,9 +9,9 @@ import yaml
 
 from collector.conftest import settle
 from collector.running import CONFIGURATIONS, Collector, StubStore
-from local.bodies import ATTRIBUTES, Sender, only_span, put, request
-from local.conftest import stored
-from local.test_filter import DIALECTS, attributes
+from receiver.bodies import ATTRIBUTES, Sender, only_span, put, request
+from receiver.conftest import stored
+from receiver.test_filter import DIALECTS, attributes
 
 if TYPE_CHECKING:
     from pathlib import Path

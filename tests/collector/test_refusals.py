@@ -6,9 +6,9 @@ import gzip
 from typing import TYPE_CHECKING
 
 from collector.conftest import settle
-from local.bodies import JSON, PROTOBUF, Sender, body
-from local.conftest import ask
 from modeltally.store import open_store
+from receiver.bodies import JSON, PROTOBUF, Sender, body
+from receiver.conftest import ask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -18,10 +18,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from local.bodies import body
 from modeltally.settings import Settings
 from modeltally.store import EmbeddedStore, sql
 from modeltally.store.client import Database
+from receiver.bodies import body
 
 PAGE = Path(__file__).parents[2] / "deploy" / "OUTGROWING.md"
 MARKERS = ("<!-- sizing: begin -->", "<!-- sizing: end -->")

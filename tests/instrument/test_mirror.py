@@ -20,7 +20,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 import modeltally
 from modeltally.instrument.background import mirror
-from modeltally.local import LocalServer
+from modeltally.server import LocalServer
 from modeltally.settings import Settings
 from modeltally.store import open_store, sql
 

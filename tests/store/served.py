@@ -18,15 +18,15 @@ from urllib.parse import parse_qsl, urlsplit
 
 import chdb
 
-from modeltally.local._clickhouse_errors import Code, RefusedQuestionError, from_engine
-from modeltally.local._clickhouse_request import decompress, read
+from modeltally.clickhouse.errors import Code, RefusedQuestionError, from_engine
+from modeltally.clickhouse.request import decompress, read
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterator
     from pathlib import Path
 
-    from modeltally.local._clickhouse_query import Question
+    from modeltally.clickhouse.engine import Question
 
 USER = "writer"
 PASSWORD = "a password; with 'signs' & spaces"  # noqa: S105 - a made-up one

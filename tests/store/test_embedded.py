@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local.bodies import ATTRIBUTES, START_NS, request
 from modeltally.errors import StoreError, UnknownNameError
 from modeltally.store import EmbeddedStore, QuarantinedSpan, open_store
 from queries.given import ask
+from receiver.bodies import ATTRIBUTES, START_NS, request
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -29,7 +29,7 @@ from store.served import PASSWORD, Server, served
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from modeltally.local._clickhouse_query import Question
+    from modeltally.clickhouse.engine import Question
     from modeltally.store import DatabaseStore, Row
 
 JOBS = {**ADVICE_JOBS, **CHECK_JOBS}

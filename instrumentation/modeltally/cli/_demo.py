@@ -20,8 +20,8 @@ from modeltally.cli._stats import print_topic
 from modeltally.cli._window import Window, format_moment
 from modeltally.demo import LONGEST_DAYS, SHORTEST_DAYS, plan
 from modeltally.errors import InputError, ServerError, StoreError
-from modeltally.local.client import RemoteStore
 from modeltally.replay import Feed
+from modeltally.server.client import RemoteStore
 from modeltally.settings import Settings, load_settings
 
 if TYPE_CHECKING:

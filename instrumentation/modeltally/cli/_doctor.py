@@ -17,7 +17,7 @@ from modeltally.cli._probe import examine_exports
 from modeltally.cli._surroundings import examine_environment, examine_user_key, examine_versions
 from modeltally.errors import SettingError
 from modeltally.instrument._privacy import data_directory
-from modeltally.local.client import find_server
+from modeltally.server.client import find_server
 from modeltally.settings import load_settings
 
 if TYPE_CHECKING:

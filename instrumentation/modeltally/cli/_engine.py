@@ -10,8 +10,8 @@ from modeltally.errors import InputError, SettingError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from modeltally.local.client import ServerAddress
-    from modeltally.local.server import LocalServer
+    from modeltally.server.client import ServerAddress
+    from modeltally.server.local import LocalServer
     from modeltally.settings import Settings
     from modeltally.store import DatabaseStore, EmbeddedStore, Row, ServedStore
     from modeltally.store.sql import Statement
@@ -37,11 +37,11 @@ def serve(settings: Settings, *, ready: Callable[[ServerAddress], None]) -> None
             " MODELTALLY_STORE unset here; what is sent reaches a server by way of the OpenTelemetry Collector"
         )
     with _needing_the_engine(settings):
-        from modeltally.local import server  # noqa: PLC0415
         from modeltally.recommend import ADVICE_JOBS  # noqa: PLC0415
+        from modeltally.server import serve  # noqa: PLC0415
         from modeltally.store.check import CHECK_JOBS  # noqa: PLC0415
         from modeltally.store.transfer import TRANSFER_JOBS  # noqa: PLC0415
-    server.serve(settings, jobs={**ADVICE_JOBS, **CHECK_JOBS, **TRANSFER_JOBS}, ready=ready)
+    serve(settings, jobs={**ADVICE_JOBS, **CHECK_JOBS, **TRANSFER_JOBS}, ready=ready)
 
 
 def local_server(settings: Settings) -> LocalServer:
@@ -57,8 +57,8 @@ def local_server(settings: Settings) -> LocalServer:
         SettingError: The engine is not installed.
     """
     with _needing_the_engine(settings):
-        from modeltally.local.server import LocalServer  # noqa: PLC0415
         from modeltally.recommend import ADVICE_JOBS  # noqa: PLC0415
+        from modeltally.server.local import LocalServer  # noqa: PLC0415
         from modeltally.store.check import CHECK_JOBS  # noqa: PLC0415
         from modeltally.store.transfer import TRANSFER_JOBS  # noqa: PLC0415
     return LocalServer(settings, jobs={**ADVICE_JOBS, **CHECK_JOBS, **TRANSFER_JOBS})

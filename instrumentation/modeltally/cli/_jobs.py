@@ -20,7 +20,7 @@ from modeltally.errors import ModelTallyError
 from modeltally.settings import load_settings
 
 if TYPE_CHECKING:
-    from modeltally.local.scheduler import Task
+    from modeltally.server.scheduler import Task
     from modeltally.settings import Settings
     from modeltally.store import Row, Store
 
@@ -74,7 +74,7 @@ def _run_once(store: Store) -> list[Row]:
 
 
 def _run_until_stopped(store: Store, settings: Settings, *, alive_file: Path | None) -> None:
-    from modeltally.local.scheduler import Scheduler, Task  # noqa: PLC0415 - slow to import
+    from modeltally.server.scheduler import Scheduler, Task  # noqa: PLC0415 - slow to import
 
     logging.basicConfig(
         stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"

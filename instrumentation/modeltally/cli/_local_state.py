@@ -19,7 +19,7 @@ from modeltally.instrument._config import ConfigError, find_destination
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
 
-    from modeltally.local.client import RemoteStore
+    from modeltally.server.client import RemoteStore
     from modeltally.settings import Settings
     from modeltally.store import Row, Store
 

@@ -13,7 +13,7 @@ from modeltally.cli._console import error_console, output_console
 from modeltally.cli._engine import checked_for_cluster, open_directory, open_served
 from modeltally.cli._options import Directory  # noqa: TC001 - typer reads the annotation at run time
 from modeltally.errors import InputError
-from modeltally.local.client import find_server
+from modeltally.server.client import find_server
 from modeltally.settings import load_settings
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from modeltally.cli._options import Directory, Format  # noqa: TC001 - typer rea
 from modeltally.cli._output import OutputFormat, clean_text, write_rows
 from modeltally.cli._progress import WaitingBar, exporting_to
 from modeltally.errors import InputError, ServerError
-from modeltally.local.client import RemoteStore, find_server
 from modeltally.replay import FORMATS, Feed, replay_file
+from modeltally.server.client import RemoteStore, find_server
 from modeltally.settings import Settings, load_settings
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from modeltally.cli._engine import open_directory, open_served
 from modeltally.errors import InputError
-from modeltally.local.client import find_server
+from modeltally.server.client import find_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

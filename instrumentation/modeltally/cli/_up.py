@@ -14,13 +14,13 @@ from rich.text import Text
 from modeltally.cli._console import error_console, output_console
 from modeltally.cli._engine import serve
 from modeltally.cli._options import Directory  # noqa: TC001 - typer reads the annotation at run time
-from modeltally.local.client import ADDRESS_FILE_NAME
+from modeltally.server.client import ADDRESS_FILE_NAME
 from modeltally.settings import load_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from modeltally.local.client import ServerAddress
+    from modeltally.server.client import ServerAddress
 
 __all__ = ["up"]
 

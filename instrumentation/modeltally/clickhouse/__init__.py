@@ -1,0 +1,1 @@
+"""ClickHouse's HTTP interface on the embedded engine, to read with."""

@@ -1,0 +1,207 @@
+"""ClickHouse's HTTP interface, to read with: for clickhouse-connect, Grafana, curl and whatever else speaks to it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import contextlib
+import hmac
+import json
+import secrets
+from typing import TYPE_CHECKING, Final
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from modeltally.clickhouse.engine import DISPLAY_NAME
+from modeltally.clickhouse.errors import Code, RefusedQuestionError
+from modeltally.clickhouse.request import compress, decompress, read, too_large
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from modeltally.clickhouse.engine import Answer, Engine, Question
+
+__all__ = ["clickhouse_door"]
+
+MAX_BODY_BYTES: Final = 4 * 1024**2
+BODY_TIMEOUT_SECONDS: Final = 10.0
+# Questions that wait in line beside those that run: a dashboard asks all its panels at once.
+MAX_WAITING: Final = 32
+# How often it is looked whether a client still waits.
+LOOK_SECONDS: Final = 0.1
+# A client that sends too much sees its answer only if somebody reads on for a while.
+DRAIN_SECONDS: Final = 2.0
+RETRY_AFTER_SECONDS: Final = 1
+USERS: Final = frozenset({"default", "modeltally"})
+
+
+def clickhouse_door(engine: Engine, *, passwords: Iterable[str], host: str) -> Starlette:
+    """Build the application.
+
+    Args:
+        engine: What answers.
+        passwords: Each of them opens the door.
+        host: The address the server listens on, which requests may name besides localhost.
+    """
+    door = _Door(engine, passwords=passwords, host=host)
+    return Starlette(
+        routes=[
+            Route("/", door.ask, methods=["GET", "POST"]),
+            Route("/ping", door.ping, methods=["GET"]),
+            Route("/replicas_status", door.ping, methods=["GET"]),
+        ]
+    )
+
+
+class _Door:
+    def __init__(self, engine: Engine, *, passwords: Iterable[str], host: str) -> None:
+        self._engine = engine
+        self._passwords = [password.encode() for password in passwords if password]
+        self._hosts = frozenset({"localhost", "127.0.0.1", "::1", host.lower()})
+        self._inside = 0
+
+    async def ping(self, request: Request) -> Response:
+        """Say that this is a server."""
+        return self._stranger(request) or PlainTextResponse("Ok.\n")
+
+    async def ask(self, request: Request) -> Response:
+        """Answer a question."""
+        stranger = self._stranger(request)
+        if stranger is not None:
+            return stranger
+        if request.method == "GET" and not request.query_params:
+            return PlainTextResponse("Ok.\n")
+        query_id = request.query_params.get("query_id") or secrets.token_hex(16)
+        headers = {"X-ClickHouse-Server-Display-Name": DISPLAY_NAME, "X-ClickHouse-Query-Id": _header(query_id)}
+        try:
+            self._check_password(request)
+            with self._place():
+                body = await self._body(request)
+                asked = await run_in_threadpool(
+                    read, request.method, request.query_params.multi_items(), request.headers, body
+                )
+                answer = await self._answer(request, asked.question)
+                content = answer.body
+                if asked.compression and content:
+                    content = await run_in_threadpool(compress, content, asked.compression)
+                    headers["Content-Encoding"] = asked.compression
+                headers |= {
+                    "X-ClickHouse-Format": answer.format,
+                    "X-ClickHouse-Timezone": await run_in_threadpool(lambda: self._engine.timezone),
+                    "X-ClickHouse-Summary": json.dumps(dict(answer.summary)),
+                }
+                return Response(content, media_type=answer.media_type, headers=headers)
+        except RefusedQuestionError as error:
+            return await self._refuse(error, headers)
+        except ClientDisconnect:
+            return Response(status_code=400)
+
+    def _stranger(self, request: Request) -> Response | None:
+        """Refuse what a browser sends for a page that pretends to be on this machine (DNS rebinding)."""
+        if (request.url.hostname or "").lower() in self._hosts:
+            return None
+        return PlainTextResponse("this host name is not served here; use localhost\n", status_code=421)
+
+    @contextlib.contextmanager
+    def _place(self) -> Iterator[None]:
+        limit = self._engine.limits.questions + MAX_WAITING
+        if self._inside >= limit:
+            raise RefusedQuestionError(
+                Code.TOO_MANY_SIMULTANEOUS_QUERIES, f"Too many simultaneous queries. Maximum: {limit}; ask again"
+            )
+        self._inside += 1
+        try:
+            yield
+        finally:
+            self._inside -= 1
+
+    def _check_password(self, request: Request) -> None:
+        user, password = _credentials(request)
+        is_known = False
+        for expected in self._passwords:  # each of them, so that the time taken says nothing
+            is_known |= hmac.compare_digest(password.encode(), expected)
+        if not is_known or user not in USERS:
+            raise RefusedQuestionError(
+                Code.AUTHENTICATION_FAILED,
+                f"{user[:80]!r}: Authentication failed: password is incorrect, or there is no user with such name."
+                " The user is 'default'; the password is the token in server.json of the data directory,"
+                " or what MODELTALLY_CLICKHOUSE_PASSWORD was when the server started",
+            )
+
+    async def _body(self, request: Request) -> bytes:
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            async with asyncio.timeout(BODY_TIMEOUT_SECONDS):
+                async for chunk in request.stream():
+                    size += len(chunk)
+                    if size > MAX_BODY_BYTES:
+                        break
+                    chunks.append(chunk)
+        except TimeoutError:
+            message = f"the request did not come within {BODY_TIMEOUT_SECONDS} seconds"
+            raise RefusedQuestionError(Code.SOCKET_TIMEOUT, message) from None
+        if size > MAX_BODY_BYTES:
+            chunks.clear()
+            await _drain(request)
+            raise too_large(MAX_BODY_BYTES)
+        encoding = request.headers.get("content-encoding", "").strip().lower()
+        return await run_in_threadpool(decompress, b"".join(chunks), encoding, max_bytes=MAX_BODY_BYTES)
+
+    async def _answer(self, request: Request, question: Question) -> Answer:
+        """Wait for the answer as long as the client does."""
+        asking = self._engine.ask(question)
+        waiting = asyncio.wrap_future(asking.answer)
+        try:
+            while not waiting.done():
+                await asyncio.wait({waiting}, timeout=LOOK_SECONDS)
+                if not waiting.done() and await request.is_disconnected():
+                    raise ClientDisconnect
+            return waiting.result()
+        finally:
+            if not asking.answer.done():
+                # the place in line stays taken until the engine has let go
+                await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, self._engine.cancel, asking))
+
+    async def _refuse(self, error: RefusedQuestionError, headers: dict[str, str]) -> Response:
+        version = await run_in_threadpool(lambda: self._engine.version)
+        headers |= {"X-ClickHouse-Exception-Code": str(error.code), "X-ClickHouse-Format": "TabSeparated"}
+        if error.code == Code.TOO_MANY_SIMULTANEOUS_QUERIES[0]:
+            headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        return PlainTextResponse(error.message(version), status_code=error.status, headers=headers)
+
+
+def _credentials(request: Request) -> tuple[str, str]:
+    """User and password, in any of the ways clients show them."""
+    kind, _, shown = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        return "default", shown.strip()
+    if kind.lower() == "basic":
+        with contextlib.suppress(binascii.Error, UnicodeDecodeError):
+            user, _, password = base64.b64decode(shown.strip(), validate=True).decode().partition(":")
+            return user, password
+        return "", ""
+    headers, arguments = request.headers, request.query_params
+    user = headers.get("x-clickhouse-user") or arguments.get("user") or "default"
+    return user, headers.get("x-clickhouse-key") or arguments.get("password") or ""
+
+
+async def _drain(request: Request) -> None:
+    """Read on for a while, or the connection breaks before the client has seen its answer."""
+    size = 0
+    with contextlib.suppress(TimeoutError, ClientDisconnect, RuntimeError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > 4 * MAX_BODY_BYTES:
+                    return
+
+
+def _header(text: str) -> str:
+    """What of a client's text may stand in a header."""
+    return "".join(character for character in text[:200] if character.isascii() and character.isprintable())

@@ -1,0 +1,334 @@
+"""Asks the engine what a client of the ClickHouse interface asks: read only, within limits, while the client waits.
+
+Every question has a connection to the engine of its own, so that no setting and no parameter of one meets another. The
+connection is set to ``readonly = 1`` before it sees any text of the client's; the engine does not let that be undone.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import struct
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import chdb
+
+from modeltally.clickhouse import settings as client_settings
+from modeltally.clickhouse.errors import Code, RefusedQuestionError, from_engine
+from modeltally.clickhouse.guard import Allowed, Reading, check
+from modeltally.store import sql
+from modeltally.store.client import READ_SETTINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from modeltally.clickhouse.settings import Limits
+
+__all__ = ["Answer", "Asking", "Engine", "Question"]
+
+_LOGGER: Final = logging.getLogger(__name__)
+
+DEFAULT_FORMAT: Final = "TabSeparated"
+# What takes the place of bytes that are no UTF-8.
+NO_TEXT: Final = "\N{REPLACEMENT CHARACTER}"
+CANCEL_EVERY_SECONDS: Final = 0.1
+# What the engine in a process allows and a server does not, and what would let a part of an answer pass for all of it.
+_AS_A_SERVER: Final = {
+    "allow_introspection_functions": "0",
+    "implicit_select": "0",
+    "result_overflow_mode": "throw",
+    "timeout_overflow_mode": "throw",
+}
+_ESCAPES: Final = str.maketrans(
+    {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0", "\b": "\\b", "\f": "\\f"}
+)
+
+# The clients' native protocol, as far as HTTP has a part in it: from the first revision on a block has a header, from
+# the second a mark after each type. The answer to the first question of Go's client is read in the client's revision,
+# all others in the one that answer names; of this old one a block has the header, and nothing else is new.
+_WITH_HEADER: Final = 51903
+_WITH_MARK: Final = 54454
+_NAMED_REVISION: Final = 54400
+_HEADER: Final = b"\x01\x00\x02\xff\xff\xff\xff\x00"
+_HELLO: Final = "SELECT displayName(), version(), revision(), timezone()"
+DISPLAY_NAME: Final = "modeltally"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a client asks.
+
+    Attributes:
+        text: The statement.
+        parameters: Values of its parameters, as ClickHouse writes them.
+        settings: Settings it chooses.
+        database: The database it names; empty: ours.
+        default_format: How the answer is written where the statement does not say.
+        protocol_version: The revision of the native protocol its client reads; 0 for none.
+    """
+
+    text: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    database: str = ""
+    default_format: str = DEFAULT_FORMAT
+    protocol_version: int = 0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the engine answers.
+
+    Attributes:
+        body: The answer, whole.
+        format: The format it is written in.
+        media_type: That format's media type.
+        summary: What it cost, as ClickHouse counts it.
+    """
+
+    body: bytes
+    format: str
+    media_type: str
+    summary: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Asking:
+    """A question under way.
+
+    Attributes:
+        answer: Comes, or raises RefusedQuestionError.
+        mark: Names the question to the engine.
+    """
+
+    answer: Future[Answer]
+    mark: str
+
+
+class Engine:
+    """The engine of this process, for readers. It connects when it is first asked.
+
+    Attributes:
+        limits: What one question may cost.
+    """
+
+    def __init__(self, directory: Path, *, database: str, limits: Limits) -> None:
+        """Take what it needs.
+
+        Args:
+            directory: Where the engine of this process keeps its files; somebody else has opened it.
+            database: The database that may be read.
+            limits: What one question may cost.
+        """
+        self.limits = limits
+        self._path = str(directory.resolve())
+        self._database = database
+        self._threads = ThreadPoolExecutor(limits.questions, "modeltally-ask")
+        self._lock = threading.Lock()
+        self._under_way: dict[str, Future[Answer]] = {}
+        self._known: _Known | None = None
+        self._is_closed = False
+
+    @property
+    def version(self) -> str:
+        """The engine's version."""
+        return self._ask_engine().version
+
+    @property
+    def timezone(self) -> str:
+        """The engine's time zone."""
+        return self._ask_engine().timezone
+
+    def ask(self, question: Question) -> Asking:
+        """Ask; more than may run at once wait in line.
+
+        Raises:
+            RefusedQuestionError: The engine is closed.
+        """
+        mark = secrets.token_hex(16)
+        with self._lock:
+            if self._is_closed:
+                raise RefusedQuestionError(Code.QUERY_WAS_CANCELLED, "the server is stopping")
+            answer = self._threads.submit(self._answer, question, mark)
+            self._under_way[mark] = answer
+        answer.add_done_callback(lambda _: self._under_way.pop(mark, None))
+        return Asking(answer, mark)
+
+    def cancel(self, asking: Asking) -> None:
+        """End a question nobody waits for; returns when it has ended."""
+        while not asking.answer.cancel() and not asking.answer.done():
+            # again and again, because the engine may not have begun it yet
+            connection = chdb.connect(self._path)
+            try:
+                connection.query(sql.statement("ask/cancel").body, DEFAULT_FORMAT, params={"comment": asking.mark})
+            finally:
+                connection.close()
+            try:
+                asking.answer.exception(timeout=CANCEL_EVERY_SECONDS)
+            except TimeoutError:
+                continue
+
+    def close(self) -> None:
+        """End every question, and take no more."""
+        with self._lock:
+            self._is_closed = True
+            left = [Asking(answer, mark) for mark, answer in self._under_way.items()]
+        for asking in left:
+            self.cancel(asking)
+        self._threads.shutdown()
+
+    # -- in a thread -----------------------------------------------------------------------------------------------
+
+    def _answer(self, question: Question, mark: str) -> Answer:
+        connection = chdb.connect(self._path)
+        try:
+            self._prepare(connection, question, mark)
+            text, reading = self._look_at(connection, question)
+            return self._run(connection, text, question, reading)
+        except RefusedQuestionError:
+            raise
+        except Exception as error:  # the engine raises bare RuntimeErrors
+            raise from_engine(error) from error
+        finally:
+            connection.close()
+
+    def _prepare(self, connection: Any, question: Question, mark: str) -> None:
+        self._check_database(question.database)
+        chosen = client_settings.chosen_settings(question.settings, self.limits)
+        limits = self.limits.as_settings()
+        for name in chosen:
+            if name not in limits and not client_settings.is_free(name) and name in self._ask_engine().settings:
+                raise client_settings.refuse(name)
+        reads = {name: str(value) for name, value in READ_SETTINGS.items()}
+        wanted = {**_AS_A_SERVER, **reads, **limits, **chosen, "log_comment": mark}
+        # names are checked, and the engine takes no parameters here
+        changes = ", ".join(f"{name} = {_quoted(value)}" for name, value in wanted.items())
+        connection.query(f"SET {changes}", DEFAULT_FORMAT)
+        connection.query(f"USE `{self._database}`", DEFAULT_FORMAT)
+        connection.query("SET readonly = 1", DEFAULT_FORMAT)
+
+    def _check_database(self, name: str) -> None:
+        if name in {"", "default", self._database}:  # "default" is what clients say that were told nothing
+            return
+        if name in self._databases():
+            raise RefusedQuestionError(
+                Code.ACCESS_DENIED, f"Not enough privileges: the database {name} is not for readers of {self._database}"
+            )
+        raise RefusedQuestionError(Code.UNKNOWN_DATABASE, f"Database {name[:80]} does not exist")
+
+    def _look_at(self, connection: Any, question: Question) -> tuple[str, Reading]:
+        """Let the engine read a question, and see whether it may be asked; gives it as the engine writes it."""
+        parse = sql.statement("ask/parse").body
+        text = question.text.translate(_ESCAPES)
+        # one statement, or an error; what is looked at below is what runs, without data, comments and tricks
+        parsed = str(connection.query(parse, "TabSeparatedRaw", params={"question": text}).bytes(), "utf-8").strip()
+        explained = connection.query(f"EXPLAIN AST {parsed}", "TabSeparatedRaw", params=dict(question.parameters))
+        others = frozenset(self._databases()) - {self._database}
+        allowed = Allowed(self._database, frozenset(sql.view_names()), others)
+        reading = check(str(explained.bytes(), "utf-8", "replace"), allowed)
+        if NO_TEXT in parsed:
+            raise RefusedQuestionError(Code.BAD_ARGUMENTS, "the query is not UTF-8")
+        return parsed, reading
+
+    def _format(self, reading: Reading, question: Question) -> tuple[str, str]:
+        """Name and media type of the format that an answer comes in."""
+        formats = self._ask_engine().formats
+        for name in (reading.format or "", question.default_format):
+            if name.lower() in formats:
+                return formats[name.lower()]
+        raise RefusedQuestionError(Code.UNKNOWN_FORMAT, f"Unknown format {question.default_format[:80]}")
+
+    def _run(self, connection: Any, text: str, question: Question, reading: Reading) -> Answer:
+        name, media_type = self._format(reading, question)
+        parameters = dict(question.parameters)
+        has_header = name == "Native" and question.protocol_version >= _WITH_HEADER
+        if has_header and question.protocol_version >= _WITH_MARK and text == _HELLO:
+            return Answer(self._hello(), name, media_type, {})
+        if has_header and reading.is_select:
+            blocks = [block.bytes() for block in connection.send_query(text, name, params=parameters)]
+            body = b"".join(_HEADER + block for block in blocks)
+            self._check_size(body)
+            return Answer(body, name, media_type, {})
+        result = connection.query(text, name, params=parameters)
+        summary = {
+            "read_rows": result.storage_rows_read(),
+            "read_bytes": result.storage_bytes_read(),
+            "written_rows": 0,
+            "written_bytes": 0,
+            "result_rows": result.rows_read(),
+            "result_bytes": result.bytes_read(),
+            "elapsed_ns": int(result.elapsed() * 1_000_000_000),
+        }
+        body = result.bytes()
+        self._check_size(body)
+        if has_header and body:  # what is no SELECT comes in one block
+            body = _HEADER + body
+        return Answer(body, name, media_type, {key: str(value) for key, value in summary.items()})
+
+    def _check_size(self, body: bytes) -> None:
+        # the engine measures rows before they are written out, and a constant as if it were there once
+        if len(body) > self.limits.result_bytes:
+            raise RefusedQuestionError(
+                Code.TOO_MANY_ROWS_OR_BYTES,
+                f"Limit for result exceeded, max bytes: {self.limits.result_bytes}, current bytes: {len(body)}",
+            )
+
+    # -- what is known of the engine -------------------------------------------------------------------------------
+
+    def _databases(self) -> list[str]:
+        return [str(row["name"]) for row in self._rows("ask/databases")]
+
+    def _ask_engine(self) -> _Known:
+        if self._known is None:
+            (engine,) = self._rows("ask/engine")
+            self._known = _Known(
+                version=str(engine["version"]),
+                timezone=str(engine["timezone"]),
+                formats={
+                    str(row["name"]).lower(): (str(row["name"]), str(row["content_type"]))
+                    for row in self._rows("ask/formats")
+                },
+                settings=frozenset(str(row["name"]) for row in self._rows("ask/settings")),
+            )
+        return self._known
+
+    def _rows(self, statement: str) -> list[dict[str, object]]:
+        connection = chdb.connect(self._path)
+        try:
+            result = connection.query(sql.statement(statement).body, "JSONEachRow").bytes()
+        finally:
+            connection.close()
+        return [json.loads(line) for line in result.splitlines()]
+
+    def _hello(self) -> bytes:
+        columns = [
+            ("displayName()", "String", _text(DISPLAY_NAME)),
+            ("version()", "String", _text(self.version)),
+            ("revision()", "UInt32", struct.pack("<I", _NAMED_REVISION)),
+            ("timezone()", "String", _text(self.timezone)),
+        ]
+        block = _HEADER + bytes([len(columns), 1])
+        return block + b"".join(_text(name) + _text(kind) + b"\x00" + value for name, kind, value in columns)
+
+
+@dataclass(frozen=True)
+class _Known:
+    version: str
+    timezone: str
+    formats: Mapping[str, tuple[str, str]]
+    settings: frozenset[str]
+
+
+def _text(value: str) -> bytes:
+    encoded = value.encode()
+    return bytes([len(encoded)]) + encoded  # all of them shorter than 128 bytes
+
+
+def _quoted(value: str) -> str:
+    escaped = value.translate(_ESCAPES).replace("'", "\\'")
+    return f"'{escaped}'"

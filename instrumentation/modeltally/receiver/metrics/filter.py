@@ -1,0 +1,178 @@
+"""What is taken out of a request with metrics before it is written anywhere.
+
+Metrics whose names are not on the allow-list go, and are told to the sender as points that were not accepted. Of the
+others go exemplars, which are pieces of single calls, and every attribute that is not on its allow-list. Texts and
+lists are bounded, because a batch is multiplied when it becomes rows.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+
+from modeltally.receiver.allow import (
+    METRIC_NAME,
+    METRIC_PREFIXES,
+    POINT_ATTRIBUTES,
+    POINT_OPEN_NAMES,
+    RESOURCE_ATTRIBUTES,
+)
+from modeltally.receiver.attributes import bound, join_lists, keep
+from modeltally.receiver.kept import MetricsBatch
+from modeltally.store.retention import METRIC_KINDS
+
+__all__ = ["KINDS", "FilteredMetrics", "filter_metrics"]
+
+# A metric is one of these; each has a table of its own.
+KINDS: Final = METRIC_KINDS
+
+MAX_TEXT_CHARACTERS: Final = 256
+MAX_UNIT_CHARACTERS: Final = 64
+MAX_BUCKETS: Final = 1024
+MAX_OPEN_NAMES: Final = 16
+
+NOT_ALLOWED: Final = "name_not_allowed"
+TOO_LARGE: Final = "too_large"
+REASONS: Final = {
+    NOT_ALLOWED: f"of metrics that are not taken; their names begin with {', '.join(METRIC_PREFIXES)}",
+    TOO_LARGE: f"too large to be kept; a point may have {MAX_BUCKETS} buckets and 64 KiB",
+}
+
+
+@dataclass
+class FilteredMetrics:
+    """A request after the door.
+
+    Attributes:
+        payload: The encoded request as it may be kept.
+        items: How many points it holds.
+        dropped_attributes: How many attributes were taken out.
+        rejected: How many points were taken out, by reason.
+    """
+
+    payload: bytes = b""
+    items: int = 0
+    dropped_attributes: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def rejected_items(self) -> int:
+        """How many points were not accepted."""
+        return self.rejected.total()
+
+    @property
+    def message(self) -> str:
+        """Why they were not."""
+        return "; ".join(f"{count} points {REASONS[reason]}" for reason, count in sorted(self.rejected.items()))
+
+
+def filter_metrics(piece: bytes, result: FilteredMetrics) -> None:
+    """Take out of a request whatever may not be kept.
+
+    Args:
+        piece: The encoded request.
+        result: What is kept of it is added here; encoded requests after each other are one.
+
+    Raises:
+        DecodeError: It is not protobuf.
+    """
+    request = ExportMetricsServiceRequest.FromString(piece)
+    batch = MetricsBatch.FromString(piece)
+    batch.DiscardUnknownFields()
+    if batch.ByteSize() != len(piece):
+        # It holds more than the kept messages, or is encoded in another way.
+        result.dropped_attributes += _keep_scalars(request)
+        batch = MetricsBatch.FromString(request.SerializeToString())
+        batch.DiscardUnknownFields()
+    items = 0
+    for resource_metrics in batch.resource_metrics:
+        result.dropped_attributes += keep(resource_metrics.resource.attributes, RESOURCE_ATTRIBUTES)
+        bound(resource_metrics.resource.attributes, MAX_TEXT_CHARACTERS)
+        empty = []
+        for index, scope_metrics in enumerate(resource_metrics.scope_metrics):
+            scope = scope_metrics.scope
+            scope.name, scope.version = scope.name[:MAX_TEXT_CHARACTERS], scope.version[:MAX_TEXT_CHARACTERS]
+            items += _filter_scope(scope_metrics.metrics, result)
+            if not scope_metrics.metrics:
+                empty.append(index)
+        for index in reversed(empty):
+            del resource_metrics.scope_metrics[index]
+    if items:
+        result.items += items
+        # sorted names: the same series is the same text again and again, which the store compresses well
+        result.payload += batch.SerializeToString(deterministic=True)
+
+
+def _filter_scope(metrics: Any, result: FilteredMetrics) -> int:
+    """Filter the metrics of a scope in place; returns how many points are left."""
+    useless, items = [], 0
+    for index, metric in enumerate(metrics):
+        kind = metric.WhichOneof("data")
+        points = getattr(metric, kind).data_points if kind else []
+        if points and not _is_allowed(metric.name):
+            result.rejected[NOT_ALLOWED] += len(points)
+            points = []
+        if not points:
+            useless.append(index)
+            continue
+        metric.description = metric.description[:MAX_TEXT_CHARACTERS]
+        metric.unit = metric.unit[:MAX_UNIT_CHARACTERS]
+        _filter_points(points, kind, result)
+        items += len(points)
+    for index in reversed(useless):
+        del metrics[index]
+    return items
+
+
+def _is_allowed(name: str) -> bool:
+    return name.startswith(METRIC_PREFIXES) and METRIC_NAME.fullmatch(name) is not None
+
+
+def _filter_points(points: Any, kind: str, result: FilteredMetrics) -> None:
+    large = []
+    for index, point in enumerate(points):
+        attributes = point.attributes
+        if not POINT_ATTRIBUTES.issuperset(attributes):
+            more = sorted(filter(_is_open, attributes))[:MAX_OPEN_NAMES]
+            result.dropped_attributes += keep(attributes, POINT_ATTRIBUTES.union(more))
+        bound(attributes, MAX_TEXT_CHARACTERS)
+        if _is_large(point, kind):
+            large.append(index)
+    for index in reversed(large):
+        del points[index]
+    if large:
+        result.rejected[TOO_LARGE] += len(large)
+
+
+def _is_open(name: str) -> bool:
+    return POINT_OPEN_NAMES.fullmatch(name) is not None
+
+
+def _is_large(point: Any, kind: str) -> bool:
+    match kind:
+        case "histogram":
+            lists = [point.bucket_counts, point.explicit_bounds]
+        case "exponential_histogram":
+            lists = [point.positive.bucket_counts, point.negative.bucket_counts]
+        case "summary":
+            lists = [point.quantile_values]
+        case _:
+            return False
+    return any(len(values) > MAX_BUCKETS for values in lists)
+
+
+def _keep_scalars(request: ExportMetricsServiceRequest) -> int:
+    """Join allowed lists to text and take out the values that are neither; returns how many attributes went."""
+    dropped = 0
+    for resource_metrics in request.resource_metrics:
+        dropped += join_lists(resource_metrics.resource.attributes, RESOURCE_ATTRIBUTES.__contains__)
+        for scope_metrics in resource_metrics.scope_metrics:
+            dropped += len(scope_metrics.scope.attributes)
+            for metric in scope_metrics.metrics:
+                kind = metric.WhichOneof("data")
+                for point in getattr(metric, kind).data_points if kind else ():
+                    dropped += join_lists(point.attributes, lambda name: name in POINT_ATTRIBUTES or _is_open(name))
+    return dropped

@@ -1,0 +1,1 @@
+"""What is particular to spans on their way from a body to the store."""

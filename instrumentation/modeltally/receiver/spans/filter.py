@@ -1,0 +1,266 @@
+"""What is taken out of a request with spans before it is written anywhere.
+
+Names outside the allow-lists go; so do nested values, byte strings, status messages that are not error types, trace
+states, and every attribute of an event except its exception's type. A user id becomes a keyed hash. Names, values and
+lists are bounded, because a batch is multiplied when it becomes rows.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from modeltally.instrument import _names as names
+from modeltally.receiver.allow import (
+    EVENT_ATTRIBUTES,
+    MAX_OPEN_NAMES,
+    MAX_OWN_NAMES,
+    OPEN_NAMES,
+    RESOURCE_ATTRIBUTES,
+    SPAN_ATTRIBUTES,
+    USER_ID,
+    is_own_name,
+)
+from modeltally.receiver.attributes import MAX_TEXT_CHARACTERS, bound, join_lists, keep, text_of
+from modeltally.receiver.kept import Batch
+
+if TYPE_CHECKING:
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+    from modeltally.instrument._privacy import Hasher
+
+__all__ = ["Filtered", "RejectedSpan", "filter_request"]
+
+MAX_NAME_CHARACTERS: Final = 256
+MAX_RESOURCE_TEXT_CHARACTERS: Final = 256
+MAX_EVENTS: Final = 64
+MAX_LINKS: Final = 64
+
+TRACE_ID_BYTES: Final = 16
+SPAN_ID_BYTES: Final = 8
+_NO_TRACE_ID: Final = bytes(TRACE_ID_BYTES)
+_NO_SPAN_ID: Final = bytes(SPAN_ID_BYTES)
+
+# A foreign span that is no generative operation: its name may be a path with ids in it.
+REDACTED_NAME: Final = "span"
+
+_HASH: Final = re.compile(r"[0-9a-f]{16}")
+
+
+@dataclass(frozen=True)
+class RejectedSpan:
+    """A span without a usable identity.
+
+    Attributes:
+        reason: One word.
+        trace_id: In hex, as it came.
+        span_id: In hex, as it came.
+        name: Its name, as far as it may be kept.
+        detail: What is wrong with it.
+    """
+
+    reason: str
+    trace_id: str
+    span_id: str
+    name: str
+    detail: str
+
+
+@dataclass
+class Filtered:
+    """A request after the door.
+
+    Attributes:
+        payload: The encoded request as it may be kept.
+        items: How many spans it holds.
+        dropped_attributes: How many attributes were taken out.
+        rejected: The spans taken out, because they have no usable identity.
+    """
+
+    payload: bytes = b""
+    items: int = 0
+    dropped_attributes: int = 0
+    rejected: list[RejectedSpan] = field(default_factory=list)
+
+    @property
+    def rejected_items(self) -> int:
+        """How many spans were not accepted."""
+        return len(self.rejected)
+
+    @property
+    def message(self) -> str:
+        """What is wrong with them."""
+        return self.rejected[0].detail if self.rejected else ""
+
+    def add(self, other: Filtered) -> None:
+        """Append another request; encoded requests after each other are one."""
+        self.payload += other.payload
+        self.items += other.items
+        self.dropped_attributes += other.dropped_attributes
+        self.rejected += other.rejected
+
+
+def filter_request(
+    request: ExportTraceServiceRequest, body: bytes, *, largest_span_bytes: int, hasher: Hasher
+) -> Filtered:
+    """Take out of a request whatever may not be kept.
+
+    Args:
+        request: The parsed request; changed in place when it holds more than scalars.
+        body: The same request, encoded.
+        largest_span_bytes: No span of it is larger: where no text can be too long, none is measured.
+        hasher: Turns user ids into pseudonyms.
+    """
+    result = Filtered()
+    batch = Batch.FromString(body)
+    batch.DiscardUnknownFields()
+    if batch.ByteSize() != len(body):
+        # It holds more than the kept messages, or is encoded in another way: lists become text, the rest is counted
+        # and goes.
+        result.dropped_attributes += _keep_scalars(request)
+        batch = Batch.FromString(request.SerializeToString())
+        batch.DiscardUnknownFields()
+    for resource_spans in batch.resource_spans:
+        result.dropped_attributes += keep(resource_spans.resource.attributes, RESOURCE_ATTRIBUTES)
+        bound(resource_spans.resource.attributes, MAX_RESOURCE_TEXT_CHARACTERS)
+        for scope_spans in resource_spans.scope_spans:
+            scope = scope_spans.scope
+            scope.name, scope.version = scope.name[:MAX_NAME_CHARACTERS], scope.version[:MAX_NAME_CHARACTERS]
+            _filter_spans(scope_spans.spans, result, is_ours=_is_ours(scope.name), hasher=hasher)
+            if largest_span_bytes > MAX_TEXT_CHARACTERS:
+                for span in scope_spans.spans:
+                    bound(span.attributes, MAX_TEXT_CHARACTERS)
+    if result.items:
+        # Sorted names: the same kind of span is the same text again and again, which the store compresses well.
+        result.payload = batch.SerializeToString(deterministic=True)
+    return result
+
+
+def _filter_spans(spans: Any, result: Filtered, *, is_ours: bool, hasher: Hasher) -> None:
+    unusable = []
+    for index, span in enumerate(spans):
+        result.dropped_attributes += _filter_span(span, is_ours=is_ours, hasher=hasher)
+        flaw = _identity_flaw(span.trace_id, span.span_id)
+        if flaw:
+            unusable.append(index)
+            result.rejected.append(_rejected(span, flaw))
+    for index in reversed(unusable):
+        del spans[index]
+    result.items += len(spans)
+
+
+def _filter_span(span: Any, *, is_ours: bool, hasher: Hasher) -> int:
+    """Filter one span in place; returns how many attributes went."""
+    dropped = 0
+    attributes = span.attributes
+    if not SPAN_ATTRIBUTES.issuperset(attributes):
+        dropped += _keep_of_span(attributes, hasher, is_ours=is_ours)
+    if not is_ours:
+        _check_user_hash(attributes, hasher)
+        if names.OPERATION_NAME not in attributes:
+            span.name = REDACTED_NAME
+    if len(span.name) > MAX_NAME_CHARACTERS:
+        span.name = span.name[:MAX_NAME_CHARACTERS]
+    if span.HasField("status") and span.status.message:
+        _check_status(span)
+    if span.events:
+        dropped += _filter_events(span.events)
+    if span.links:
+        del span.links[MAX_LINKS:]
+    return dropped
+
+
+def _is_ours(scope_name: str) -> bool:
+    return scope_name == names.SCOPE or scope_name.startswith(f"{names.SCOPE}.")
+
+
+def _keep_of_span(attributes: Any, hasher: Hasher, *, is_ours: bool) -> int:
+    """Delete the attributes that are not allowed; returns how many."""
+    user = attributes.get(USER_ID, None)
+    if user is not None and names.USER_HASH not in attributes:
+        text = text_of(user)
+        hashed = hasher.user(text) if text else None
+        if hashed is not None:
+            attributes[names.USER_HASH].string_value = hashed
+            attributes[names.USER_KEY_ID].string_value = hasher.key_id or ""
+    dropped, open_left, own_left = 0, MAX_OPEN_NAMES, MAX_OWN_NAMES if is_ours else 0
+    for name in sorted(name for name in attributes if name not in SPAN_ATTRIBUTES):
+        if open_left and OPEN_NAMES.fullmatch(name):
+            open_left -= 1
+        elif own_left and is_own_name(name):
+            own_left -= 1
+        else:
+            del attributes[name]
+            dropped += 1
+    return dropped - (user is not None)
+
+
+def _check_user_hash(attributes: Any, hasher: Hasher) -> None:
+    """Hash what another library calls a user's hash unless it looks like ours: it may be the id itself."""
+    if names.USER_HASH not in attributes:
+        return
+    value = attributes[names.USER_HASH]
+    if value.WhichOneof("value") == "string_value" and _HASH.fullmatch(value.string_value):
+        return
+    text = text_of(value)
+    value.string_value = (hasher.user(text) if text else None) or ""
+
+
+def _check_status(span: Any) -> None:
+    """Drop the status message unless it is the error type: providers' errors quote prompts."""
+    attributes = span.attributes
+    if names.ERROR_TYPE not in attributes or span.status.message != attributes[names.ERROR_TYPE].string_value:
+        span.status.message = ""
+
+
+def _filter_events(events: Any) -> int:
+    del events[MAX_EVENTS:]
+    dropped = 0
+    for event in events:
+        dropped += keep(event.attributes, EVENT_ATTRIBUTES)
+        bound(event.attributes, MAX_NAME_CHARACTERS)
+        event.name = event.name[:MAX_NAME_CHARACTERS]
+    return dropped
+
+
+def _identity_flaw(trace_id: bytes, span_id: bytes) -> str | None:
+    if len(trace_id) != TRACE_ID_BYTES:
+        return f"the trace id has {len(trace_id)} bytes, not {TRACE_ID_BYTES}"
+    if len(span_id) != SPAN_ID_BYTES:
+        return f"the span id has {len(span_id)} bytes, not {SPAN_ID_BYTES}"
+    if trace_id == _NO_TRACE_ID:
+        return "the trace id is all zeros"
+    if span_id == _NO_SPAN_ID:
+        return "the span id is all zeros"
+    return None
+
+
+def _rejected(span: Any, flaw: str) -> RejectedSpan:
+    return RejectedSpan(
+        reason="bad_identity",
+        trace_id=span.trace_id[: 2 * TRACE_ID_BYTES].hex(),
+        span_id=span.span_id[: 2 * SPAN_ID_BYTES].hex(),
+        name=span.name,
+        detail=flaw,
+    )
+
+
+def _keep_scalars(request: ExportTraceServiceRequest) -> int:
+    """Join allowed lists to text and take out the values that are neither; returns how many attributes went."""
+    dropped = 0
+    for resource_spans in request.resource_spans:
+        dropped += join_lists(resource_spans.resource.attributes, RESOURCE_ATTRIBUTES.__contains__)
+        for scope_spans in resource_spans.scope_spans:
+            dropped += len(scope_spans.scope.attributes)
+            allowed = _allowed_on_ours if _is_ours(scope_spans.scope.name) else SPAN_ATTRIBUTES.__contains__
+            for span in scope_spans.spans:
+                dropped += join_lists(span.attributes, allowed)
+                for event in span.events:
+                    dropped += join_lists(event.attributes, EVENT_ATTRIBUTES.__contains__)
+                dropped += sum(len(link.attributes) for link in span.links)
+    return dropped
+
+
+def _allowed_on_ours(name: str) -> bool:
+    return name in SPAN_ATTRIBUTES or is_own_name(name)

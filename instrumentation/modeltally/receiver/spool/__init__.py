@@ -1,0 +1,1 @@
+"""The durable queue between a listener and the store; it knows no signal."""

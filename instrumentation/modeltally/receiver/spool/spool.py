@@ -1,0 +1,429 @@
+"""The durable queue between the receiver and the store.
+
+A segment is a file of records, which the store reads as it is. Requests that arrive together share one fsync; only
+then are they acknowledged.
+
+A segment's name is the id of its batch in the store, so it never repeats: a random part for each start, a number
+within it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+import threading
+import time
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from modeltally.errors import ModelTallyError
+from modeltally.receiver.spool.record import Record, scan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+__all__ = ["Segment", "Spool", "SpoolFullError"]
+
+_LOGGER: Final = logging.getLogger(__name__)
+
+SUFFIX: Final = ".spool"
+REFUSED_FOLDER: Final = "refused"
+# A segment ends at these; the store works on one at a time and a row takes it some kilobytes of memory.
+SEGMENT_BYTES: Final = 32 * 1024**2
+SEGMENT_ITEMS: Final = 50_000
+# A body sent again is recognised among this many bodies before it.
+REMEMBERED_BODIES: Final = 65_536
+
+
+class SpoolFullError(ModelTallyError):
+    """The spool is at its limit, or the disk is."""
+
+
+@dataclass
+class Segment:
+    """A file of records."""
+
+    path: Path
+    size_bytes: int = 0
+    records: int = 0
+    items: int = 0
+    opened_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def name(self) -> str:
+        """The id of its batch in the store."""
+        return self.path.name.removesuffix(SUFFIX)
+
+
+@dataclass
+class _Waiting:
+    message: bytes
+    items: int
+    digest: bytes
+    done: list[Callable[[Exception | None], None]]
+
+
+class Spool:
+    """Takes requests, keeps them through a crash, hands them over in segments.
+
+    Safe to use from several threads; one thread of its own writes.
+    """
+
+    def __init__(self, directory: Path, *, max_bytes: int, min_free_disk_bytes: int) -> None:
+        """Open the spool and take up what an earlier process left.
+
+        Args:
+            directory: Where the segments are; made when missing.
+            max_bytes: The most bytes it may hold.
+            min_free_disk_bytes: The free disk below which it takes nothing more.
+
+        Raises:
+            OSError: The directory cannot be used.
+        """
+        self._directory = directory
+        self._max_bytes = max_bytes
+        self._min_free_disk_bytes = min_free_disk_bytes
+        self._refused = directory / REFUSED_FOLDER
+        self._refused.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._start_id = secrets.token_hex(8)
+        self._number = 0
+
+        self._changed = threading.Condition()
+        self._waiting: deque[_Waiting] = deque()
+        self._waiting_bytes = 0
+        self._pending: dict[bytes, _Waiting] = {}
+        self._known: OrderedDict[bytes, None] = OrderedDict()
+        self._sealed: deque[Segment] = deque()
+        self._closing = False
+        self._hurried = 0
+
+        self._file_lock = threading.Lock()
+        self._active: Segment | None = None
+        self._descriptor = -1
+
+        self._refused_bytes = sum(path.stat().st_size for path in self._refused.iterdir())
+        self._recover()
+        self._writer = threading.Thread(target=self._write_loop, name="modeltally-spool", daemon=True)
+        self._writer.start()
+
+    @property
+    def max_bytes(self) -> int:
+        """The most bytes the spool may hold."""
+        return self._max_bytes
+
+    @property
+    def used_bytes(self) -> int:
+        """Bytes written and not stored yet, those set aside included."""
+        with self._changed:
+            return self._used_bytes()
+
+    @property
+    def records(self) -> int:
+        """Requests acknowledged and not stored yet."""
+        with self._changed:
+            return sum(segment.records for segment in self._segments())
+
+    @property
+    def oldest_age_seconds(self) -> float:
+        """Seconds since the oldest segment was opened; 0 when there is none."""
+        with self._changed:
+            return max((time.monotonic() - segment.opened_at for segment in self._segments()), default=0.0)
+
+    def check_room(self, *, spare_bytes: int = 0) -> None:
+        """Tell whether there is room.
+
+        Args:
+            spare_bytes: How much more than nothing there must be room for.
+
+        Raises:
+            SpoolFullError: There is none.
+        """
+        with self._changed:
+            self._check_room(spare_bytes)
+
+    def append(
+        self,
+        request: bytes,
+        *,
+        items: int,
+        received_ms: int,
+        digest: bytes,
+        done: Callable[[Exception | None], None],
+    ) -> bool:
+        """Write a request; ``done`` is called from the spool's thread once it is on disk, or with what went wrong.
+
+        Args:
+            request: The filtered request, encoded.
+            items: How many spans or points it holds.
+            received_ms: When it came, in milliseconds since the epoch.
+            digest: The digest of the body: one that is held already, or was lately, is not written again.
+            done: Told of the end, with None when the request is safe.
+
+        Returns:
+            False when the body was known already.
+
+        Raises:
+            SpoolFullError: There is no room.
+        """
+        with self._changed:
+            if digest in self._known:
+                self._known.move_to_end(digest)
+                done(None)
+                return False
+            twin = self._pending.get(digest)
+            if twin is not None:
+                twin.done.append(done)
+                return False
+            message = Record(request, received_ms, items, digest).message()
+            self._check_room(len(message))
+            waiting = _Waiting(message, items, digest, [done])
+            self._pending[digest] = waiting
+            self._waiting.append(waiting)
+            self._waiting_bytes += len(message)
+            self._changed.notify_all()
+            return True
+
+    def next_segment(self, *, min_age_seconds: float, timeout_seconds: float) -> Segment | None:
+        """Wait for a segment to hand over; it stays in the spool until :meth:`remove` or :meth:`set_aside`.
+
+        Args:
+            min_age_seconds: How long a segment collects requests before it is handed over.
+            timeout_seconds: How long to wait for one.
+
+        Returns:
+            The oldest segment, closed; None when there is none in time.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        while True:
+            with self._changed:
+                if self._sealed:
+                    return self._sealed[0]
+                now = time.monotonic()
+                ready_at = self._ready_at(min_age_seconds)
+                if now < ready_at:
+                    if now >= deadline:
+                        return None
+                    self._changed.wait(min(ready_at, deadline) - now)
+                    continue
+            self.seal()
+
+    def seal(self) -> None:
+        """Close the segment being written, so that it can be handed over."""
+        with self._file_lock:
+            self._seal()
+
+    def remove(self, segment: Segment) -> None:
+        """Delete a segment that is stored."""
+        segment.path.unlink(missing_ok=True)
+        self._sync_directory(self._directory)
+        self._forget(segment)
+
+    def set_aside(self, segment: Segment) -> Path:
+        """Keep a segment that cannot be stored out of the way; nothing acknowledged is thrown away.
+
+        Returns:
+            Where it is now.
+        """
+        place = self._refused / segment.path.name
+        segment.path.rename(place)
+        self._sync_directory(self._refused)
+        self._sync_directory(self._directory)
+        with self._changed:
+            self._refused_bytes += segment.size_bytes
+        self._forget(segment)
+        return place
+
+    def wait_until_empty(self, *, timeout_seconds: float) -> bool:
+        """Have everything handed over at once, and wait until it is stored; tells whether it is."""
+        with self._changed:
+            self._hurried += 1
+            self._changed.notify_all()
+            try:
+                return self._changed.wait_for(
+                    lambda: not self._pending and not any(segment.records for segment in self._segments()),
+                    timeout_seconds,
+                )
+            finally:
+                self._hurried -= 1
+
+    def close(self) -> None:
+        """Write what waits, and close; segments not stored yet wait for the next start."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._writer.join()
+        self.seal()
+
+    # -- writing -------------------------------------------------------------------------------------------------
+
+    def _write_loop(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._closing)
+                if not self._waiting:
+                    return
+                group = list(self._waiting)
+                self._waiting.clear()
+            error = self._write(group)
+            with self._changed:
+                for item in group:
+                    del self._pending[item.digest]
+                    self._waiting_bytes -= len(item.message)
+                    if error is None:
+                        self._remember(item.digest)
+                callbacks = [done for item in group for done in item.done]
+                self._changed.notify_all()
+            for done in callbacks:
+                done(error)
+
+    def _write(self, group: list[_Waiting]) -> Exception | None:
+        with self._file_lock:
+            try:
+                segment = self._active or self._open_segment()
+                self._write_all(b"".join(item.message for item in group))
+                os.fdatasync(self._descriptor)
+            except (OSError, MemoryError) as error:
+                _LOGGER.warning("the spool cannot write: %s", error)
+                self._undo()
+                return SpoolFullError(f"the spool cannot write to {self._directory}: {error}")
+            with self._changed:
+                segment.size_bytes += sum(len(item.message) for item in group)
+                segment.records += len(group)
+                segment.items += sum(waiting.items for waiting in group)
+            if segment.size_bytes >= SEGMENT_BYTES or segment.items >= SEGMENT_ITEMS:
+                self._seal()
+        return None
+
+    def _open_segment(self) -> Segment:
+        self._number += 1
+        path = self._directory / f"{self._start_id}-{self._number:08d}{SUFFIX}"
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        segment = Segment(path)
+        with self._changed:
+            self._active = segment
+        self._sync_directory(self._directory)
+        return segment
+
+    def _write_all(self, content: bytes) -> None:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(self._descriptor, view) :]
+
+    def _undo(self) -> None:
+        """Cut off what was not acknowledged. After a failed fsync nothing is known of the file, so it ends here."""
+        segment = self._active
+        if segment is None:
+            return
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._descriptor, segment.size_bytes)
+            os.fdatasync(self._descriptor)
+        self._seal()
+
+    def _seal(self) -> None:
+        segment = self._active
+        if segment is None:
+            return
+        os.close(self._descriptor)
+        self._descriptor = -1
+        with self._changed:
+            self._active = None
+            if segment.records:
+                self._sealed.append(segment)
+            self._changed.notify_all()
+        if not segment.records:
+            segment.path.unlink(missing_ok=True)
+
+    # -- bookkeeping; the caller holds the condition's lock --------------------------------------------------------
+
+    def _segments(self) -> list[Segment]:
+        return [*self._sealed, self._active] if self._active else list(self._sealed)
+
+    def _ready_at(self, min_age_seconds: float) -> float:
+        if self._active is None or not self._active.records:
+            return float("inf")
+        return self._active.opened_at + (0.0 if self._closing or self._hurried else min_age_seconds)
+
+    def _used_bytes(self) -> int:
+        return sum(segment.size_bytes for segment in self._segments()) + self._waiting_bytes + self._refused_bytes
+
+    def _check_room(self, size_bytes: int) -> None:
+        used = self._used_bytes() + size_bytes
+        if used > self._max_bytes:
+            raise SpoolFullError(f"the spool is full: {self._used_bytes()} of {self._max_bytes} bytes")
+        disk = os.statvfs(self._directory)
+        free = disk.f_bavail * disk.f_frsize
+        if free - size_bytes < self._min_free_disk_bytes:
+            raise SpoolFullError(
+                f"the disk of {self._directory} has {free} bytes free, the floor is {self._min_free_disk_bytes}"
+            )
+
+    def _remember(self, digest: bytes) -> None:
+        self._known[digest] = None
+        if len(self._known) > REMEMBERED_BODIES:
+            self._known.popitem(last=False)
+
+    # -- ends ------------------------------------------------------------------------------------------------------
+
+    def _forget(self, segment: Segment) -> None:
+        with self._changed:
+            self._sealed.remove(segment)
+            self._changed.notify_all()
+
+    def _sync_directory(self, directory: Path) -> None:
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _recover(self) -> None:
+        for path in sorted(self._directory.glob(f"*{SUFFIX}"), key=lambda path: path.stat().st_mtime_ns):
+            segment = self._recover_segment(path)
+            if segment.records:
+                self._sealed.append(segment)
+            else:
+                path.unlink()
+
+    def _recover_segment(self, path: Path) -> Segment:
+        content = path.read_bytes()
+        segment = Segment(path)
+        sound: list[bytes] = []
+        for record, message in scan(content):
+            if record is None:
+                continue
+            sound.append(message)
+            segment.records += 1
+            segment.items += record.items
+            self._remember(record.digest)
+        kept = b"".join(sound)
+        segment.size_bytes = len(kept)
+        if content.startswith(kept):
+            self._cut(path, len(kept), len(content))
+        else:
+            _LOGGER.error("%s is damaged: %d of its %d bytes are sound", path, len(kept), len(content))
+            self._replace(path, content, kept)
+        return segment
+
+    def _cut(self, path: Path, sound_bytes: int, size_bytes: int) -> None:
+        """Cut off the torn end of a segment: a crash came before it was acknowledged."""
+        if sound_bytes < size_bytes:
+            _LOGGER.info("%s: cutting off %d bytes that were never acknowledged", path, size_bytes - sound_bytes)
+            with path.open("r+b") as file:
+                file.truncate(sound_bytes)
+                os.fsync(file.fileno())
+
+    def _replace(self, path: Path, content: bytes, kept: bytes) -> None:
+        """Write a segment anew without what the disk has damaged, and keep the damaged file beside."""
+        for target, data in ((self._refused / f"{path.name}.damaged", content), (path, kept)):
+            temporary = target.with_suffix(".new")
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(target)
+            self._sync_directory(target.parent)
+        self._refused_bytes += len(content)

@@ -1,0 +1,356 @@
+"""The local server: receives OTLP, stores it, rolls it up, answers commands; one process for one data directory."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import logging
+import os
+import secrets
+import signal
+import threading
+import time
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
+
+from modeltally.clickhouse.app import clickhouse_door
+from modeltally.clickhouse.engine import Engine
+from modeltally.clickhouse.settings import Limits
+from modeltally.errors import ServerError, SettingError
+from modeltally.instrument._privacy import Hasher
+from modeltally.keys import ensure_user_key
+from modeltally.receiver.accept import InFlight, MetricAcceptor, Parsers, SpanAcceptor
+from modeltally.receiver.counters import Stats
+from modeltally.receiver.grpc import GrpcDoor
+from modeltally.receiver.http import http_door
+from modeltally.receiver.metrics.sink import MetricLane, MetricStore
+from modeltally.receiver.spans.sink import SpanLane, SpanStore
+from modeltally.receiver.spool.shipper import Handover, Lane
+from modeltally.receiver.spool.spool import Spool, SpoolFullError
+from modeltally.server.binding import listen, own, url
+from modeltally.server.client import ServerAddress
+from modeltally.server.control import control_app
+from modeltally.server.scheduler import Scheduler, Task
+from modeltally.server.web import Web
+from modeltally.store import Store, open_store
+from modeltally.store.client import DATABASE_NAME
+from modeltally.store.embedded import database_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from modeltally.settings import Settings
+    from modeltally.store import Job
+
+__all__ = ["LocalServer", "ServerStore", "serve"]
+
+_LOGGER: Final = logging.getLogger(__name__)
+
+DRAIN_TIMEOUT_SECONDS: Final = 30.0
+# A spool with less than this share of its room free is called full by the health check, before it refuses anything.
+_SPARE_SHARE: Final = 10
+_PACKAGES: Final = (
+    "modeltally",
+    "chdb-core",
+    "clickhouse-connect",
+    "opentelemetry-proto",
+    "protobuf",
+    "grpcio",
+    "uvicorn",
+)
+
+
+class ServerStore(Store, SpanStore, MetricStore, Protocol):
+    """What the server needs of a store."""
+
+    def migrate(self) -> object:
+        """Bring the schema up to date."""
+        ...
+
+    def close(self) -> None:
+        """Give the directory back."""
+        ...
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+def serve(
+    settings: Settings,
+    *,
+    jobs: Mapping[str, Job] | None = None,
+    ready: Callable[[ServerAddress], None] | None = None,
+) -> None:
+    """Run the local server until SIGTERM or Ctrl-C; call it in the main thread.
+
+    Args:
+        settings: Directory, addresses, limits, intervals.
+        jobs: Jobs beside those of the store, by name.
+        ready: Told the address once requests are answered.
+
+    Raises:
+        SettingError: An address or the directory cannot be used.
+        StoreInUseError: Another process owns the directory.
+        StoreError: The database cannot be opened.
+    """
+    stop = threading.Event()
+    server = LocalServer(settings, jobs=jobs)
+    with _signals(stop):
+        server.start()
+        try:
+            if ready is not None:
+                ready(server.address)
+            while not stop.wait(1.0):
+                if not server.is_running:
+                    raise ServerError("the server's network side ended by itself; the log says why")
+        finally:
+            server.stop()
+
+
+@contextlib.contextmanager
+def _signals(stop: threading.Event) -> Iterator[None]:
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class LocalServer:
+    """The server in threads of this process; usable as a context manager.
+
+    Attributes:
+        directory: The data directory.
+        stats: What it has counted since it started.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        jobs: Mapping[str, Job] | None = None,
+        open_store: Callable[..., ServerStore] = open_store,
+        clock: Callable[[], dt.datetime] = _now,
+    ) -> None:
+        """Take what it is made of; :meth:`start` sets it going.
+
+        Args:
+            settings: Directory, addresses, limits, intervals.
+            jobs: Jobs beside those of the store, by name.
+            open_store: Opens the store of a directory.
+            clock: The time that jobs go by.
+        """
+        self.directory = settings.dir
+        self.stats = Stats()
+        self._settings = settings
+        self._jobs = jobs
+        self._open_store = open_store
+        self._clock = clock
+        self._address: ServerAddress | None = None
+        self._cleanup = contextlib.ExitStack()
+        self._web: Web | None = None
+        self._store: ServerStore | None = None
+        self._spool: Spool | None = None
+        self._metrics_spool: Spool | None = None
+        self._scheduler: Scheduler | None = None
+        self._started_at = time.monotonic()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def address(self) -> ServerAddress:
+        """Where the server is.
+
+        Raises:
+            ServerError: It is not running.
+        """
+        if self._address is None:
+            raise ServerError("the server is not running")
+        return self._address
+
+    @property
+    def is_running(self) -> bool:
+        """Whether requests are answered."""
+        return self._web is not None and self._web.is_running
+
+    def start(self) -> None:
+        """Start, and return once requests are answered.
+
+        Raises:
+            SettingError: An address or the directory cannot be used.
+            StoreInUseError: Another process owns the directory.
+            StoreError: The database cannot be opened.
+        """
+        try:
+            self._start()
+        except BaseException:
+            self._cleanup.close()
+            raise
+
+    def stop(self) -> None:
+        """Stop accepting, store what was accepted, and close; safe to call twice."""
+        self._cleanup.close()
+        self._address = None
+
+    def wait_until_stored(self, *, timeout_seconds: float = 30.0) -> bool:
+        """Wait until everything acknowledged is in the store; tells whether it is."""
+        deadline = time.monotonic() + timeout_seconds
+        return all(
+            spool.wait_until_empty(timeout_seconds=max(0.0, deadline - time.monotonic()))
+            for spool in self._spools().values()
+        )
+
+    def _start(self) -> None:
+        settings, directory, cleanup = self._settings, self.directory, self._cleanup
+        in_flight = InFlight()
+        cleanup.enter_context(own(directory))
+        otlp_socket = cleanup.enter_context(listen(settings.host, settings.otlp_port, name="otlp_port"))
+        http_socket = cleanup.enter_context(listen(settings.host, settings.http_port, name="http_port"))
+        clickhouse_socket = cleanup.enter_context(
+            listen(settings.host, settings.clickhouse_port, name="clickhouse_port")
+        )
+        # asked first because the library prints its failures, and says less
+        with listen(settings.host, settings.otlp_grpc_port, name="otlp_grpc_port") as free:
+            grpc_address = url(free).removeprefix("http://")
+        grpc_door = GrpcDoor(grpc_address, in_flight=in_flight, max_body_bytes=settings.max_body_bytes)
+        cleanup.callback(grpc_door.stop)
+        hasher = Hasher(os.environ.get("MODELTALLY_USER_KEY") or ensure_user_key(directory))
+
+        self._store = store = self._open_store(directory, settings=settings, jobs=self._jobs)
+        cleanup.callback(store.close)
+        store.migrate()
+        self._spool = spool = self._open_spool(directory / "spool")
+        cleanup.callback(spool.close)
+        self._metrics_spool = metrics_spool = self._open_spool(
+            directory / "metrics_spool", max_bytes=settings.metrics_spool_max_bytes
+        )
+        cleanup.callback(metrics_spool.close)
+        spans = SpanLane(spool, store, stats=self.stats, scratch=directory / "spool" / "piece.pb")
+        metrics = MetricLane(metrics_spool, store, stats=self.stats)
+        self._hand_over(spool, spans)
+        self._hand_over(metrics_spool, metrics)
+        self._scheduler = Scheduler(self._tasks(store), now=self._clock)
+        self._scheduler.start()
+        cleanup.callback(self._scheduler.stop)
+        parsers = Parsers()
+        cleanup.callback(parsers.close)
+        acceptors = [
+            SpanAcceptor(
+                spool,
+                settings=settings,
+                stats=self.stats,
+                parsers=parsers,
+                hasher=hasher,
+                quarantine=spans.quarantine,
+            ),
+            MetricAcceptor(metrics_spool, settings=settings, stats=self.stats, parsers=parsers),
+        ]
+
+        address = ServerAddress(
+            pid=os.getpid(),
+            http_url=url(http_socket),
+            otlp_url=url(otlp_socket),
+            token=secrets.token_urlsafe(32),
+            otlp_grpc_url=grpc_door.url,
+            clickhouse_url=url(clickhouse_socket),
+        )
+        otlp = http_door(acceptors, in_flight=in_flight, max_body_bytes=settings.max_body_bytes)
+        control = control_app(store, token=address.token, host=settings.host, status=self._status, health=self.problem)
+        engine = Engine(database_directory(directory), database=DATABASE_NAME, limits=Limits.of(settings))
+        passwords = [address.token, settings.clickhouse_password.get_secret_value()]
+        clickhouse = clickhouse_door(engine, passwords=passwords, host=settings.host)
+        self._web = Web([(otlp, otlp_socket), (control, http_socket), (clickhouse, clickhouse_socket)])
+        cleanup.callback(self._web.stop)
+        cleanup.callback(engine.close)  # first: a question without end would hold up the others
+        cleanup.callback(grpc_door.stop)
+        grpc_door.start(acceptors)
+        address.write(directory)
+        cleanup.callback(lambda: address.remove(directory))
+        self._address = address
+        _LOGGER.info(
+            "receiving OTLP on %s and %s, answering on %s and %s",
+            address.otlp_url,
+            address.otlp_grpc_url,
+            address.http_url,
+            address.clickhouse_url,
+        )
+
+    def _open_spool(self, directory: Path, *, max_bytes: int | None = None) -> Spool:
+        settings = self._settings
+        try:
+            return Spool(
+                directory,
+                max_bytes=max_bytes or settings.spool_max_bytes,
+                min_free_disk_bytes=settings.min_free_disk_bytes,
+            )
+        except OSError as error:
+            raise SettingError(f"cannot use the spool {directory}: {error}; choose another --dir") from error
+
+    def _hand_over(self, spool: Spool, lane: Lane) -> None:
+        handover = Handover(spool, lane, stats=self.stats)
+        handover.start()
+        self._cleanup.callback(lambda: handover.stop(timeout_seconds=DRAIN_TIMEOUT_SECONDS))
+
+    def _spools(self) -> dict[str, Spool]:
+        spools = {"spool": self._spool, "metrics_spool": self._metrics_spool}
+        return {name: spool for name, spool in spools.items() if spool is not None}
+
+    def _tasks(self, store: ServerStore) -> list[Task]:
+        intervals = {
+            "roll": self._settings.roll_interval_seconds,
+            "expire": self._settings.expire_interval_seconds,
+        }
+
+        def task(name: str, interval_seconds: float) -> Task:
+            return Task(name, interval_seconds, lambda now: store.run(name, {"as_of": now}))
+
+        return [task(name, interval_seconds) for name, interval_seconds in intervals.items()]
+
+    # -- what it says of itself ------------------------------------------------------------------------------------
+
+    def problem(self) -> str | None:
+        """What keeps the server from taking or storing what is sent at the moment; None when all is well."""
+        for spool in self._spools().values():
+            try:
+                spool.check_room(spare_bytes=spool.max_bytes // _SPARE_SHARE)
+            except (SpoolFullError, OSError) as error:
+                return str(error)
+        return self.stats.store_failure
+
+    def _status(self) -> dict[str, object]:
+        scheduler = self._scheduler
+        jobs = scheduler.status() if scheduler is not None else {}
+        return {
+            **self.stats.snapshot(),
+            **{name: _spool_status(spool) for name, spool in self._spools().items()},
+            "last_roll": jobs.get("roll", {}),
+            "last_expire": jobs.get("expire", {}),
+            "uptime_seconds": round(time.monotonic() - self._started_at, 3),
+            "pid": os.getpid(),
+            "versions": _versions(),
+        }
+
+
+def _spool_status(spool: Spool) -> dict[str, object]:
+    return {
+        "bytes": spool.used_bytes,
+        "records": spool.records,
+        "oldest_age_seconds": round(spool.oldest_age_seconds, 3),
+        "cap_bytes": spool.max_bytes,
+    }
+
+
+def _versions() -> dict[str, Any]:
+    found = {}
+    for package in _PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found

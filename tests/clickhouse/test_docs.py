@@ -1,0 +1,75 @@
+"""What the README says about asking with one's own tools is true: its commands run as they stand."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+
+from clickhouse.client import ask, running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from modeltally.server import LocalServer
+
+PASSWORD = "what-stays"  # noqa: S105 - a made-up one
+README = Path(__file__).parents[2] / "README.md"
+SECTION = README.read_text().partition("## Ask with your own tools")[2].partition("\n## ")[0]
+# Spans of tests are of another month.
+MONTH = {"2024-12-01": "2025-11-01", "2025-01-01": "2025-12-01"}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+    """Run a server with a password that stays."""
+    with running(tmp_path_factory.mktemp("docs"), clickhouse_password=PASSWORD) as started:
+        yield started
+
+
+def run(server: LocalServer, command: str, text: str) -> str:
+    """Run a text of the README against a server on another port, about another month."""
+    for said, meant in {**MONTH, "8123": str(urlsplit(server.address.clickhouse_url).port)}.items():
+        text = text.replace(said, meant)
+    done = subprocess.run(
+        [command, "-c", text],
+        env={**os.environ, "MODELTALLY_CLICKHOUSE_PASSWORD": PASSWORD},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_curl_prints_a_table(server: LocalServer) -> None:
+    """The command in the README gives the figures of a view."""
+    shell = shutil.which("sh")
+    if shell is None or shutil.which("curl") is None:
+        pytest.skip("curl is missing: install the package of that name")
+    (command,) = re.findall(r"```sh\n(.*?)```", SECTION, flags=re.DOTALL)
+    assert "flux-dev" in run(server, shell, command)
+
+
+def test_python_prints_a_frame(server: LocalServer) -> None:
+    """The program in the README gives a data frame of a view."""
+    (program,) = re.findall(r"```py\n(.*?)```", SECTION, flags=re.DOTALL)
+    assert "flux-dev" in run(server, sys.executable, program)
+
+
+def test_grafana_s_panel_asks_what_can_be_answered(server: LocalServer) -> None:
+    """The panel's question runs with the times that Grafana puts in place of its macros, in its driver's way."""
+    (panel,) = re.findall(r"`(SELECT model, requests FROM[^`]*)`", SECTION)
+    asked = panel.replace("$__fromTime", "toDateTime(1761955200)").replace("$__toTime", "toDateTime(1764547200)")
+    driver = {"default_format": "Native", "client_protocol_version": 54460, "max_execution_time": 65}
+    answer = ask(server, asked, also={**driver, "database": "modeltally"})
+    assert answer.status == 200, answer.text
+    assert b"flux-dev" in answer.body

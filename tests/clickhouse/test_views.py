@@ -1,0 +1,98 @@
+"""Every view gives over HTTP, to a reader, the rows that it gives in the engine's own process."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from clickhouse.client import connect
+from modeltally.recommend import ADVICE_JOBS
+from modeltally.server import LocalServer
+from modeltally.settings import Settings
+from modeltally.store import ServedStore, sql
+from modeltally.store.client import Database
+from store.answers import answers, lived_in, questions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from modeltally.store import EmbeddedStore
+
+VIEWS = sql.view_names()
+# The installed view has columns that cannot travel; it is compared through those that read it.
+OWN_COLUMNS = {"usage_figures"}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+    """Run a server whose store has been lived in."""
+    ports = dict.fromkeys(("otlp_port", "otlp_grpc_port", "http_port", "clickhouse_port"), 0)
+    # nothing may be rolled between two readings
+    quiet = {"roll_interval_seconds": 3600.0, "expire_interval_seconds": 3600.0, "min_free_disk_bytes": 0}
+    settings = Settings(dir=tmp_path_factory.mktemp("views"), **ports, **quiet)  # type: ignore[arg-type] # settings by name
+    with LocalServer(settings, jobs=ADVICE_JOBS) as started:
+        lived_in(embedded(started))
+        yield started
+
+
+def embedded(server: LocalServer) -> EmbeddedStore:
+    """Give the store inside a server."""
+    return server._store  # type: ignore[return-value] # what a server opens by itself
+
+
+@pytest.fixture(scope="module")
+def reader(server: LocalServer) -> Iterator[ServedStore]:
+    """Open the server's store over HTTP, as a store on a ClickHouse server is opened."""
+    url = server.address.clickhouse_url.replace("://", "://default@") + "/modeltally"
+    database = Database.open_url(url, password=server.address.token)
+    yield ServedStore(database, settings=Settings(), jobs={})
+    database.close()
+
+
+def test_there_is_something_to_compare(server: LocalServer) -> None:
+    """The answers compared below are not empty."""
+    found = answers(embedded(server))
+    assert sum(len(rows) for rows in found.values()) > 300
+    assert {name.split()[0] for name, rows in found.items() if rows} >= set(VIEWS) - {"recommendations_made"}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_view_gives_the_same_rows_over_http_and_in_process(server: LocalServer, reader: ServedStore, view: str) -> None:
+    """Every row of every question about a view is the same, to the last column."""
+    assert answers(reader, only=view) == answers(embedded(server), only=view)
+
+
+@pytest.mark.parametrize("view", [view for view in VIEWS if view not in OWN_COLUMNS])
+def test_installed_view_gives_the_rows_of_its_statement(server: LocalServer, reader: ServedStore, view: str) -> None:
+    """What Grafana and people select from by name is what the commands run."""
+    found = sql.view(view)
+    arguments = ", ".join(f"{name} = {{{name}:{kind}}}" for name, kind in found.parameters.items())
+    selected = sql.Statement(view, f"SELECT * FROM {view}({arguments})")  # noqa: S608 - a view of ours
+    for values in questions(found):
+        by_name = reader.database.query(selected, values)
+        assert sorted(by_name, key=str) == sorted(embedded(server).database.query(found, values), key=str)
+
+
+def test_readers_side_by_side_get_the_same_as_one(server: LocalServer, reader: ServedStore) -> None:
+    """Views asked in any order by several threads, with other parameters each, do not mix."""
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only this test needs threads
+
+    asked = [(view, values) for view in ("usage_by_model", "usage_overview") for values in questions(sql.view(view))]
+    alone = [embedded(server).read(view, values) for view, values in asked]
+    order = [number for number in range(len(asked)) for _ in range(10)]
+    random.Random(1).shuffle(order)
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda number: reader.read(*asked[number]), order))
+    assert together == [alone[number] for number in order]
+
+
+def test_pandas_sees_what_a_view_says(server: LocalServer) -> None:
+    """A data frame of a view holds the figures of the command."""
+    values: dict[str, Any] = questions(sql.view("usage_by_model"))[0]
+    client = connect(server)
+    frame = client.query_df(sql.view("usage_by_model").body, parameters=sql.view("usage_by_model").bind(values))
+    rows = embedded(server).read("usage_by_model", values)
+    assert dict(zip(frame["model"], frame["requests"], strict=True)) == {row["model"]: row["requests"] for row in rows}
+    client.close()

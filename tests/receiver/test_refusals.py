@@ -1,0 +1,156 @@
+"""What is not OTLP, or too much, is refused; everything else is taken, and the server goes on."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+from google.protobuf.message import DecodeError
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped] # ships no types
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+
+from modeltally.server import LocalServer
+from modeltally.settings import Settings
+from receiver.bodies import JSON, PROTOBUF, Sender, all_spans, body, otlp_json, post, request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MUTATED_BODIES = 2000
+
+
+@pytest.fixture(scope="module")
+def small_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+    """Start one server with small limits for all tests of this module."""
+    directory = tmp_path_factory.mktemp("small")
+    settings = Settings(
+        dir=directory,
+        otlp_port=0,
+        otlp_grpc_port=0,
+        http_port=0,
+        clickhouse_port=0,
+        min_free_disk_bytes=0,
+        max_body_bytes=65_536,
+        max_body_spans=100,
+    )
+    with LocalServer(settings) as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type", "encoding", "status", "code"),
+    [
+        (b"\xff\xff\xff", PROTOBUF, "", 400, 3),
+        (b"{", JSON, "", 400, 3),
+        (b'{"resourceSpans": 1}', JSON, "", 400, 3),
+        (b"[" * 5000, JSON, "", 400, 3),
+        (b'{"resourceSpans": [{"schemaUrl": "\xff"}]}', JSON, "", 400, 3),
+        (b'{"resourceSpans": [{"schemaUrl": "\\ud800"}]}', JSON, "", 400, 3),
+        (b"\x1f\x8b\x08\x00", PROTOBUF, "raw gzip", 400, 3),
+        (b"no gzip at all", PROTOBUF, "raw gzip", 400, 3),
+        (body(), "text/plain", "", 415, 3),
+        (body(), "", "", 415, 3),
+        (body(), PROTOBUF, "zstd", 415, 3),
+        (bytes(70_000), PROTOBUF, "", 413, 8),
+        (bytes(1_000_000), PROTOBUF, "gzip", 413, 8),
+        (body(200, attributes={}), PROTOBUF, "", 413, 8),
+    ],
+)
+def test_a_body_is_refused_with_its_status(
+    small_server: LocalServer, content: bytes, content_type: str, encoding: str, status: int, code: int
+) -> None:
+    """What is too large, not OTLP, or of the wrong type gets its own status and a google.rpc.Status."""
+    raw = encoding == "raw gzip"
+    answer = post(
+        small_server.address, content, content_type=content_type, encoding="gzip" if raw else encoding, packed=raw
+    )
+    assert answer.status == status
+    if content_type == JSON:
+        assert answer.json()["code"] == code
+    else:
+        assert Status.FromString(answer.content).code == code
+    assert post(small_server.address, body()).status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("GET", "/v1/traces", 405), ("POST", "//v1/traces", 404), ("POST", "/v1/logs", 404)]
+)
+def test_other_methods_and_paths_are_refused(small_server: LocalServer, method: str, path: str, status: int) -> None:
+    """Only POST /v1/traces is there."""
+    sender = Sender(small_server.address.otlp_url)
+    assert sender.send(body(), method=method, path=path).status == status
+    sender.close()
+
+
+def mutated(source: random.Random) -> bytes:
+    """Make a body and damage it: bits flipped, cut, doubled, spliced."""
+    content = bytearray(body(source.randrange(1, 4), seed=source.randrange(50)))
+    match source.randrange(5):
+        case 0:
+            for _ in range(source.randrange(1, 4)):
+                content[source.randrange(len(content))] ^= 1 << source.randrange(8)
+        case 1:
+            del content[source.randrange(len(content)) :]
+        case 2:
+            start = source.randrange(len(content))
+            content[start:start] = content[start : start + source.randrange(60)]
+        case 3:
+            position = source.randrange(len(content))
+            content[position : position + source.randrange(20)] = source.randbytes(source.randrange(20))
+        case _:
+            content += body(1, seed=source.randrange(50))[: source.randrange(400)]
+    return bytes(content)
+
+
+def verdict(content: bytes) -> tuple[int, int]:
+    """Judge a body by the reference parser: the status, and how many spans have no usable identity."""
+    try:
+        made = ExportTraceServiceRequest.FromString(content)
+    except DecodeError:
+        return 400, 0
+    bad = [
+        span
+        for span in all_spans(made)
+        if len(span.trace_id) != 16 or len(span.span_id) != 8 or not any(span.trace_id) or not any(span.span_id)
+    ]
+    return 200, len(bad)
+
+
+def test_the_verdict_on_a_damaged_body_is_the_reference_parsers(small_server: LocalServer) -> None:
+    """Thousands of damaged bodies (seed 7): the same verdict as the reference parser, never a 5xx."""
+    source = random.Random(7)
+    sender = Sender(small_server.address.otlp_url)
+    seen: dict[int, int] = {}
+    for number in range(MUTATED_BODIES):
+        content = mutated(source)
+        answer = sender.send(content)
+        rejected = 0
+        if answer.status == 200:
+            rejected = ExportTraceServiceResponse.FromString(answer.content).partial_success.rejected_spans
+        assert (answer.status, rejected) == verdict(content), f"body {number}: {content.hex()}"
+        seen[answer.status] = seen.get(answer.status, 0) + 1
+    sender.close()
+    assert min(seen[200], seen[400]) > MUTATED_BODIES // 20
+    assert small_server.wait_until_stored()
+
+
+def test_damaged_json_is_never_a_server_error(small_server: LocalServer) -> None:
+    """Damaged JSON (seed 8) is accepted or refused with 400."""
+    source = random.Random(8)
+    sender = Sender(small_server.address.otlp_url)
+    whole = otlp_json(request(2))
+    seen = set()
+    for _ in range(MUTATED_BODIES // 4):
+        content = bytearray(whole)
+        for _ in range(source.randrange(1, 4)):
+            position = source.randrange(len(content))
+            content[position : position + source.randrange(4)] = source.choice(
+                [b'"', b"{", b"[", b"null", b"-1", b"1e999", b"\\u0000", b"NaN", b"\xff", b"true", b""]
+            )
+        seen.add(sender.send(bytes(content), headers={"Content-Type": JSON}).status)
+    sender.close()
+    assert seen == {200, 400}

@@ -1,0 +1,266 @@
+"""One process per directory; it starts, answers, and stops in order."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from modeltally.errors import ParameterError, ServerError, SettingError, StoreInUseError, UnknownNameError
+from modeltally.server import LocalServer, ServerAddress, find_server
+from modeltally.settings import Settings
+from modeltally.store import sql
+from receiver.bodies import Sender, body, post
+from receiver.conftest import StartServer, stored
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PARAMETERS = {
+    "since": dt.datetime(2020, 1, 1, tzinfo=dt.UTC),
+    "until": dt.datetime(2030, 1, 1, tzinfo=dt.UTC),
+    "as_of": dt.datetime(2030, 1, 1, tzinfo=dt.UTC),
+    "abandoned_after_seconds": 3600.0,
+}
+
+RUN = """
+import sys
+from pathlib import Path
+from modeltally.errors import StoreInUseError
+from modeltally.server import serve
+from modeltally.settings import Settings
+
+ports = {"otlp_port": 0, "otlp_grpc_port": 0, "http_port": 0, "clickhouse_port": 0}
+settings = Settings(dir=Path(sys.argv[1]), min_free_disk_bytes=0, **ports)
+try:
+    serve(settings, ready=lambda address: print(address.otlp_url, flush=True))
+except StoreInUseError as error:
+    print(error)
+    raise SystemExit(3)
+"""
+
+
+def start_process(directory: Path) -> subprocess.Popen[str]:
+    """Start a server in a process of its own."""
+    return subprocess.Popen([sys.executable, "-c", RUN, str(directory)], stdout=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_in_order(tmp_path: Path, ending: signal.Signals) -> None:
+    """On SIGTERM and on Ctrl-C what was acknowledged is stored, the address goes, and the exit code is 0."""
+    directory = tmp_path / "data"
+    process = start_process(directory)
+    assert process.stdout is not None
+    url = process.stdout.readline().strip()
+    sender = Sender(url)
+    for number in range(10):
+        assert sender.send(body(100, seed=number)).status == 200
+    process.send_signal(ending)
+    assert process.wait(60) == 0
+    sender.close()
+    process.stdout.close()
+    assert not (directory / "server.json").exists()
+    assert list((directory / "spool").glob("*.spool")) == []
+    assert stored(directory, "SELECT count() AS rows FROM otel_traces") == [{"rows": 1000}]
+
+
+def test_a_second_server_on_a_directory_is_told_who_has_it(server: LocalServer) -> None:
+    """The second one ends with an error that names the directory and the process, and disturbs nothing."""
+    second = start_process(server.directory)
+    output, _ = second.communicate(timeout=60)
+    assert second.returncode == 3
+    assert str(server.directory) in output
+    assert f"process {os.getpid()}" in output
+    assert post(server.address, body()).status == 200
+    assert find_server(server.directory) is not None
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from modeltally.store import open_store
+
+store = open_store(Path(sys.argv[1]))
+print("open", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_database_open_in_a_process_that_is_no_server_is_told_apart(tmp_path: Path) -> None:
+    """A directory that a command has open is refused too, with the process named."""
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "open\n"
+    with pytest.raises(StoreInUseError, match=f"in use by process {holder.pid};"):
+        LocalServer(Settings(dir=tmp_path, otlp_port=0, otlp_grpc_port=0, http_port=0, clickhouse_port=0)).start()
+    holder.communicate("")
+
+
+def test_a_taken_port_is_named(tmp_path: Path) -> None:
+    """The error says which setting, which address and which port."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(SettingError, match=f"'http_port'.*127.0.0.1 port {port}"):
+            LocalServer(
+                Settings(dir=tmp_path, otlp_port=0, otlp_grpc_port=0, http_port=port, clickhouse_port=0)
+            ).start()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.org"])  # noqa: S104 - it is refused
+def test_only_this_machine_is_served(tmp_path: Path, host: str) -> None:
+    """There are no passwords and no TLS, so other addresses are refused."""
+    with pytest.raises(SettingError, match="'host'"):
+        LocalServer(
+            Settings(dir=tmp_path, host=host, otlp_port=0, otlp_grpc_port=0, http_port=0, clickhouse_port=0)
+        ).start()
+
+
+def test_an_unusable_directory_is_named(tmp_path: Path) -> None:
+    """A file where the directory should be: the error names it."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingError, match="file"):
+        LocalServer(
+            Settings(dir=tmp_path / "file", otlp_port=0, otlp_grpc_port=0, http_port=0, clickhouse_port=0)
+        ).start()
+
+
+def test_it_starts_again_after_it_stopped(start_server: StartServer) -> None:
+    """Stopping gives everything back: lock, ports, database."""
+    first = start_server()
+    ports = [int(url.rsplit(":", 1)[1]) for url in (first.address.otlp_url, first.address.http_url)]
+    first.stop()
+    first.stop()
+    with pytest.raises(ServerError):
+        _ = first.address
+    again = start_server(otlp_port=ports[0], http_port=ports[1])
+    assert post(again.address, body()).status == 200
+
+
+def test_the_address_is_for_its_owner_alone(server: LocalServer) -> None:
+    """The file with the token cannot be read by others, and is what clients find."""
+    path = server.directory / "server.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    found = find_server(server.directory)
+    assert found is not None
+    assert found.address == server.address
+    server.stop()
+    assert find_server(server.directory) is None
+
+
+def test_the_address_of_a_dead_process_is_ignored(tmp_path: Path) -> None:
+    """A server that was killed leaves its address behind; nobody is sent there."""
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    ServerAddress(gone.pid, "http://127.0.0.1:1", "http://127.0.0.1:2", "token").write(tmp_path)
+    assert find_server(tmp_path) is None
+    (tmp_path / "server.json").write_text("{")
+    assert find_server(tmp_path) is None
+
+
+def test_a_remote_store_answers_like_the_store_itself(server: LocalServer) -> None:
+    """Views and jobs through the server give the rows, the types and the errors of the store."""
+    assert post(server.address, body(5)).status == 200
+    assert server.wait_until_stored()
+    remote, local = find_server(server.directory), server._store
+    assert remote is not None
+    assert local is not None
+    remote.run("roll", {})
+    for view in ("usage_by_model", "usage_overview", "users_by_day"):
+        wanted = {name: value for name, value in PARAMETERS.items() if name in sql.view(view).parameters}
+        rows = remote.read(view, wanted)
+        assert rows
+        assert rows == local.read(view, wanted)
+    assert isinstance(remote.read("usage_by_model", PARAMETERS)[0]["last_used_at"], dt.datetime)
+
+
+def test_a_remote_store_raises_what_the_store_would(server: LocalServer) -> None:
+    """Unknown names offer the nearest, wrong parameters are named."""
+    remote = find_server(server.directory)
+    assert remote is not None
+    with pytest.raises(ParameterError):
+        remote.read("usage_by_model", {})
+    with pytest.raises(UnknownNameError, match="did you mean") as unknown:
+        remote.read("usage_by_modell", PARAMETERS)
+    assert unknown.value.nearest == "usage_by_model"
+    with pytest.raises(UnknownNameError):
+        remote.run("rol", {})
+
+
+def test_a_server_that_went_away_is_named(server: LocalServer) -> None:
+    """A client that outlives its server gets an error with the address."""
+    remote = find_server(server.directory)
+    assert remote is not None
+    server.stop()
+    with pytest.raises(ServerError, match="does not answer"):
+        remote.read("usage_by_model", PARAMETERS)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 401),
+        ({"Authorization": "Bearer wrong"}, 401),
+        ({"Authorization": "Bearer \xff"}, 401),
+        ({"Authorization": "the token", "Host": "evil.example:80"}, 421),
+        ({"Authorization": "the token"}, 400),
+    ],
+)
+def test_the_control_channel_wants_its_token_and_its_name(
+    server: LocalServer, headers: dict[str, str], status: int
+) -> None:
+    """Without the token nobody asks; a page that pretends to be on this machine is refused."""
+    shown = {name: value.replace("the token", f"Bearer {server.address.token}") for name, value in headers.items()}
+    sender = Sender(server.address.http_url)
+    answer = sender.send(b'{"parameters": []}', path="/control/views/usage_by_model", headers=shown or {"X": "y"})
+    sender.close()
+    assert answer.status == status
+    assert "error" in answer.json()
+
+
+def test_status_and_health_tell_what_happened(start_server: StartServer) -> None:
+    """The status counts what came, what was stored and why things were refused."""
+    server = start_server(roll_interval_seconds=0.2)
+    post(server.address, body(10, attributes={"modeltally.operation": "model.load", "secret": "x"}))
+    post(server.address, b"\xff")
+    assert server.wait_until_stored()
+    deadline = time.monotonic() + 30
+    sender = Sender(server.address.http_url)
+    while not (status := sender.send(b"", method="GET", path="/status").json())["last_roll"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert status["received"] == {"requests": 2, "spans": 10}
+    assert status["stored_spans"] == 10
+    assert status["refused"] == {"malformed": 1}
+    assert status["filtered_attributes"] == 10
+    assert status["quarantined"] == {}
+    assert status["spool"]["records"] == 0
+    assert status["last_roll"]["error"] is None
+    assert status["versions"]["chdb-core"]
+    health = sender.send(b"", method="GET", path="/healthz")
+    assert (health.status, health.json()) == (200, {"status": "ok"})
+    sender.close()
+
+
+def test_health_is_bad_when_the_disk_is_at_its_floor(start_server: StartServer) -> None:
+    """503 with the reason, and spans are refused with Retry-After."""
+    server = start_server(min_free_disk_bytes=2**50)
+    sender = Sender(server.address.http_url)
+    health = sender.send(b"", method="GET", path="/healthz")
+    sender.close()
+    assert health.status == 503
+    assert "bytes free" in json.loads(health.content)["reason"]
+    answer = post(server.address, body())
+    assert (answer.status, answer.headers["retry-after"]) == (503, "2")
