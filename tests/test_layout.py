@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,10 @@ ALLOWED = {
     "cli": {"store", "server", "recommend", "replay", "demo", "instrument"},
 }
 COMMON = {"errors", "settings", "keys"}
+MODULES = {
+    ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): file
+    for file in PACKAGE.rglob("*.py")
+}
 
 
 def _imported_parts(part: str) -> set[str]:
@@ -43,3 +48,24 @@ def test_part_imports_only_what_lies_before_it(part: str) -> None:
     """No part imports what comes after it in the data flow."""
     common = set() if part == "instrument" else COMMON
     assert _imported_parts(part) <= ALLOWED[part] | common
+
+
+def _imported_modules(file: Path) -> set[str]:
+    """Return what a module imports, for types alone as well: modules, and what may be one of a package's."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module is not None:
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in MODULES else node.module for name in names}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found & MODULES.keys()
+
+
+def test_no_circle_of_imports() -> None:
+    """Modules can be read one after the other: none imports another that leads back to it, be it for a type."""
+    lines = TopologicalSorter({name: _imported_modules(file) for name, file in MODULES.items()})
+    try:
+        lines.prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))

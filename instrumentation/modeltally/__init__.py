@@ -1,13 +1,14 @@
 """modeltally: which generative models your services really use, how well, at what cost."""
 
+from modeltally.instrument._context import current_operation
 from modeltally.instrument._counters import Counters
 from modeltally.instrument._live import LiveFigures
-from modeltally.instrument._operation import Operation, current_operation
+from modeltally.instrument._operation import Operation
 from modeltally.instrument._record import OperationRef
 from modeltally.instrument._runtime import configure, counters, flush, live, shutdown
 from modeltally.instrument._values import Values
 from modeltally.instrument.carrier import inject, received
-from modeltally.instrument.manual import HandDriven, begin
+from modeltally.instrument.manual import ManualOperation, begin
 from modeltally.instrument.recording import evaluate, record
 from modeltally.instrument.wrap import (
     download,
@@ -22,8 +23,8 @@ from modeltally.instrument.wrap import (
 
 __all__ = [
     "Counters",
-    "HandDriven",
     "LiveFigures",
+    "ManualOperation",
     "Operation",
     "OperationRef",
     "Values",

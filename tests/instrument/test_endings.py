@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,7 +23,6 @@ from modeltally.instrument.process import sigterm
 if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 def script(code: str, sink: Sink, folder: Path) -> Service:
@@ -260,6 +260,50 @@ def test_signal_may_come_at_any_moment(sink: Sink, tmp_path: Path, body: str, ch
     assert len(started) == children
     assert Counter(item.resource["service.instance.id"] for item in sink.operations) == started
     assert len({item.span_id for item in sink.operations}) == len(sink.operations)
+
+
+BELOW = """
+import asyncio
+configure()
+request(3)
+@modeltally.load("caller")
+def plain():
+    print("ready")
+    wait()
+@modeltally.load("caller")
+def stream():
+    yield plain.__wrapped__()
+@modeltally.load("caller")
+async def coroutine():
+    plain.__wrapped__()
+@modeltally.load("caller")
+async def async_stream():
+    yield plain.__wrapped__()
+async def first(items):
+    async for item in items:
+        return item
+"""
+
+
+@pytest.mark.parametrize(
+    "call", ["plain()", "next(stream())", "asyncio.run(coroutine())", "asyncio.run(first(async_stream()))"]
+)
+def test_signal_in_watched_code_delivers(sink: Sink, tmp_path: Path, call: str) -> None:
+    """Below every wrapper the caller's code is the caller's: the handler does not wait for it to return."""
+    with script(BELOW + call, sink, tmp_path) as service:
+        service.wait_for("ready")
+        assert service.end(signal.SIGTERM) == -signal.SIGTERM
+    assert Counter(item.attributes["modeltally.operation"] for item in sink.operations) == {
+        "model.request": 3,
+        "model.load": 1,
+    }
+
+
+def test_modules_that_run_the_callers_code_have_their_names() -> None:
+    """The handler knows them by name: a module that is moved must be moved there as well."""
+    package = Path(sigterm.__file__).parents[1]
+    assert {path.stem for path in package.iterdir()} >= set(sigterm.OPEN)
+    assert sigterm.PACKAGE == "modeltally.instrument"
 
 
 def test_signal_waits_for_no_lock_that_never_comes(sink: Sink, tmp_path: Path) -> None:

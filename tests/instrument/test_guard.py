@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import modeltally
-from modeltally.instrument import _guard, _operation, _pipeline
+from modeltally.instrument import _context, _guard, _pipeline
 from modeltally.instrument._guard import guarded
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ def test_exception_of_a_signal_handler_goes_through(seen: Seen, monkeypatch: pyt
 
     former = signal.signal(signal.SIGALRM, limit)
     try:
-        monkeypatch.setattr(_operation, "surroundings", interrupted)
+        monkeypatch.setattr(_context, "parent_context", interrupted)
         with pytest.raises(LimitError):
             modeltally.model_request("m").__enter__()
         monkeypatch.undo()

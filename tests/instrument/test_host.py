@@ -147,6 +147,26 @@ def test_instrument_imports_only_opentelemetry_and_wrapt() -> None:
                 assert module.partition(".")[0] != "requests" or path.name == "otlp.py"
 
 
+def test_background_is_imported_by_its_own_thread_alone() -> None:
+    """Outside of its folder only the runtime names it, inside a function: no service waits for what it imports."""
+    room = "modeltally.instrument.background"
+    found = set()
+    for path in INSTRUMENT.rglob("*.py"):
+        if path.parent.name == "background":
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        lazy = {
+            node for function in ast.walk(tree) if isinstance(function, ast.FunctionDef) for node in ast.walk(function)
+        }
+        for node in ast.walk(tree):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if any(f"{name}.".startswith(f"{room}.") for name in names):
+                assert node in lazy, f"{path.name} imports it at once"
+                found.add(path.name)
+    assert found == {"_runtime.py"}
+
+
 def test_import_is_light() -> None:
     """A service that imports us does not wait for the SDK, an HTTP client, or anything of the analytics."""
     code = "import json, sys, modeltally; print(json.dumps(sorted(sys.modules)))"

@@ -6,8 +6,9 @@ import random
 from typing import TYPE_CHECKING
 
 from modeltally.instrument import _names as names
+from modeltally.instrument._packed import MAX_SHAPES, Packed, Shapes
 from modeltally.instrument._privacy import Hashed, fingerprint
-from modeltally.instrument._record import MAX_SHAPES, Packed, Record, Shapes
+from modeltally.instrument._record import Record
 
 if TYPE_CHECKING:
     from modeltally.instrument._values import Stored
@@ -17,7 +18,7 @@ def packed(values: dict[str, Stored], shapes: Shapes) -> Packed:
     """Return a packed record of those values."""
     record = Record(names.MODEL_LOAD, trace_id=1, span_id=1, parent_id=0, sampled=True, start_ns=1)
     record.values = dict(values)
-    return record.packed(shapes)
+    return Packed(record, shapes)
 
 
 def test_values_are_given_back_whatever_came_before() -> None:
@@ -53,7 +54,7 @@ def test_everything_is_given_back() -> None:
     record.nested = record.unfinished = True
     record.is_counted = False
     record.custom, record.values = {"acme.team": "red"}, {"model": "flux"}
-    again = record.packed(Shapes()).record()
+    again = Packed(record, Shapes()).record()
     kept = [name for name in Record.__slots__ if name != "size"]
     assert [getattr(again, name) for name in kept] == [getattr(record, name) for name in kept]
 

@@ -1,65 +1,36 @@
-"""The one lifecycle of an operation: start, set, then finish, fail or cancel. Nothing else emits.
-
-Nesting is kept in a context variable of our own. The host's current span is read, for its ids, and never changed;
-an operation of ours is never the host's current span.
-"""
+"""An operation while it runs: told more, then ended once, with what came of it."""
 
 from __future__ import annotations
 
 import time
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from opentelemetry.trace import INVALID_SPAN, get_current_span
-
-from modeltally.instrument import _ids, _runtime
 from modeltally.instrument import _names as names
 from modeltally.instrument._errors import MAX_NAME, error_message, error_site, error_type, is_called_off
 from modeltally.instrument._guard import guarded, problem, swallow
-from modeltally.instrument._received import message
-from modeltally.instrument._record import Record
+from modeltally.instrument._record import ENDED, RUNNING, Running, enclosing_of_kind, running_from
 from modeltally.instrument._redaction import redact
-from modeltally.instrument._switch import is_disabled
-from modeltally.instrument._values import MAX_SPAN_BYTES, MAX_TEXT, Stored, Values, copy_values, plain, size_of
+from modeltally.instrument._values import MAX_SPAN_BYTES, MAX_TEXT, Values, copy_values, plain, size_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Unpack
 
     from modeltally.instrument._pipeline import Pipeline
 
-__all__ = [
-    "IGNORED",
-    "Operation",
-    "attach",
-    "current_operation",
-    "detach",
-    "enclosing_of_kind",
-    "open_operation",
-    "surroundings",
-]
+__all__ = ["IGNORED", "Operation", "ignoring"]
 
 MAX_CUSTOM: Final = 256
-RUNNING: Final = 0
-ENDED: Final = 1
-
-_current: ContextVar[Operation | None] = ContextVar("modeltally_operation", default=None)
 
 
-class Operation(Record):
+class Operation(Running):
     """An operation that is running; told more with :meth:`set`, ended by what opened it.
 
-    :func:`new_operation` makes one, and sets what a record has not: a second ``__init__`` is one more function that
-    every call would have to fetch into the processor's caches. One by :func:`ignoring` never runs and has no pipeline.
+    One by :func:`ignoring` never runs and has no pipeline.
     """
 
-    __slots__ = ("__weakref__", "_clock_ns", "_has_copy", "_outer", "_pipeline", "_state")
+    __slots__ = ("_pipeline",)
 
-    _clock_ns: int
-    _has_copy: bool
-    _outer: Operation | None
     _pipeline: Pipeline
-    _state: int
 
     def set(self, **values: Unpack[Values]) -> None:
         """Tell more about the operation; a later value replaces an earlier one, None changes nothing.
@@ -145,7 +116,7 @@ class Operation(Record):
             clock_ns = time.perf_counter_ns()
             if self._state != RUNNING:
                 return
-            self._state = ENDED  # no call in between: two threads may end it
+            self._state = ENDED  # atomic, with the test: two threads may end it
             self.end_ns = self.start_ns + clock_ns - self._clock_ns
             pipeline = self._pipeline
             try:
@@ -158,7 +129,7 @@ class Operation(Record):
                         self._hand_facts()
                     # a task that outlives its operation starts the next one inside it, and so on: keep no chain of
                     # ended ones
-                    self._outer = _running_from(self._outer)
+                    self._outer = running_from(self._outer)
                 if pipeline.config.redact is not None:
                     redact(self, pipeline.config.redact)
             finally:
@@ -195,23 +166,6 @@ class Operation(Record):
             if value is not None:
                 outer.values.setdefault(fact, value)
 
-    def needs_copy(self, started_before_ns: int) -> bool:
-        """Tell, once, that it runs since before a reading of the performance counter."""
-        if self._has_copy or self._state != RUNNING or self._clock_ns > started_before_ns:
-            return False
-        self._has_copy = True
-        return True
-
-    @property
-    def is_running(self) -> bool:
-        """Whether it has not ended."""
-        return self._state == RUNNING
-
-    @property
-    def outer(self) -> Operation | None:
-        """The operation of ours around it."""
-        return self._outer
-
     def __del__(self) -> None:
         """A stream nobody holds any more can never end by itself: it was given up."""
         if getattr(self, "_state", ENDED) == RUNNING:  # without one, it failed before it began
@@ -224,110 +178,8 @@ Kind = TypeVar("Kind", bound=Operation)
 def ignoring(kind: type[Kind]) -> Kind:
     """Make an operation of a class that ignores whatever it is told."""
     made = kind("ignored", 0, 0, 0, False, 0)  # noqa: FBT003 - see `Record`
-    made._outer, made._clock_ns, made._has_copy, made._state = None, 0, True, ENDED  # noqa: SLF001 - see `Operation`
+    made._outer, made._clock_ns, made._has_copy, made._state = None, 0, True, ENDED  # noqa: SLF001 - see `Running`
     return made
 
 
 IGNORED: Final = ignoring(Operation)
-
-
-def current_operation() -> Operation:
-    """Return the innermost operation running here; outside of any, one that ignores whatever it is told."""
-    return _current.get() or IGNORED
-
-
-def open_operation(operation: str, values: Mapping[str, Stored], size: int) -> Operation:
-    """Start an operation where the caller is.
-
-    Args:
-        operation: Its kind, one of the names in ``_names`` or the host's own; empty for one whose name was refused.
-        values: What is known from the start, bounded by :func:`copy_values`; copied again for each operation.
-        size: What that returned.
-
-    Returns:
-        The running operation; one that ignores everything when telemetry is off.
-    """
-    try:
-        return new_operation(Operation, operation, values, size) or IGNORED
-    except Exception as error:  # noqa: BLE001 - see `_guard`
-        swallow("open_operation", error)
-        return IGNORED
-
-
-def new_operation(kind: type[Kind], operation: str, values: Mapping[str, Stored], size: int) -> Kind | None:
-    """Make and register an operation of a class; None when telemetry is off."""
-    if not operation or is_disabled():
-        return None
-    pipeline = _runtime.active()
-    if pipeline is None:
-        return None
-    outer, trace_id, parent_id, sampled, host_id = surroundings()
-    started = kind(operation, trace_id, _ids.new_span_id(), parent_id, sampled, time.time_ns())
-    started.host_id = host_id
-    if outer is not None and operation in names.MODEL_OPERATIONS:
-        started.nested = enclosing_of_kind(operation, outer) is not None
-    started.values = dict(values)
-    started.size = size
-    delivered = message.get()
-    if delivered is not None:
-        delivered.hand_to(started)
-    started._outer, started._pipeline, started._has_copy = outer, pipeline, False  # noqa: SLF001 - see `Operation`
-    started._clock_ns = time.perf_counter_ns()  # noqa: SLF001
-    started._state = RUNNING  # noqa: SLF001 - last: where anything above failed there is nothing to end
-    pipeline.start(started)
-    return started
-
-
-def enclosing_of_kind(operation: str, outer: Operation | None) -> Operation | None:
-    """Return the nearest running operation of that kind, from one outwards."""
-    while outer is not None and not (outer.operation == operation and outer.is_running):
-        outer = outer.outer
-    return outer
-
-
-def surroundings() -> tuple[Operation | None, int, int, bool, int]:
-    """Look around: the nearest operation of ours still running, trace id, parent span id, sampled flag, host's span id.
-
-    Ids come from the enclosing operation of ours, else from the host's current span, else from the message that is
-    being worked on, else they are new.
-    """
-    enclosing, span = _current.get(), get_current_span()
-    host = None if span is INVALID_SPAN else span.get_span_context()
-    if enclosing is not None:
-        is_same_trace = host is not None and host.trace_id == enclosing.trace_id
-        host_id = host.span_id if host is not None and is_same_trace else enclosing.host_id
-        # a finished one stays in the contexts of the tasks it started
-        return _running_from(enclosing), enclosing.trace_id, enclosing.span_id, enclosing.sampled, host_id
-    if host is not None and host.is_valid:
-        return None, host.trace_id, host.span_id, host.trace_flags.sampled, host.span_id
-    delivered = message.get()
-    if delivered is not None and delivered.trace_id:
-        return None, delivered.trace_id, delivered.span_id, delivered.sampled, 0
-    return None, _ids.new_trace_id(), 0, True, 0
-
-
-def _running_from(operation: Operation | None) -> Operation | None:
-    while operation is not None and not operation.is_running:
-        operation = operation.outer
-    return operation
-
-
-def attach(operation: Operation) -> Operation | None:
-    """Make an operation the current one here; returns the former one, which :func:`detach` needs."""
-    former = _current.get()
-    if operation is not IGNORED:
-        _current.set(operation)
-    return former
-
-
-def detach(operation: Operation, former: Operation | None) -> None:
-    """Undo :func:`attach`, with whatever was left open inside; elsewhere than inside the operation change nothing.
-
-    Not by the context variable's own tokens: they bring back what was current when they were made, even if it has
-    ended, which is what happens when generators end in another order than they began.
-    """
-    inner = _current.get()
-    while inner is not None and inner is not operation:
-        inner = inner.outer
-    if inner is not None:
-        _current.set(former)

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import marshal
 from dataclasses import dataclass
-from itertools import compress
-from operator import is_not
-from sys import getsizeof
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from modeltally.instrument import _ids
 from modeltally.instrument import _names as names
@@ -15,39 +11,21 @@ from modeltally.instrument import _names as names
 if TYPE_CHECKING:
     from modeltally.instrument._values import Scalar, Stored
 
-__all__ = ["OperationRef", "Packed", "Record", "Shapes", "root_record"]
+__all__ = [
+    "ENDED",
+    "LOOSE_BYTES",
+    "RUNNING",
+    "OperationRef",
+    "Record",
+    "Running",
+    "enclosing_of_kind",
+    "root_record",
+    "running_from",
+]
 
-BASE_BYTES: Final = 280  # a packed record beside its values: the object, ids, times
-LOOSE_BYTES: Final = 600  # one that is not packed
-MAX_SHAPES: Final = 64
-MARSHAL_VERSION: Final = 2  # later ones keep texts that they read for ever, as Python does with names in code
-
-Head = tuple[str, str, str, str | None, str | None, bool, bool, bool, bool]
-
-
-class Shape(NamedTuple):
-    """What records with the same keywords share.
-
-    Attributes:
-        keys: The keywords.
-        row: The values of one of them.
-        masks: Which values of the others differ, a byte for each; one object for equal ones.
-    """
-
-    keys: tuple[str, ...]
-    row: tuple[Stored, ...]
-    masks: dict[bytes, bytes]
-
-
-class Shapes:
-    """What records share; kept by the queue they wait in."""
-
-    __slots__ = ("by_keys", "heads")
-
-    def __init__(self) -> None:
-        """Begin with nothing."""
-        self.by_keys: dict[tuple[str, ...], Shape] = {}
-        self.heads: dict[Head, Head] = {}
+LOOSE_BYTES: Final = 600  # a record beside its values while it is not packed
+RUNNING: Final = 0
+ENDED: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +109,6 @@ class Record:
         """Return itself: it is not packed."""
         return self
 
-    def packed(self, shapes: Shapes) -> Packed:
-        """Return all of it in a fraction of the memory, for the time that it waits; nothing is added any more.
-
-        Args:
-            shapes: What earlier records share with it; this one's is added.
-        """
-        return Packed(self, shapes)
-
     def unfinished_copy(self) -> Record:
         """Return a zero-length copy with what is known now: same ids, same start."""
         copy = Record(
@@ -189,115 +159,52 @@ def root_record(operation: str, *, start_ns: int) -> Record:
     )
 
 
-class Packed:
-    """A record that waits.
+class Running(Record):
+    """A record of what still runs, as the queue knows it.
 
-    Most values of most operations are the very objects of the one before: constants of the host's code. So it keeps
-    those that differ from an earlier record with the same keywords, as bytes; what else is often alike is kept once for
-    all, and ids in bytes as well.
+    Whoever makes one sets what a record has not: a second ``__init__`` is one more function that every call would have
+    to fetch into the processor's caches.
     """
 
-    __slots__ = (
-        "_custom",
-        "_duration_ns",
-        "_error_message",
-        "_head",
-        "_ids",
-        "_mask",
-        "_own",
-        "_shape",
-        "_start_ns",
-        "is_counted",
-        "memory_bytes",
-    )
+    __slots__ = ("__weakref__", "_clock_ns", "_has_copy", "_outer", "_state")
 
-    def __init__(self, record: Record, shapes: Shapes) -> None:
-        """Keep what :meth:`record` gives back."""
-        head = (
-            record.operation,
-            record.outcome,
-            record.source,
-            record.error_type,
-            record.error_site,
-            record.nested,
-            record.unfinished,
-            record.sampled,
-            record.is_counted,
-        )
-        if len(shapes.heads) >= MAX_SHAPES:
-            shapes.heads.clear()
-        self._head: Head = shapes.heads.setdefault(head, head)
-        self._ids = b"".join(
-            (
-                record.trace_id.to_bytes(16, "big"),
-                record.span_id.to_bytes(8, "big"),
-                record.parent_id.to_bytes(8, "big"),
-                record.host_id.to_bytes(8, "big"),
-            )
-        )
-        self._start_ns = record.start_ns
-        self._duration_ns = record.end_ns - record.start_ns
-        self._custom = record.custom
-        self._error_message = record.error_message
-        self.is_counted = record.is_counted
-        self._shape, self._mask, own, fresh = _compare(record.values, shapes.by_keys)
-        self._own = _written(own)
-        self.memory_bytes = (
-            BASE_BYTES
-            + getsizeof(self._own if fresh is own else _written(fresh))
-            + (getsizeof(self._custom) + 2 * record.size if self._custom else 0)
-            + (getsizeof(self._error_message) if self._error_message else 0)
-        )
+    _clock_ns: int  # the performance counter at the start
+    _has_copy: bool
+    _outer: Running | None
+    _state: int
 
-    def record(self) -> Record:
-        """Return the record as it was."""
-        ids = self._ids
-        operation, outcome, source, error_type, error_site, nested, unfinished, sampled, is_counted = self._head
-        record = Record(
-            operation,
-            trace_id=int.from_bytes(ids[:16], "big"),
-            span_id=int.from_bytes(ids[16:24], "big"),
-            parent_id=int.from_bytes(ids[24:32], "big"),
-            sampled=sampled,
-            start_ns=self._start_ns,
-        )
-        record.host_id = int.from_bytes(ids[32:], "big")
-        record.end_ns = self._start_ns + self._duration_ns
-        record.outcome, record.source = outcome, source
-        record.error_type, record.error_site, record.error_message = error_type, error_site, self._error_message
-        record.nested, record.unfinished, record.is_counted = nested, unfinished, is_counted
-        record.custom = self._custom
-        record.values = dict(zip(self._shape.keys, self._shape.row, strict=True))
-        record.values.update(zip(compress(self._shape.keys, self._mask), _read(self._own), strict=True))
-        return record
+    def needs_copy(self, started_before_ns: int) -> bool:
+        """Tell, once, that it runs since before a reading of the performance counter."""
+        if self._has_copy or self._state != RUNNING or self._clock_ns > started_before_ns:
+            return False
+        self._has_copy = True
+        return True
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return self._state == RUNNING
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it is queued by its owner and has not started."""
+        return False
+
+    @property
+    def outer(self) -> Running | None:
+        """The operation of ours around it."""
+        return self._outer
 
 
-def _written(values: tuple[Stored, ...]) -> bytes | tuple[Stored, ...]:
-    """Return values as bytes, which take half the memory of the objects; as they are, if one is a digest."""
-    try:
-        return marshal.dumps(values, MARSHAL_VERSION) if values else values
-    except ValueError:
-        return values
+def running_from(operation: Running | None) -> Running | None:
+    """Return the nearest operation that has not ended, from one outwards."""
+    while operation is not None and not operation.is_running:
+        operation = operation.outer
+    return operation
 
 
-def _read(written: bytes | tuple[Stored, ...]) -> tuple[Stored, ...]:
-    return marshal.loads(written) if isinstance(written, bytes) else written  # noqa: S302 - written above, in this process
-
-
-def _compare(
-    values: dict[str, Stored], shapes: dict[tuple[str, ...], Shape]
-) -> tuple[Shape, bytes, tuple[Stored, ...], tuple[Stored, ...]]:
-    """Return the shape that values have, which differ from its row, those, and all that no earlier record holds."""
-    keys, row = tuple(values), tuple(values.values())
-    shape, mask, own = shapes.get(keys), b"", row
-    if shape is not None:
-        mask = bytes(map(is_not, row, shape.row))
-        own = tuple(compress(row, mask))
-    if shape is None or 2 * len(own) > len(row):
-        if len(shapes) >= MAX_SHAPES:
-            shapes.clear()
-        shapes[keys] = shape = Shape(keys if shape is None else shape.keys, row, {})
-        return shape, b"", (), own
-    if len(shape.masks) >= MAX_SHAPES:
-        shape.masks.clear()
-    return shape, shape.masks.setdefault(mask, mask), own, own
+def enclosing_of_kind(operation: str, outer: Running | None) -> Running | None:
+    """Return the nearest running operation of that kind, from one outwards."""
+    while outer is not None and not (outer.operation == operation and outer.is_running):
+        outer = outer.outer
+    return outer

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextvars
 import threading
 from typing import TYPE_CHECKING, Final
 
-from modeltally.instrument import _guard, _ids, _pipeline
+from modeltally.instrument import _guard, _ids
 from modeltally.instrument import _names as names
 from modeltally.instrument._checks import check_exporters, check_function, check_numbers, check_switches, plain_text
 from modeltally.instrument._config import Config, ConfigError, Destination, find_destination, find_metrics
@@ -43,6 +44,8 @@ class _State:
         self.lock = threading.RLock()
         self.pipeline: Pipeline | None = None
         self.without_pipeline: dict[str, int] = {}
+        # held while the thread imports: a process that forks meanwhile would leave its child half a module and its lock
+        self.imports = threading.Lock()
         self.holds_imports = False  # between the two sides of a fork
 
 
@@ -154,7 +157,7 @@ def configure(  # noqa: PLR0913 - one keyword for each setting, all optional
     else:
         say("exporting through %s", type(exporter).__qualname__)
     _log_metrics(config)
-    _replace(Pipeline(config))
+    _replace(Pipeline(config, _work))
     ends.configured(handle_sigterm=handle_sigterm)
 
 
@@ -258,21 +261,35 @@ def _deliver(*, is_end: bool, timeout_seconds: float = EXIT_SECONDS) -> None:
     pipeline = _state.pipeline
     if pipeline is None or (pipeline.closes_at is not None and not is_end):
         return
-    pipeline.give_way(is_on=False)
+    pipeline.interrupt_waits(is_on=False)
     if is_end:
         pipeline.shut_down(timeout_seconds)
     elif pipeline.counters().in_flight:
         pipeline.flush(timeout_seconds)
     else:
         # what runs after all is recorded by a new one; this one says goodbye
-        _replace(Pipeline(pipeline.config))
+        _replace(Pipeline(pipeline.config, _work))
 
 
 @guarded(None)
-def _give_way() -> None:
+def _interrupt_waits() -> None:
     pipeline = _state.pipeline
     if pipeline is not None:
-        pipeline.give_way(is_on=True)
+        pipeline.interrupt_waits(is_on=True)
+
+
+def _work(pipeline: Pipeline) -> None:
+    """Do what a pipeline's background thread does; the SDK is imported in that thread."""
+    with _state.imports:
+        from modeltally.instrument.background.worker import Worker  # noqa: PLC0415 - named above
+
+        worker = Worker(pipeline)
+    contextvars.copy_context().run(worker.run)  # at exit this is the host's thread: its context stays
+
+
+def _import_background() -> None:
+    """Import now what the background thread will need, with metrics."""
+    from modeltally.instrument.background import reporter, worker  # noqa: F401, PLC0415 - named above
 
 
 def _log_metrics(config: Config) -> None:
@@ -286,28 +303,28 @@ def _log_metrics(config: Config) -> None:
 
 def _before_fork() -> None:
     """Let an import in the background thread come to its end."""
-    _state.holds_imports = _pipeline.imports.acquire(timeout=FORK_WAIT_SECONDS)
+    _state.holds_imports = _state.imports.acquire(timeout=FORK_WAIT_SECONDS)
 
 
 def _after_fork_in_parent() -> None:
     if _state.holds_imports:
-        _pipeline.imports.release()
+        _state.imports.release()
 
 
 def _after_fork_in_child() -> None:
     """Begin anew: what the parent had queued and running is the parent's."""
     _guard.after_fork()
     _ids.after_fork()
-    _pipeline.imports = threading.Lock()
+    _state.imports = threading.Lock()
     former = _state.pipeline
     _state.lock = threading.RLock()
     _state.without_pipeline = {}
-    _state.pipeline = Pipeline(former.config) if former is not None and former.closes_at is None else None
+    _state.pipeline = Pipeline(former.config, _work) if former is not None and former.closes_at is None else None
     if former is not None:
-        former.leave_to_parent()
+        former.reset_after_fork()
 
 
-ends.at_end(deliver=_deliver, give_way=_give_way)
+ends.at_end(deliver=_deliver, interrupt_waits=_interrupt_waits, import_background=_import_background)
 ends.at_fork(
     before=guarded(None)(_before_fork),
     in_parent=guarded(None)(_after_fork_in_parent),

@@ -13,11 +13,13 @@ from inspect import CO_ITERABLE_COROUTINE
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from modeltally.instrument import _names as names
+from modeltally.instrument._context import attach, detach
 from modeltally.instrument._guard import guarded, swallow
-from modeltally.instrument._operation import Operation, attach, detach
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+
+    from modeltally.instrument._operation import Operation
 
 __all__ = ["drive", "drive_async", "drive_coroutine"]
 

@@ -22,8 +22,8 @@ from opentelemetry.trace import get_current_span
 
 from modeltally.instrument import _names as names
 from modeltally.instrument import _runtime
+from modeltally.instrument._context import current_operation
 from modeltally.instrument._guard import guarded, problem
-from modeltally.instrument._operation import current_operation
 from modeltally.instrument._privacy import Hashed
 from modeltally.instrument._received import Message, message
 from modeltally.instrument._switch import is_disabled

@@ -17,8 +17,10 @@ import time
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from modeltally.instrument import _names as names
+from modeltally.instrument._context import attach, detach, new_operation
 from modeltally.instrument._guard import guarded, problem
-from modeltally.instrument._operation import RUNNING, Operation, attach, detach, ignoring, new_operation
+from modeltally.instrument._operation import Operation, ignoring
+from modeltally.instrument._record import RUNNING
 from modeltally.instrument._values import MAX_SPAN_BYTES, Stored, Values, copy_values
 from modeltally.instrument.wrap import own_operation
 
@@ -26,33 +28,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Unpack
 
-__all__ = ["HandDriven", "begin"]
+__all__ = ["ManualOperation", "begin"]
 
 MAX_MARKS: Final = 16
 _MARK: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
-class HandDriven(Operation):
+class ManualOperation(Operation):
     """An operation that its owner starts and ends; whoever loses it has given it up, and it counts as cancelled.
 
     It is not the current operation anywhere: :meth:`inside` makes it that for a block of code.
     """
 
-    __slots__ = ("_is_waiting", "_marks")
-
-    def __init__(
-        self,
-        operation: str,
-        trace_id: int,
-        span_id: int,
-        parent_id: int,
-        sampled: bool,  # noqa: FBT001 - as the class above it has it
-        start_ns: int,
-    ) -> None:
-        """Begin; :func:`begin` is the way to make one."""
-        super().__init__(operation, trace_id, span_id, parent_id, sampled, start_ns)
-        self._is_waiting = False
-        self._marks = 0
+    _is_waiting = False
+    _marks = 0
 
     @property
     def is_waiting(self) -> bool:
@@ -160,14 +149,14 @@ class HandDriven(Operation):
 
 def begin(
     operation: str, subject: str | None = None, /, *, queued: bool = False, **values: Unpack[Values]
-) -> HandDriven:
+) -> ManualOperation:
     """Begin an operation that you end yourself.
 
     Args:
         operation: ``model.request``, ``model.download``, ``model.load``, ``model.unload``, ``model.offload``,
             ``model.health_check``, ``pattern.run``, or a name of your own such as ``acme.upscale``.
         subject: The model's name, or the pattern's.
-        queued: It only waits for now; :meth:`HandDriven.start` says when it runs.
+        queued: It only waits for now; :meth:`ManualOperation.start` says when it runs.
         **values: What is known already; see :class:`Values`.
 
     Returns:
@@ -177,7 +166,7 @@ def begin(
 
 
 @guarded(None)
-def _begin(operation: str, subject: str | None, values: Values, *, is_queued: bool) -> HandDriven | None:
+def _begin(operation: str, subject: str | None, values: Values, *, is_queued: bool) -> ManualOperation | None:
     kind = str.__str__(operation)
     if kind not in names.RECORDABLE:
         kind = own_operation(kind)
@@ -185,10 +174,10 @@ def _begin(operation: str, subject: str | None, values: Values, *, is_queued: bo
     copied: dict[str, Stored] = {}
     given: dict[str, Any] = {keyword: subject, **values}
     size = copy_values(copied, given, MAX_SPAN_BYTES)
-    begun = new_operation(HandDriven, kind, copied, size)
+    begun = new_operation(ManualOperation, kind, copied, size)
     if begun is not None and is_queued is True:
         begun.wait()
     return begun
 
 
-_IGNORED: Final = ignoring(HandDriven)
+_IGNORED: Final = ignoring(ManualOperation)

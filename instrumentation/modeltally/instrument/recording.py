@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from modeltally.instrument import _ids, _runtime
 from modeltally.instrument import _names as names
+from modeltally.instrument._context import parent_context
 from modeltally.instrument._guard import guarded, problem
-from modeltally.instrument._operation import enclosing_of_kind, surroundings
-from modeltally.instrument._record import OperationRef, Record, root_record
+from modeltally.instrument._record import OperationRef, Record, enclosing_of_kind, root_record
 from modeltally.instrument._redaction import redact
 from modeltally.instrument._switch import is_disabled
 from modeltally.instrument._values import MAX_SPAN_BYTES, Values, copy_values
@@ -151,7 +151,7 @@ def _record(
     if operation_id is not None and not isinstance(operation_id, str | bytes):
         raise _RefusedError(f"operation_id is a {type(operation_id).__qualname__}; give text or bytes")
     if operation_id is None:
-        outer, trace_id, parent_id, sampled, host_id = surroundings()
+        outer, trace_id, parent_id, sampled, host_id = parent_context()
         span_id = _ids.new_span_id()
         nested = operation in names.MODEL_OPERATIONS and enclosing_of_kind(operation, outer) is not None
     else:

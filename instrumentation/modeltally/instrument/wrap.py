@@ -21,8 +21,9 @@ from types import AsyncGeneratorType, BuiltinFunctionType, CoroutineType, Functi
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from modeltally.instrument import _names as names
+from modeltally.instrument._context import attach, current_operation, detach, open_operation
 from modeltally.instrument._guard import guarded, problem, swallow
-from modeltally.instrument._operation import IGNORED, Operation, attach, current_operation, detach, open_operation
+from modeltally.instrument._operation import IGNORED, Operation
 from modeltally.instrument._stream import drive, drive_async, drive_coroutine
 from modeltally.instrument._values import MAX_SPAN_BYTES, Stored, Values, copy_values
 

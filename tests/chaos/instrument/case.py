@@ -218,7 +218,7 @@ def note(error: BaseException) -> tuple[BaseException, Any, list[tuple[str, int]
     step: types.TracebackType | None = _get_traceback.__get__(error)
     while step is not None:
         code = step.tb_frame.f_code
-        if "/tests/instrument/" in code.co_filename and code.co_name not in _HARNESS:
+        if "/tests/chaos/instrument/" in code.co_filename and code.co_name not in _HARNESS:
             lines.append((code.co_qualname, step.tb_lineno))
         step = step.tb_next
     return error, (_get_context.__get__(error), _get_cause.__get__(error)), lines

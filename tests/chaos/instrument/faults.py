@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 import modeltally
 from chaos.instrument import hostile_objects
 from chaos.instrument.more_entries import configured
-from modeltally.instrument import _guard, _ids, _names, _operation, _pipeline, _record, _runtime
+from modeltally.instrument import _context, _guard, _ids, _names, _operation, _pipeline, _queue, _runtime
 
 if TYPE_CHECKING:
     import types
@@ -214,16 +214,16 @@ def error_of_ours(case: Case) -> Iterator[None]:
         (
             (_ids, "new_span_id"),
             (_ids, "new_trace_id"),
-            (_operation, "get_current_span"),
+            (_context, "get_current_span"),
             (_operation, "copy_values"),
-            (_operation, "is_disabled"),
-            (_operation, "surroundings"),
+            (_context, "is_disabled"),
+            (_context, "parent_context"),
             (_pipeline.Pipeline, "start"),
             (_pipeline.Pipeline, "finish"),
             (_pipeline.Pipeline, "add"),
-            (_pipeline.Pipeline, "counters"),
+            (_queue.Queue, "counters"),
             (_pipeline.Pipeline, "flush"),
-            (_record.Record, "packed"),
+            (_queue, "Packed"),
             (_runtime, "active"),
             (_guard, "problem"),
         )

@@ -270,8 +270,7 @@ class Meters:
         running: dict[Labels, int] = {}
         is_shown = self._pipeline.config.redact is None
         for operation in self._pipeline.running():
-            is_waiting = getattr(operation, "is_waiting", False)  # those driven by hand may be
-            if operation.operation != names.MODEL_REQUEST or operation.nested or is_waiting:
+            if operation.operation != names.MODEL_REQUEST or operation.nested or operation.is_waiting:
                 continue
             model = str(operation.values.get(names.MODEL_KEYWORD) or names.UNKNOWN_MODEL)
             if operation.is_running:  # asked last: one that ends meanwhile holds its values elsewhere

@@ -15,11 +15,10 @@ from __future__ import annotations
 
 import _thread
 import atexit
-import importlib
 import os
 import sys
 import types
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from modeltally.instrument._guard import guarded
 from modeltally.instrument.process import sigterm
@@ -27,18 +26,13 @@ from modeltally.instrument.process import sigterm
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Deliver", "at_end", "at_fork", "configured", "ended"]
+    from modeltally.instrument.process.sigterm import Deliver
+
+__all__ = ["at_end", "at_fork", "configured", "ended"]
 
 LAST: Final = -1000  # multiprocessing runs the finalizers of a higher priority first
 # whose children skip Python's exit handlers; billiard is celery's copy of multiprocessing, and may share its lists
 FORKING: Final = ("multiprocessing", "billiard")
-
-
-class Deliver(Protocol):
-    """Delivers what is waiting, two seconds at most where no other time is given; it does not raise."""
-
-    def __call__(self, *, is_end: bool, timeout_seconds: float = ...) -> object:
-        """Deliver; where the process may live on, so that it goes on recording."""
 
 
 class _Ending:
@@ -46,7 +40,8 @@ class _Ending:
 
     def __init__(self) -> None:
         self.deliver: Deliver | None = None
-        self.give_way: Callable[[], object] | None = None
+        self.interrupt_waits: Callable[[], object] | None = None
+        self.import_background: Callable[[], object] | None = None
         self.hooked: set[int] = set()  # functions by which a module was told already
 
     def end(self, *_: object, **__: object) -> None:
@@ -58,15 +53,17 @@ class _Ending:
 _ending = _Ending()
 
 
-def at_end(*, deliver: Deliver, give_way: Callable[[], object]) -> None:
+def at_end(*, deliver: Deliver, interrupt_waits: Callable[[], object], import_background: Callable[[], object]) -> None:
     """Deliver whenever the process ends in an orderly way.
 
     Args:
         deliver: What delivers.
-        give_way: Has threads that wait for delivery stop waiting; it does not raise either.
+        interrupt_waits: Has threads that wait for delivery stop waiting; it does not raise either.
+        import_background: Imports what the background thread needs, where that should not wait for the thread.
     """
     _ending.deliver = deliver
-    _ending.give_way = give_way
+    _ending.interrupt_waits = interrupt_waits
+    _ending.import_background = import_background
     atexit.register(_ending.end)
 
 
@@ -89,8 +86,8 @@ def configured(*, handle_sigterm: bool) -> None:
     Args:
         handle_sigterm: Whether SIGTERM may be handled.
     """
-    if handle_sigterm and _ending.deliver is not None and _ending.give_way is not None:
-        sigterm.install(deliver=_ending.deliver, give_way=_ending.give_way)
+    if handle_sigterm and _ending.deliver is not None and _ending.interrupt_waits is not None:
+        sigterm.install(deliver=_ending.deliver, interrupt_waits=_ending.interrupt_waits)
     else:
         sigterm.uninstall()
     _arrange()
@@ -111,7 +108,7 @@ def _arrange() -> None:
             break
     _hook_celery()
     if not isinstance(_thread.start_new_thread, types.BuiltinFunctionType):
-        _import_worker()  # our thread will be a greenlet: its imports would stop all of them at the first operation
+        _import_background()  # our thread will be a greenlet: its imports would stop all of them at the first operation
     if "uvicorn.server" in sys.modules and _ending.deliver is not None:
         from modeltally.instrument.process import uvicorn  # noqa: PLC0415 - only a server of uvicorn's needs it
 
@@ -128,12 +125,12 @@ def _before_fork() -> None:
             util.register_after_fork(_ending, _finalize)
     _hook_celery()
     if "billiard.pool" in sys.modules:
-        _import_worker()  # once for all children, of which there may be one for each task
+        _import_background()  # once for all children, of which there may be one for each task
 
 
-def _import_worker() -> None:
-    for name in ("reporter", "worker"):
-        importlib.import_module(f"modeltally.instrument.background.{name}")
+def _import_background() -> None:
+    if _ending.import_background is not None:
+        _ending.import_background()
 
 
 def _hook_celery() -> None:

@@ -3,7 +3,7 @@
 Python runs a signal handler in the main thread between two bytecodes, wherever that thread happens to be. In the middle
 of our own code it may hold a lock that the background thread needs, or an operation that is in none of the lists. So
 the handler steps back and comes again when the main thread returns from our code, which takes microseconds; where the
-main thread waits there for delivery, it is asked to give way. Nothing is delivered while it is inside: after half a
+main thread waits there for delivery, its wait is interrupted. Nothing is delivered while it is inside: after half a
 second of that the process ends as it is.
 
 As with every handler of Python's, a main thread that stays in one call of a C library runs it when that call returns,
@@ -20,15 +20,14 @@ import signal
 import sys
 import time
 import types
-from typing import TYPE_CHECKING, Any, Final
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from modeltally.instrument._guard import guarded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
-
-    from modeltally.instrument.process.ends import Deliver
 
 __all__ = ["install", "uninstall"]
 
@@ -37,9 +36,17 @@ STEP_BACK_SECONDS: Final = 0.5  # of these, for leaving our own code
 GRACE_SECONDS: Final = 0.2
 INIT_PID: Final = 1
 
-# Whatever of ours can hold a lock, or an operation in none of the lists, runs below a function of these modules; the
-# functions of the user that we watch never do.
-OURS: Final = frozenset(f"modeltally.instrument.{name}" for name in ("_guard", "_operation", "_pipeline", "_runtime"))
+PACKAGE: Final = __name__.rpartition(".process.")[0]
+# Below functions of these modules the caller's code runs: the functions that we watch, samplers, servers. None of them
+# holds a lock meanwhile, or an operation in none of the lists; below any other of ours that may be so.
+OPEN: Final = ("wrap", "_stream", "_proxy", "sampling", "libraries", "process")
+
+
+class Deliver(Protocol):
+    """Delivers what is waiting, two seconds at most where no other time is given; it does not raise."""
+
+    def __call__(self, *, is_end: bool, timeout_seconds: float = ...) -> object:
+        """Deliver; where the process may live on, so that it goes on recording."""
 
 
 class _Handling:
@@ -47,7 +54,7 @@ class _Handling:
 
     def __init__(self) -> None:
         self.deliver: Deliver | None = None
-        self.give_way: Callable[[], object] | None = None
+        self.interrupt_waits: Callable[[], object] | None = None
         self.since: float | None = None  # monotonic; when a signal came that the process has not ended by yet
         self.is_ending = False
         self.start_thread: Callable[..., object] = _thread.start_new_thread
@@ -58,16 +65,16 @@ _handling = _Handling()
 
 
 @guarded(None)
-def install(*, deliver: Deliver, give_way: Callable[[], object]) -> None:
+def install(*, deliver: Deliver, interrupt_waits: Callable[[], object]) -> None:
     """Handle SIGTERM from now on, if this is the main thread and nobody else does.
 
     Args:
         deliver: Delivers what is waiting; it does not raise.
-        give_way: Has threads that wait for delivery stop waiting; it does not raise either.
+        interrupt_waits: Has threads that wait for delivery stop waiting; it does not raise either.
     """
     # a signal that would end a process is ignored by the first one of a container: there is no end to deliver at
     if os.getpid() != INIT_PID and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
-        _handling.deliver, _handling.give_way = deliver, give_way
+        _handling.deliver, _handling.interrupt_waits = deliver, interrupt_waits
         _handling.start_thread, _handling.sleep = _native("_thread", "start_new_thread"), _native("time", "sleep")
         with contextlib.suppress(ValueError):  # not the main thread
             signal.signal(signal.SIGTERM, _on_sigterm)
@@ -89,8 +96,8 @@ def after_fork() -> None:
 
 
 def _on_sigterm(signum: int, frame: FrameType | None) -> None:
-    deliver, give_way = _handling.deliver, _handling.give_way
-    if deliver is None or give_way is None:
+    deliver, interrupt_waits = _handling.deliver, _handling.interrupt_waits
+    if deliver is None or interrupt_waits is None:
         return
     is_inside = _is_ours(frame)
     if signal.getsignal(signum) is not _on_sigterm:
@@ -106,14 +113,14 @@ def _on_sigterm(signum: int, frame: FrameType | None) -> None:
     elif time.monotonic() >= _handling.since + STEP_BACK_SECONDS:
         _end(None)
     else:
-        give_way()
+        interrupt_waits()
         if sys.getprofile() is None:
             sys.setprofile(_on_return)
 
 
 def _on_return(frame: FrameType, event: str, _: object) -> None:
     """Profile the main thread: end the process when it returns from our code."""
-    if event == "return" and frame.f_globals.get("__name__") in OURS and not _is_ours(frame.f_back):
+    if event == "return" and _is_closed(frame.f_globals.get("__name__")) and not _is_ours(frame.f_back):
         _end(_handling.deliver)
 
 
@@ -140,10 +147,17 @@ def _deliver_and_die(deliver: Deliver | None) -> None:
 def _is_ours(frame: FrameType | None) -> bool:
     """Tell whether the main thread was interrupted inside our own code, or in something that it called."""
     while frame is not None:
-        if frame.f_globals.get("__name__") in OURS:
+        if _is_closed(frame.f_globals.get("__name__")):
             return True
         frame = frame.f_back
     return False
+
+
+@cache
+def _is_closed(module: str | None) -> bool:
+    """Tell whether a module is ours and runs no code of the caller's."""
+    package, _, name = (module or "").partition(f"{PACKAGE}.")
+    return not package and bool(name) and name.partition(".")[0] not in OPEN
 
 
 def _watch(since: float) -> None:

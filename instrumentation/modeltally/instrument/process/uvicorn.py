@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from modeltally.instrument._guard import guarded, problem
 
 if TYPE_CHECKING:
-    from modeltally.instrument.process.ends import Deliver
+    from modeltally.instrument.process.sigterm import Deliver
 
 __all__ = ["watch"]
 

@@ -1,0 +1,202 @@
+"""What waits to be sent, what runs, and the counts of both: nothing leaves the process uncounted.
+
+Bounded in items and in bytes. Beyond a share of the room a record is packed, which takes the calling thread as long
+again as the operation itself. What may interrupt these counts, and what that means for them, is told in ``_pipeline``.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict, deque
+from typing import TYPE_CHECKING, Final
+
+from modeltally.instrument import _guard
+from modeltally.instrument._counters import Counters
+from modeltally.instrument._guard import problem
+from modeltally.instrument._live import Live
+from modeltally.instrument._packed import BASE_BYTES, Packed, Shapes
+from modeltally.instrument._redaction import redact
+
+if TYPE_CHECKING:
+    import weakref
+
+    from modeltally.instrument._config import Config
+    from modeltally.instrument._record import Record, Running
+
+__all__ = ["BATCH_ITEMS", "Queue", "log_loss"]
+
+BATCH_ITEMS: Final = 512
+LOOSE_SHARE: Final = 8  # records that are not packed may take this part of the room
+BROKEN: Final = "export_failed"
+STRANDED: Final = "internal_error"
+
+
+class Queue:
+    """Records on their way, operations that run, and what became of all of them."""
+
+    def __init__(self, config: Config) -> None:
+        """Begin with nothing."""
+        self.config = config
+        self.live = Live()
+        self.closes_at: float | None = None  # monotonic; when set, the thread ends by then
+        self._queue: deque[Record | Packed] = deque()
+        self._queue_bytes = 0
+        self._loose_items = config.max_queue_items
+        self._loose_bytes = config.max_queue_bytes // LOOSE_SHARE
+        self._shapes = Shapes()
+        self._running: dict[int, weakref.ref[Running]] = {}
+        self._started = 0
+        self._finished = 0
+        self._exported = 0
+        self._accepted = 0  # records that entered the queue, copies included
+        self._settled_count = 0  # of those, how many were delivered or dropped
+        self._queued = 0  # counted records in the queue, and those taken from it and not settled
+        self._dropped: defaultdict[str, int] = defaultdict(int)
+        self._stranded = 0  # ended and not queued, because an error of ours came in between
+        self._is_abandoned = False
+        self._make_locks()
+
+    def _make_locks(self) -> None:
+        self._kind_of_lock = threading.Lock
+        self.wake = threading.Event()  # there is enough to send
+        self.hurry = threading.Event()  # somebody waits: do not sleep between attempts
+        self.closing = threading.Event()
+        self.done = threading.Event()  # the thread has ended
+        # re-entrant: garbage collection or a signal handler may end an operation while this thread holds it
+        self._lock = threading.RLock()
+        self._settled = threading.Condition(self._lock)
+        self._room = threading.Event()
+
+    def counters(self) -> Counters:
+        """Return the numbers as they are now."""
+        problems = _guard.problems()  # no lock inside another: a signal handler may come in the other order
+        with self._lock:
+            return Counters(
+                started=self._started,
+                finished=self._finished,
+                exported=self._exported,
+                queued=self._queued,
+                in_flight=len(self._running),
+                dropped=self._losses(),
+                problems=problems,
+            )
+
+    def running(self) -> list[Running]:
+        """Return what is in flight, nested operations included."""
+        with self._lock:
+            # a list of its own: garbage collected on the way may end an operation
+            references = list(self._running.values())
+        return [operation for reference in references if (operation := reference()) is not None]
+
+    def is_full(self) -> bool:
+        """Tell whether new operations are being dropped for want of room."""
+        return len(self._queue) >= self.config.max_queue_items or (
+            self._queue_bytes + BASE_BYTES > self.config.max_queue_bytes
+        )
+
+    def _has_room(self, size: int) -> bool:
+        return (
+            len(self._queue) < self.config.max_queue_items and self._queue_bytes + size <= self.config.max_queue_bytes
+        )
+
+    def _packed(self, record: Record) -> Record | Packed:
+        try:
+            return Packed(record, self._shapes)
+        except Exception:  # noqa: BLE001 - an odd one: whether it can be sent shows when it is encoded
+            return record
+
+    def _enqueue(self, item: Record | Packed) -> str | None:
+        """Append to the queue, or return why the record is lost; the lock is held."""
+        size = item.memory_bytes
+        if self._is_abandoned or not self._has_room(size):
+            reason = "shut_down" if self._is_abandoned else "queue_full"
+            self._drop(reason, int(item.is_counted))
+            return reason
+        if len(self._queue) == BATCH_ITEMS - 1:
+            self.wake.set()
+        self._queue.append(item)  # atomic from here: it is in the queue and counted, or neither
+        self._queued += item.is_counted
+        self._queue_bytes += size
+        self._accepted += 1
+        return None
+
+    def _losses(self) -> dict[str, int]:
+        """Return what was lost, by reason; the lock is held."""
+        return {**self._dropped, STRANDED: self._stranded} if self._stranded else dict(self._dropped)
+
+    def _drop(self, reason: str, count: int) -> None:
+        """Count operations as lost; the lock is held."""
+        if count:
+            self._dropped[reason] += count  # atomic: a signal handler may count as well
+
+    # the background thread
+
+    def take(self) -> list[Record]:
+        """Take up to a batch from the queue."""
+        if threading.Lock is not self._kind_of_lock:
+            problem(
+                "patched_late",
+                "gevent or eventlet changed the threads after the first operation; patch before that, or operations"
+                " may be lost at the end",
+            )
+        self.live.fold()
+        with self._lock:
+            batch = [self._queue.popleft() for _ in range(min(BATCH_ITEMS, len(self._queue)))]
+            freed = sum(item.memory_bytes for item in batch)
+            # in a step of its own: garbage collected in `sum` may end an operation; and what grew while it waited, in
+            # a thread that was telling more as another one ended it, must not be in the sum for ever
+            self._queue_bytes = self._queue_bytes - freed if self._queue else 0  # atomic
+        if batch:
+            self._room.set()
+        return [item.record() for item in batch]
+
+    def settle(self, *, delivered: int, dropped: int, reason: str | None) -> None:
+        """Account for counted records that are on the way no more."""
+        with self._lock:
+            if self._is_abandoned:
+                return
+            self._exported += delivered
+            self._queued -= delivered + dropped
+            if reason is not None:
+                self._drop(reason, dropped)
+        log_loss(reason if dropped else None)
+
+    def settled(self, records: int) -> None:
+        """Say that a batch of so many queue entries is dealt with."""
+        with self._lock:
+            self._settled_count += records
+            self._settled.notify_all()
+            if self._settled_count >= self._accepted and self.closes_at is None:
+                self.hurry.clear()
+
+    def leave_copies(self, *, older_than_seconds: float) -> None:
+        """Queue an unfinished copy of each operation running for longer than that, once for each."""
+        started_before_ns = time.perf_counter_ns() - int(older_than_seconds * 1e9)
+        for operation in self.running():
+            if not operation.needs_copy(started_before_ns):
+                continue
+            copy = operation.unfinished_copy()
+            if self.config.redact is not None:
+                redact(copy, self.config.redact)  # the host's code: no lock is held
+            with self._lock:
+                self._enqueue(self._packed(copy))
+
+    def _abandon(self) -> None:
+        """Count everything not delivered as lost; the lock is held."""
+        if self._is_abandoned:
+            return
+        self._is_abandoned = True  # before anything is freed, which may end another operation
+        self._loose_items = 0
+        self._drop(BROKEN, self._queued)
+        self._queued = 0
+        self._queue_bytes = 0
+        self._queue.clear()
+        self._settled_count = self._accepted
+        self._settled.notify_all()
+
+
+def log_loss(lost_as: str | None) -> None:
+    """Log a loss; never with a lock held, since logging handlers are the host's code."""
+    if lost_as is not None:
+        problem(lost_as, "operations are lost: %s; modeltally.counters() has the numbers", lost_as)
