@@ -11,7 +11,7 @@ import pytest
 
 import modeltally
 from modeltally.instrument import _guard
-from modeltally.instrument._values import MAX_SPAN_BYTES
+from modeltally.instrument._scalars import MAX_SPAN_BYTES
 from modeltally.instrument.manual import MAX_MARKS
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from modeltally.instrument._privacy import Hashed, fingerprint
 from modeltally.instrument._record import Record
 
 if TYPE_CHECKING:
-    from modeltally.instrument._values import Stored
+    from modeltally.instrument._scalars import Stored
 
 
 def packed(values: dict[str, Stored], shapes: Shapes) -> Packed:

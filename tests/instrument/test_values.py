@@ -13,7 +13,8 @@ import pytest
 import modeltally
 from modeltally.instrument import _names as names
 from modeltally.instrument._privacy import Hasher
-from modeltally.instrument._values import MAX_SPAN_BYTES, MAX_TEXT, Values
+from modeltally.instrument._scalars import MAX_SPAN_BYTES, MAX_TEXT
+from modeltally.instrument._values import Values
 
 if TYPE_CHECKING:
     from instrument.conftest import Seen

@@ -23,7 +23,7 @@ from modeltally.instrument._switch import is_disabled
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from modeltally.instrument._values import Stored
+    from modeltally.instrument._scalars import Stored
 
 __all__ = ["attach", "current_operation", "detach", "new_operation", "open_operation", "parent_context"]
 

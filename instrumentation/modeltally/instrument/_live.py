@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from modeltally.instrument._record import Record
-    from modeltally.instrument._values import Stored
+    from modeltally.instrument._scalars import Stored
 
 __all__ = ["Live", "LiveFigures"]
 

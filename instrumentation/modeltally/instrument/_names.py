@@ -1,14 +1,25 @@
-"""Every attribute name, operation and outcome, and the keyword by which a caller sets each attribute.
+"""Names of operations, outcomes and attributes.
 
-A new attribute is one line in :data:`ATTRIBUTES` and one in :class:`modeltally.instrument._values.Values`.
+A new attribute that callers set is one line in :class:`modeltally.instrument._values.Values`, from which
+:data:`ATTRIBUTES` is made.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from typing import Any, Final
+
+from modeltally.instrument._values import Attribute, Values
 
 SCOPE: Final = "modeltally"
+
+# keywords whose value is copied as it is, and as what it travels; read from the annotations, which are objects there
+_ANNOTATED: Final[dict[str, Any]] = {
+    keyword: kind for keyword, kind in Values.__annotations__.items() if hasattr(kind, "__metadata__")
+}
+ATTRIBUTES: Final[dict[str, Attribute]] = {
+    keyword: Attribute(kind.__metadata__[0].name, kind.__origin__.__args__[0]) for keyword, kind in _ANNOTATED.items()
+}
 
 # operations
 MODEL_REQUEST: Final = "model.request"
@@ -64,13 +75,13 @@ MARK: Final = "modeltally.mark"
 USER_HASH: Final = "user.hash"
 USER_KEY_ID: Final = "modeltally.user.key_id"
 PROMPT_HASH: Final = "modeltally.prompt.hash"
-PROMPT_LENGTH: Final = "modeltally.prompt.length"
+PROMPT_LENGTH: Final = ATTRIBUTES["prompt_length"].name
 NEGATIVE_PROMPT_HASH: Final = "modeltally.negative_prompt.hash"
-NEGATIVE_PROMPT_LENGTH: Final = "modeltally.negative_prompt.length"
-MODEL_ID: Final = "modeltally.model.id"
+NEGATIVE_PROMPT_LENGTH: Final = ATTRIBUTES["negative_prompt_length"].name
+MODEL_ID: Final = ATTRIBUTES["model"].name
 REQUEST_MODEL: Final = "gen_ai.request.model"
-OPERATION_NAME: Final = "gen_ai.operation.name"
-LORA_COUNT: Final = "modeltally.lora.count"
+OPERATION_NAME: Final = ATTRIBUTES["operation_name"].name
+LORA_COUNT: Final = ATTRIBUTES["lora_count"].name
 EVALUATION_NAME: Final = "modeltally.evaluation.name"
 EVALUATION_TRACE_ID: Final = "modeltally.evaluation.trace_id"
 EVALUATION_SPAN_ID: Final = "modeltally.evaluation.span_id"
@@ -95,141 +106,6 @@ PROMPT_KEYWORDS: Final = {
     "negative_prompt": (NEGATIVE_PROMPT_HASH, NEGATIVE_PROMPT_LENGTH),
 }
 PATTERN_NAME_KEYWORD: Final = "pattern_name"
-
-
-class Attribute(NamedTuple):
-    """Where a keyword's value travels."""
-
-    name: str
-    type: type[str | int | float | bool]
-
-
-ATTRIBUTES: Final[dict[str, Attribute]] = {
-    # common
-    "session_id": Attribute("session.id", str),
-    "conversation_id": Attribute("gen_ai.conversation.id", str),
-    "agent_name": Attribute("gen_ai.agent.name", str),
-    "project": Attribute("modeltally.project", str),
-    "context_type": Attribute("modeltally.context.type", str),
-    "context_id": Attribute("modeltally.context.id", str),
-    "file_type": Attribute("modeltally.file.type", str),
-    "context": Attribute("modeltally.context", str),
-    "correlation_id": Attribute("modeltally.correlation_id", str),
-    "attempt": Attribute("modeltally.attempt", int),
-    "redelivered": Attribute("modeltally.redelivered", bool),
-    "clock_skew": Attribute("modeltally.clock_skew", bool),
-    "never_started": Attribute("modeltally.never_started", bool),
-    "progress": Attribute("modeltally.progress", float),
-    "concurrency": Attribute("modeltally.concurrency", int),
-    "queue_seconds": Attribute("modeltally.queue.duration", float),
-    "timeout_limit_seconds": Attribute("modeltally.timeout.limit", float),
-    "device": Attribute("modeltally.device", str),
-    "hardware_id": Attribute("hw.id", str),
-    # model
-    "model": Attribute(MODEL_ID, str),
-    "model_base": Attribute("modeltally.model.base", str),
-    "model_revision": Attribute("modeltally.model.revision", str),
-    "model_commit": Attribute("modeltally.model.commit", str),
-    "model_type": Attribute("modeltally.model.type", str),
-    "model_format": Attribute("modeltally.model.format", str),
-    "model_quantization": Attribute("modeltally.model.quantization", str),
-    "model_dtype": Attribute("modeltally.model.dtype", str),
-    "model_parameters": Attribute("modeltally.model.parameters", int),
-    "model_size_bytes": Attribute("modeltally.model.size", int),
-    "model_memory_bytes": Attribute("modeltally.model.memory.size", int),
-    "model_priority": Attribute("modeltally.model.priority", str),
-    "offload_mode": Attribute("modeltally.offload.mode", str),
-    "framework": Attribute("modeltally.framework", str),
-    "framework_version": Attribute("modeltally.framework.version", str),
-    "pipeline_class": Attribute("modeltally.pipeline.class", str),
-    # request
-    "operation_name": Attribute(OPERATION_NAME, str),
-    "provider": Attribute("gen_ai.provider.name", str),
-    "response_model": Attribute("gen_ai.response.model", str),
-    "response_id": Attribute("gen_ai.response.id", str),
-    "finish_reasons": Attribute("gen_ai.response.finish_reasons", str),
-    "output_type": Attribute("gen_ai.output.type", str),
-    "seed": Attribute("gen_ai.request.seed", int),
-    "choice_count": Attribute("gen_ai.request.choice.count", int),
-    "temperature": Attribute("gen_ai.request.temperature", float),
-    "top_p": Attribute("gen_ai.request.top_p", float),
-    "top_k": Attribute("gen_ai.request.top_k", int),
-    "max_tokens": Attribute("gen_ai.request.max_tokens", int),
-    "frequency_penalty": Attribute("gen_ai.request.frequency_penalty", float),
-    "presence_penalty": Attribute("gen_ai.request.presence_penalty", float),
-    "stream": Attribute("gen_ai.request.stream", bool),
-    "input_tokens": Attribute("gen_ai.usage.input_tokens", int),
-    "output_tokens": Attribute("gen_ai.usage.output_tokens", int),
-    "cache_read_tokens": Attribute("gen_ai.usage.cache_read.input_tokens", int),
-    "cache_write_tokens": Attribute("gen_ai.usage.cache_write.input_tokens", int),
-    "reasoning_tokens": Attribute("gen_ai.usage.reasoning.output_tokens", int),
-    "time_to_first_chunk_seconds": Attribute("gen_ai.response.time_to_first_chunk", float),
-    "task": Attribute("modeltally.task", str),
-    "prompt_length": Attribute(PROMPT_LENGTH, int),
-    "negative_prompt_length": Attribute(NEGATIVE_PROMPT_LENGTH, int),
-    "image_width": Attribute("modeltally.image.width", int),
-    "image_height": Attribute("modeltally.image.height", int),
-    "output_count": Attribute("modeltally.output.count", int),
-    "video_frames": Attribute("modeltally.video.frames", int),
-    "video_fps": Attribute("modeltally.video.fps", float),
-    "video_duration_seconds": Attribute("modeltally.video.duration", float),
-    "steps_requested": Attribute("modeltally.diffusion.steps.requested", int),
-    "steps_completed": Attribute("modeltally.diffusion.steps.completed", int),
-    "guidance_scale": Attribute("modeltally.diffusion.guidance_scale", float),
-    "strength": Attribute("modeltally.diffusion.strength", float),
-    "scheduler": Attribute("modeltally.diffusion.scheduler", str),
-    "lora_names": Attribute("modeltally.lora.names", str),
-    "lora_scales": Attribute("modeltally.lora.scales", str),
-    "lora_count": Attribute(LORA_COUNT, int),
-    "cold_start": Attribute("modeltally.model.cold_start", bool),
-    "load_duration_seconds": Attribute("modeltally.model.load.duration", float),
-    "generation_speed": Attribute("modeltally.generation.speed", float),
-    "generation_speed_unit": Attribute("modeltally.generation.speed.unit", str),
-    "gpu_memory_before_bytes": Attribute("modeltally.gpu.memory.before", int),
-    "gpu_memory_after_bytes": Attribute("modeltally.gpu.memory.after", int),
-    "gpu_memory_peak_bytes": Attribute("modeltally.gpu.memory.peak", int),
-    "gpu_memory_reserved_peak_bytes": Attribute("modeltally.gpu.memory.reserved.peak", int),
-    "gpu_memory_exclusive": Attribute("modeltally.gpu.memory.exclusive", bool),
-    "cost_amount": Attribute("modeltally.cost.amount", float),
-    "cost_currency": Attribute("modeltally.cost.currency", str),
-    # lifecycle of a model
-    "download_bytes": Attribute("modeltally.download.bytes", int),
-    "download_size_bytes": Attribute("modeltally.download.size", int),
-    "download_files": Attribute("modeltally.download.files", int),
-    "download_files_cached": Attribute("modeltally.download.files.cached", int),
-    "download_cache_hit": Attribute("modeltally.download.cache_hit", bool),
-    "download_retries": Attribute("modeltally.download.retries", int),
-    "download_resumed": Attribute("modeltally.download.resumed", bool),
-    "download_resumed_bytes": Attribute("modeltally.download.resumed.bytes", int),
-    "download_protocol": Attribute("modeltally.download.protocol", str),
-    "download_bytes_per_second": Attribute("modeltally.download.speed", float),
-    "download_source": Attribute("modeltally.download.source", str),
-    "download_paused_seconds": Attribute("modeltally.download.paused.duration", float),
-    "download_reason": Attribute("modeltally.download.reason", str),
-    "load_source": Attribute("modeltally.load.source", str),
-    "unload_reason": Attribute("modeltally.unload.reason", str),
-    "memory_freed_bytes": Attribute("modeltally.memory.freed", int),
-    "resident_seconds": Attribute("modeltally.model.resident.duration", float),
-    "health_status": Attribute("modeltally.health.status", str),
-    "integrity_score": Attribute("modeltally.integrity.score", float),
-    "performance_score": Attribute("modeltally.performance.score", float),
-    "files_checked": Attribute("modeltally.health.files.checked", int),
-    "files_missing": Attribute("modeltally.health.files.missing", int),
-    "files_corrupted": Attribute("modeltally.health.files.corrupted", int),
-    "check_kind": Attribute("modeltally.health.check.kind", str),
-    # pattern
-    "pattern_id": Attribute("modeltally.pattern.id", str),
-    "pattern_name": Attribute("modeltally.pattern.name", str),
-    "pattern_version": Attribute("modeltally.pattern.version", str),
-    "pattern_kind": Attribute("modeltally.pattern.kind", str),
-    "quality_score": Attribute("modeltally.quality.score", float),
-    "quality_source": Attribute("modeltally.quality.source", str),
-    "quality_gate_failed": Attribute("modeltally.quality_gate.failed", bool),
-    "quality_gate_failures": Attribute("modeltally.quality_gate.failures", int),
-    "quality_gate_names": Attribute("modeltally.quality_gate.names", str),
-    "items_total": Attribute("modeltally.items.total", int),
-    "items_succeeded": Attribute("modeltally.items.succeeded", int),
-}
 
 # attributes that only the lifecycle or a keyword sets
 PREFIX: Final = "modeltally."

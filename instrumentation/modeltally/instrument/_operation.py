@@ -10,12 +10,13 @@ from modeltally.instrument._errors import MAX_NAME, error_message, error_site, e
 from modeltally.instrument._guard import guarded, problem, swallow
 from modeltally.instrument._record import ENDED, RUNNING, Running, enclosing_of_kind, running_from
 from modeltally.instrument._redaction import redact
-from modeltally.instrument._values import MAX_SPAN_BYTES, MAX_TEXT, Values, copy_values, plain, size_of
+from modeltally.instrument._scalars import MAX_SPAN_BYTES, MAX_TEXT, copy_values, plain, size_of
 
 if TYPE_CHECKING:
     from typing import Unpack
 
     from modeltally.instrument._pipeline import Pipeline
+    from modeltally.instrument._values import Values
 
 __all__ = ["IGNORED", "Operation", "ignoring"]
 

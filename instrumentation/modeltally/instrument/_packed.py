@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from modeltally.instrument._record import Record
 
 if TYPE_CHECKING:
-    from modeltally.instrument._values import Stored
+    from modeltally.instrument._scalars import Stored
 
 __all__ = ["BASE_BYTES", "Packed", "Shapes"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from modeltally.instrument._record import Record
-    from modeltally.instrument._values import Stored
+    from modeltally.instrument._scalars import Stored
 
 __all__ = ["Message", "message"]
 

@@ -9,7 +9,7 @@ from modeltally.instrument import _ids
 from modeltally.instrument import _names as names
 
 if TYPE_CHECKING:
-    from modeltally.instrument._values import Scalar, Stored
+    from modeltally.instrument._scalars import Scalar, Stored
 
 __all__ = [
     "ENDED",

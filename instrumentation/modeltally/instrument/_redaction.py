@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from modeltally.instrument import _names as names
 from modeltally.instrument._guard import internal_error
-from modeltally.instrument._values import MAX_SPAN_BYTES, Scalar, copy_values
+from modeltally.instrument._scalars import MAX_SPAN_BYTES, Scalar, copy_values
 
 if TYPE_CHECKING:
     from modeltally.instrument._record import Record
-    from modeltally.instrument._values import Stored
+    from modeltally.instrument._scalars import Stored
 
 __all__ = ["Redact", "redact"]
 

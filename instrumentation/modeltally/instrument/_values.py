@@ -1,30 +1,28 @@
-"""Values on their way from the caller: typed by keyword, copied as bounded scalars in the calling thread.
+"""Every keyword that a caller may give, with its type and the attribute it travels as: the one list of them.
 
-The calling thread only bounds what it copies; names, types and hashes are settled later by the background thread.
+The annotations are objects and no texts on purpose: compiling a hundred texts takes longer, and the names are read
+from them at import.
 """
 
-from __future__ import annotations
+from collections.abc import Mapping, Sequence
+from typing import Annotated, NamedTuple, TypedDict
 
-import operator
-from collections.abc import Mapping, Sequence  # noqa: TC003 - `get_type_hints(Values)` needs it
-from itertools import islice
-from typing import Any, Final, TypedDict
+__all__ = ["Attribute", "Values"]
 
-from modeltally.instrument import _names as names
-from modeltally.instrument._guard import problem
-from modeltally.instrument._privacy import Fingerprint, Hashed, fingerprint
 
-__all__ = ["MAX_SPAN_BYTES", "MAX_TEXT", "Scalar", "Stored", "Values", "copy_values", "plain", "size_of"]
+_ScalarType = type[str | int | float | bool]
 
-MAX_TEXT: Final = 4096
-MAX_ITEMS: Final = 64
-MAX_SPAN_BYTES: Final = 64 * 1024
-ATTRIBUTE_BYTES: Final = 32  # a key and a number, roughly, on the wire
 
-Scalar = str | int | float | bool
-Stored = Scalar | Fingerprint | Hashed
+class Attribute(NamedTuple):
+    """As what a keyword's value travels.
 
-_TRUTH: Final = frozenset({"bool", "bool_"})  # numpy's has another name in each of its versions
+    Attributes:
+        name: The attribute's.
+        type: The attribute's: the first one of the keyword's types, taken from there.
+    """
+
+    name: str
+    type: _ScalarType = str
 
 
 class Values(TypedDict, total=False):
@@ -32,268 +30,128 @@ class Values(TypedDict, total=False):
 
     # common
     user: str | int | None
-    session_id: str | None
-    conversation_id: str | None
-    agent_name: str | None
-    project: str | None
-    context_type: str | None
-    context_id: str | None
-    file_type: str | None
-    context: str | Mapping[str, object] | None
-    correlation_id: str | None
-    attempt: int | None
-    redelivered: bool | None
-    clock_skew: bool | None
-    never_started: bool | None
-    progress: float | None
-    concurrency: int | None
-    queue_seconds: float | None
-    timeout_limit_seconds: float | None
-    device: str | None
-    hardware_id: str | None
+    session_id: Annotated[str | None, Attribute("session.id")]
+    conversation_id: Annotated[str | None, Attribute("gen_ai.conversation.id")]
+    agent_name: Annotated[str | None, Attribute("gen_ai.agent.name")]
+    project: Annotated[str | None, Attribute("modeltally.project")]
+    context_type: Annotated[str | None, Attribute("modeltally.context.type")]
+    context_id: Annotated[str | None, Attribute("modeltally.context.id")]
+    file_type: Annotated[str | None, Attribute("modeltally.file.type")]
+    context: Annotated[str | Mapping[str, object] | None, Attribute("modeltally.context")]
+    correlation_id: Annotated[str | None, Attribute("modeltally.correlation_id")]
+    attempt: Annotated[int | None, Attribute("modeltally.attempt")]
+    redelivered: Annotated[bool | None, Attribute("modeltally.redelivered")]
+    clock_skew: Annotated[bool | None, Attribute("modeltally.clock_skew")]
+    never_started: Annotated[bool | None, Attribute("modeltally.never_started")]
+    progress: Annotated[float | None, Attribute("modeltally.progress")]
+    concurrency: Annotated[int | None, Attribute("modeltally.concurrency")]
+    queue_seconds: Annotated[float | None, Attribute("modeltally.queue.duration")]
+    timeout_limit_seconds: Annotated[float | None, Attribute("modeltally.timeout.limit")]
+    device: Annotated[str | None, Attribute("modeltally.device")]
+    hardware_id: Annotated[str | None, Attribute("hw.id")]
     # model
-    model: str | None
-    model_base: str | None
-    model_revision: str | None
-    model_commit: str | None
-    model_type: str | None
-    model_format: str | None
-    model_quantization: str | None
-    model_dtype: str | None
-    model_parameters: int | None
-    model_size_bytes: int | None
-    model_memory_bytes: int | None
-    model_priority: str | None
-    offload_mode: str | None
-    framework: str | None
-    framework_version: str | None
-    pipeline_class: str | None
+    model: Annotated[str | None, Attribute("modeltally.model.id")]
+    model_base: Annotated[str | None, Attribute("modeltally.model.base")]
+    model_revision: Annotated[str | None, Attribute("modeltally.model.revision")]
+    model_commit: Annotated[str | None, Attribute("modeltally.model.commit")]
+    model_type: Annotated[str | None, Attribute("modeltally.model.type")]
+    model_format: Annotated[str | None, Attribute("modeltally.model.format")]
+    model_quantization: Annotated[str | None, Attribute("modeltally.model.quantization")]
+    model_dtype: Annotated[str | None, Attribute("modeltally.model.dtype")]
+    model_parameters: Annotated[int | None, Attribute("modeltally.model.parameters")]
+    model_size_bytes: Annotated[int | None, Attribute("modeltally.model.size")]
+    model_memory_bytes: Annotated[int | None, Attribute("modeltally.model.memory.size")]
+    model_priority: Annotated[str | None, Attribute("modeltally.model.priority")]
+    offload_mode: Annotated[str | None, Attribute("modeltally.offload.mode")]
+    framework: Annotated[str | None, Attribute("modeltally.framework")]
+    framework_version: Annotated[str | None, Attribute("modeltally.framework.version")]
+    pipeline_class: Annotated[str | None, Attribute("modeltally.pipeline.class")]
     # request
-    operation_name: str | None
-    provider: str | None
-    response_model: str | None
-    response_id: str | None
-    finish_reasons: str | Sequence[str] | None
-    output_type: str | None
-    seed: int | None
-    choice_count: int | None
-    temperature: float | None
-    top_p: float | None
-    top_k: int | None
-    max_tokens: int | None
-    frequency_penalty: float | None
-    presence_penalty: float | None
-    stream: bool | None
-    input_tokens: int | None
-    output_tokens: int | None
-    cache_read_tokens: int | None
-    cache_write_tokens: int | None
-    reasoning_tokens: int | None
-    time_to_first_chunk_seconds: float | None
-    task: str | None
+    operation_name: Annotated[str | None, Attribute("gen_ai.operation.name")]
+    provider: Annotated[str | None, Attribute("gen_ai.provider.name")]
+    response_model: Annotated[str | None, Attribute("gen_ai.response.model")]
+    response_id: Annotated[str | None, Attribute("gen_ai.response.id")]
+    finish_reasons: Annotated[str | Sequence[str] | None, Attribute("gen_ai.response.finish_reasons")]
+    output_type: Annotated[str | None, Attribute("gen_ai.output.type")]
+    seed: Annotated[int | None, Attribute("gen_ai.request.seed")]
+    choice_count: Annotated[int | None, Attribute("gen_ai.request.choice.count")]
+    temperature: Annotated[float | None, Attribute("gen_ai.request.temperature")]
+    top_p: Annotated[float | None, Attribute("gen_ai.request.top_p")]
+    top_k: Annotated[int | None, Attribute("gen_ai.request.top_k")]
+    max_tokens: Annotated[int | None, Attribute("gen_ai.request.max_tokens")]
+    frequency_penalty: Annotated[float | None, Attribute("gen_ai.request.frequency_penalty")]
+    presence_penalty: Annotated[float | None, Attribute("gen_ai.request.presence_penalty")]
+    stream: Annotated[bool | None, Attribute("gen_ai.request.stream")]
+    input_tokens: Annotated[int | None, Attribute("gen_ai.usage.input_tokens")]
+    output_tokens: Annotated[int | None, Attribute("gen_ai.usage.output_tokens")]
+    cache_read_tokens: Annotated[int | None, Attribute("gen_ai.usage.cache_read.input_tokens")]
+    cache_write_tokens: Annotated[int | None, Attribute("gen_ai.usage.cache_write.input_tokens")]
+    reasoning_tokens: Annotated[int | None, Attribute("gen_ai.usage.reasoning.output_tokens")]
+    time_to_first_chunk_seconds: Annotated[float | None, Attribute("gen_ai.response.time_to_first_chunk")]
+    task: Annotated[str | None, Attribute("modeltally.task")]
     prompt: str | None
     negative_prompt: str | None
-    prompt_length: int | None
-    negative_prompt_length: int | None
-    image_width: int | None
-    image_height: int | None
-    output_count: int | None
-    video_frames: int | None
-    video_fps: float | None
-    video_duration_seconds: float | None
-    steps_requested: int | None
-    steps_completed: int | None
-    guidance_scale: float | None
-    strength: float | None
-    scheduler: str | None
-    lora_names: str | Sequence[str] | None
-    lora_scales: str | Sequence[float] | None
-    lora_count: int | None
-    cold_start: bool | None
-    load_duration_seconds: float | None
-    generation_speed: float | None
-    generation_speed_unit: str | None
-    gpu_memory_before_bytes: int | None
-    gpu_memory_after_bytes: int | None
-    gpu_memory_peak_bytes: int | None
-    gpu_memory_reserved_peak_bytes: int | None
-    gpu_memory_exclusive: bool | None
-    cost_amount: float | None
-    cost_currency: str | None
+    prompt_length: Annotated[int | None, Attribute("modeltally.prompt.length")]
+    negative_prompt_length: Annotated[int | None, Attribute("modeltally.negative_prompt.length")]
+    image_width: Annotated[int | None, Attribute("modeltally.image.width")]
+    image_height: Annotated[int | None, Attribute("modeltally.image.height")]
+    output_count: Annotated[int | None, Attribute("modeltally.output.count")]
+    video_frames: Annotated[int | None, Attribute("modeltally.video.frames")]
+    video_fps: Annotated[float | None, Attribute("modeltally.video.fps")]
+    video_duration_seconds: Annotated[float | None, Attribute("modeltally.video.duration")]
+    steps_requested: Annotated[int | None, Attribute("modeltally.diffusion.steps.requested")]
+    steps_completed: Annotated[int | None, Attribute("modeltally.diffusion.steps.completed")]
+    guidance_scale: Annotated[float | None, Attribute("modeltally.diffusion.guidance_scale")]
+    strength: Annotated[float | None, Attribute("modeltally.diffusion.strength")]
+    scheduler: Annotated[str | None, Attribute("modeltally.diffusion.scheduler")]
+    lora_names: Annotated[str | Sequence[str] | None, Attribute("modeltally.lora.names")]
+    lora_scales: Annotated[str | Sequence[float] | None, Attribute("modeltally.lora.scales")]
+    lora_count: Annotated[int | None, Attribute("modeltally.lora.count")]
+    cold_start: Annotated[bool | None, Attribute("modeltally.model.cold_start")]
+    load_duration_seconds: Annotated[float | None, Attribute("modeltally.model.load.duration")]
+    generation_speed: Annotated[float | None, Attribute("modeltally.generation.speed")]
+    generation_speed_unit: Annotated[str | None, Attribute("modeltally.generation.speed.unit")]
+    gpu_memory_before_bytes: Annotated[int | None, Attribute("modeltally.gpu.memory.before")]
+    gpu_memory_after_bytes: Annotated[int | None, Attribute("modeltally.gpu.memory.after")]
+    gpu_memory_peak_bytes: Annotated[int | None, Attribute("modeltally.gpu.memory.peak")]
+    gpu_memory_reserved_peak_bytes: Annotated[int | None, Attribute("modeltally.gpu.memory.reserved.peak")]
+    gpu_memory_exclusive: Annotated[bool | None, Attribute("modeltally.gpu.memory.exclusive")]
+    cost_amount: Annotated[float | None, Attribute("modeltally.cost.amount")]
+    cost_currency: Annotated[str | None, Attribute("modeltally.cost.currency")]
     # lifecycle of a model
-    download_bytes: int | None
-    download_size_bytes: int | None
-    download_files: int | None
-    download_files_cached: int | None
-    download_cache_hit: bool | None
-    download_retries: int | None
-    download_resumed: bool | None
-    download_resumed_bytes: int | None
-    download_protocol: str | None
-    download_bytes_per_second: float | None
-    download_source: str | None
-    download_paused_seconds: float | None
-    download_reason: str | None
-    load_source: str | None
-    unload_reason: str | None
-    memory_freed_bytes: int | None
-    resident_seconds: float | None
-    health_status: str | None
-    integrity_score: float | None
-    performance_score: float | None
-    files_checked: int | None
-    files_missing: int | None
-    files_corrupted: int | None
-    check_kind: str | None
+    download_bytes: Annotated[int | None, Attribute("modeltally.download.bytes")]
+    download_size_bytes: Annotated[int | None, Attribute("modeltally.download.size")]
+    download_files: Annotated[int | None, Attribute("modeltally.download.files")]
+    download_files_cached: Annotated[int | None, Attribute("modeltally.download.files.cached")]
+    download_cache_hit: Annotated[bool | None, Attribute("modeltally.download.cache_hit")]
+    download_retries: Annotated[int | None, Attribute("modeltally.download.retries")]
+    download_resumed: Annotated[bool | None, Attribute("modeltally.download.resumed")]
+    download_resumed_bytes: Annotated[int | None, Attribute("modeltally.download.resumed.bytes")]
+    download_protocol: Annotated[str | None, Attribute("modeltally.download.protocol")]
+    download_bytes_per_second: Annotated[float | None, Attribute("modeltally.download.speed")]
+    download_source: Annotated[str | None, Attribute("modeltally.download.source")]
+    download_paused_seconds: Annotated[float | None, Attribute("modeltally.download.paused.duration")]
+    download_reason: Annotated[str | None, Attribute("modeltally.download.reason")]
+    load_source: Annotated[str | None, Attribute("modeltally.load.source")]
+    unload_reason: Annotated[str | None, Attribute("modeltally.unload.reason")]
+    memory_freed_bytes: Annotated[int | None, Attribute("modeltally.memory.freed")]
+    resident_seconds: Annotated[float | None, Attribute("modeltally.model.resident.duration")]
+    health_status: Annotated[str | None, Attribute("modeltally.health.status")]
+    integrity_score: Annotated[float | None, Attribute("modeltally.integrity.score")]
+    performance_score: Annotated[float | None, Attribute("modeltally.performance.score")]
+    files_checked: Annotated[int | None, Attribute("modeltally.health.files.checked")]
+    files_missing: Annotated[int | None, Attribute("modeltally.health.files.missing")]
+    files_corrupted: Annotated[int | None, Attribute("modeltally.health.files.corrupted")]
+    check_kind: Annotated[str | None, Attribute("modeltally.health.check.kind")]
     # pattern
-    pattern_id: str | None
-    pattern_name: str | None
-    pattern_version: str | None
-    pattern_kind: str | None
-    quality_score: float | None
-    quality_source: str | None
-    quality_gate_failed: bool | None
-    quality_gate_failures: int | None
-    quality_gate_names: str | Sequence[str] | None
-    items_total: int | None
-    items_succeeded: int | None
-
-
-def copy_values(target: dict[str, Stored], values: Mapping[str, object], room_bytes: int) -> int:
-    """Copy values as bounded scalars.
-
-    Args:
-        target: Where they go; only what is not None and fits arrives there.
-        values: The caller's keywords.
-        room_bytes: How much may still be added.
-
-    Returns:
-        About how many bytes were added.
-    """
-    used = ATTRIBUTE_BYTES * len(values)
-    for value in values.values():  # most often all of them are plain: then they are copied in one go
-        kind = type(value)
-        if kind is str:
-            used += len(value)  # type: ignore[arg-type]  # `kind is str` says it is one
-        elif kind is not int and kind is not float and kind is not bool:  # not `in`: a class may not be hashable
-            break
-    else:
-        if used <= MAX_TEXT and used <= room_bytes:  # so none is too long
-            target.update(values)  # type: ignore[arg-type]  # the loop has seen that they are scalars
-            return used
-    return _copy_each(target, values, room_bytes)
-
-
-def _copy_each(target: dict[str, Stored], values: Mapping[str, object], room_bytes: int) -> int:
-    used = 0
-    for name, value in values.items():
-        kind = type(value)
-        if kind is str:
-            size = len(value)  # type: ignore[arg-type]  # `kind is str` says it is one
-            if size > MAX_TEXT:
-                value = _long_text(name, value)  # type: ignore[arg-type]  # noqa: PLW2901 - the same value, bounded
-                size = MAX_TEXT
-        elif kind is int or kind is float or kind is bool:
-            size = 0
-        elif value is None:
-            continue
-        else:
-            value = plain(name, value)  # noqa: PLW2901 - the same value, as a scalar
-            if value is None:
-                continue
-            size = len(value) if type(value) is str else 0
-        used += size + ATTRIBUTE_BYTES
-        if used > room_bytes:
-            used -= size + ATTRIBUTE_BYTES
-            problem("span_full", "an operation carries more than %d bytes; the rest is left out", MAX_SPAN_BYTES)
-            continue
-        target[name] = value  # type: ignore[assignment]  # every branch above leaves a scalar
-    return used
-
-
-def size_of(values: Mapping[str, Stored]) -> int:
-    """Return about how many bytes values are, as :func:`copy_values` counts them."""
-    return sum(ATTRIBUTE_BYTES + (len(value) if isinstance(value, str) else 0) for value in values.values())
-
-
-def plain(name: str, value: object) -> Stored | None:
-    """Make a scalar of a value that is not exactly a built-in one; None when it has no scalar form.
-
-    Subclasses lose their class (their methods are the caller's code), sequences of scalars are joined with commas,
-    mappings become JSON, number-like objects (numpy, Decimal, tensors of one element) become numbers.
-    """
-    kind = type(value)  # `isinstance` would ask the object for its `__class__`, which is the caller's code
-    try:
-        scalar = _scalar(name, value, kind)
-    except Exception:  # noqa: BLE001 - the caller's object refused: the same as having no scalar form
-        scalar = None
-    if scalar is None:
-        problem("bad_value", "%.64r has a value of type %.64r, no scalar; it is left out", name, _class_name(kind))
-    return scalar
-
-
-def _class_name(kind: type) -> str:
-    try:
-        return str.__str__(kind.__qualname__)
-    except Exception:  # noqa: BLE001 - the caller's metaclass
-        return "?"
-
-
-def _scalar(name: str, value: Any, kind: type) -> Stored | None:
-    if issubclass(kind, str):
-        text = str.__str__(value)
-        return text if len(text) <= MAX_TEXT else _long_text(name, text)
-    if issubclass(kind, list | tuple):
-        return _joined(name, value)
-    if issubclass(kind, dict):
-        return _as_json(name, value)
-    return _number(value, kind)
-
-
-def _number(value: Any, kind: type) -> int | float | None:
-    if kind.__name__ in _TRUTH:
-        return bool(value)
-    if issubclass(kind, float):
-        return float.__float__(value)
-    if hasattr(kind, "__index__"):
-        return int.__index__(operator.index(value))
-    if hasattr(kind, "__float__"):
-        return float(value)
-    return None
-
-
-def _joined(name: str, items: Sequence[object]) -> str:
-    parts = []
-    for item in items[:MAX_ITEMS]:
-        # a sequence inside a sequence may hold itself
-        scalar = None if issubclass(type(item), list | tuple) else plain(name, item)
-        if isinstance(scalar, str):
-            parts.append(scalar[:MAX_TEXT])
-        elif isinstance(scalar, int | float):
-            parts.append(str(scalar))
-    return ",".join(parts)[:MAX_TEXT]
-
-
-def _as_json(name: str, items: dict[Any, object]) -> str:
-    """Write a mapping of names to scalars as JSON; what does not fit whole is left out, so that it stays JSON."""
-    import json  # noqa: PLC0415 - few services hand over mappings, and it takes its time
-
-    kept: dict[str, Scalar] = {}
-    size = 2
-    for key, item in islice(dict.items(items), MAX_ITEMS):
-        is_nested = issubclass(type(item), list | tuple | dict)
-        scalar = None if is_nested or not issubclass(type(key), str) else plain(name, item)
-        if not isinstance(scalar, str | int | float):
-            continue
-        pair = {str.__str__(key)[:MAX_TEXT]: scalar}
-        size += len(json.dumps(pair))
-        if size > MAX_TEXT:
-            break
-        kept.update(pair)
-    return json.dumps(kept, separators=(",", ":"))
-
-
-def _long_text(name: str, text: str) -> Stored:
-    if name in names.PROMPT_KEYWORDS:
-        return fingerprint(text)  # hashed at once: holding long prompts until later would cost memory
-    return text[:MAX_TEXT]
+    pattern_id: Annotated[str | None, Attribute("modeltally.pattern.id")]
+    pattern_name: Annotated[str | None, Attribute("modeltally.pattern.name")]
+    pattern_version: Annotated[str | None, Attribute("modeltally.pattern.version")]
+    pattern_kind: Annotated[str | None, Attribute("modeltally.pattern.kind")]
+    quality_score: Annotated[float | None, Attribute("modeltally.quality.score")]
+    quality_source: Annotated[str | None, Attribute("modeltally.quality.source")]
+    quality_gate_failed: Annotated[bool | None, Attribute("modeltally.quality_gate.failed")]
+    quality_gate_failures: Annotated[int | None, Attribute("modeltally.quality_gate.failures")]
+    quality_gate_names: Annotated[str | Sequence[str] | None, Attribute("modeltally.quality_gate.names")]
+    items_total: Annotated[int | None, Attribute("modeltally.items.total")]
+    items_succeeded: Annotated[int | None, Attribute("modeltally.items.succeeded")]

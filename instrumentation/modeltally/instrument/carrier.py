@@ -26,8 +26,8 @@ from modeltally.instrument._context import current_operation
 from modeltally.instrument._guard import guarded, problem
 from modeltally.instrument._privacy import Hashed
 from modeltally.instrument._received import Message, message
+from modeltally.instrument._scalars import MAX_SPAN_BYTES, Stored, copy_values
 from modeltally.instrument._switch import is_disabled
-from modeltally.instrument._values import MAX_SPAN_BYTES, Stored, Values, copy_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from modeltally.instrument._pipeline import Pipeline
+    from modeltally.instrument._values import Values
 
 __all__ = ["HEADER", "inject", "received"]
 

@@ -21,12 +21,14 @@ from modeltally.instrument._context import attach, detach, new_operation
 from modeltally.instrument._guard import guarded, problem
 from modeltally.instrument._operation import Operation, ignoring
 from modeltally.instrument._record import RUNNING
-from modeltally.instrument._values import MAX_SPAN_BYTES, Stored, Values, copy_values
+from modeltally.instrument._scalars import MAX_SPAN_BYTES, Stored, copy_values
 from modeltally.instrument.wrap import own_operation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Unpack
+
+    from modeltally.instrument._values import Values
 
 __all__ = ["ManualOperation", "begin"]
 

@@ -11,11 +11,13 @@ from modeltally.instrument._context import parent_context
 from modeltally.instrument._guard import guarded, problem
 from modeltally.instrument._record import OperationRef, Record, enclosing_of_kind, root_record
 from modeltally.instrument._redaction import redact
+from modeltally.instrument._scalars import MAX_SPAN_BYTES, copy_values
 from modeltally.instrument._switch import is_disabled
-from modeltally.instrument._values import MAX_SPAN_BYTES, Values, copy_values
 
 if TYPE_CHECKING:
     from typing import Unpack
+
+    from modeltally.instrument._values import Values
 
 __all__ = ["evaluate", "record"]
 

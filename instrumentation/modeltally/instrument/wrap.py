@@ -24,13 +24,15 @@ from modeltally.instrument import _names as names
 from modeltally.instrument._context import attach, current_operation, detach, open_operation
 from modeltally.instrument._guard import guarded, problem, swallow
 from modeltally.instrument._operation import IGNORED, Operation
+from modeltally.instrument._scalars import MAX_SPAN_BYTES, Stored, copy_values
 from modeltally.instrument._stream import drive, drive_async, drive_coroutine
-from modeltally.instrument._values import MAX_SPAN_BYTES, Stored, Values, copy_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
     from typing import Unpack
+
+    from modeltally.instrument._values import Values
 
 __all__ = [
     "Watch",

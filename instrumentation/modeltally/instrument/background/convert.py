@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from modeltally.instrument import _names as names
 from modeltally.instrument._guard import problem
 from modeltally.instrument._privacy import Fingerprint, Hashed, Hasher, fingerprint
-from modeltally.instrument._values import MAX_TEXT, Scalar, Stored
+from modeltally.instrument._scalars import MAX_TEXT, Scalar, Stored
 
 if TYPE_CHECKING:
     from modeltally.instrument._record import Record

@@ -17,7 +17,7 @@ from modeltally.instrument.background.otlp import Delivery, Parcel
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from modeltally.instrument._values import Scalar
+    from modeltally.instrument._scalars import Scalar
     from modeltally.instrument.background.convert import Span
 
 __all__ = ["ExporterSender"]

@@ -30,14 +30,14 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from modeltally.instrument import _guard
 from modeltally.instrument import _names as names
-from modeltally.instrument._values import MAX_TEXT
+from modeltally.instrument._scalars import MAX_TEXT
 from modeltally.instrument.background.convert import clean_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from modeltally.instrument._pipeline import Pipeline
-    from modeltally.instrument._values import Scalar
+    from modeltally.instrument._scalars import Scalar
     from modeltally.instrument.background.convert import Span
 
 __all__ = ["MAX_SERIES", "PATTERN_SECONDS", "REQUEST_SECONDS", "Meters"]

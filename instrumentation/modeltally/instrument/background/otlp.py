@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricsData
 
     from modeltally.instrument._config import Destination
-    from modeltally.instrument._values import Scalar
+    from modeltally.instrument._scalars import Scalar
     from modeltally.instrument.background.convert import Span
 
 __all__ = ["REFUSED_SECONDS", "Delivery", "MetricSender", "OtlpMetricSender", "OtlpSender", "Parcel", "Sender"]

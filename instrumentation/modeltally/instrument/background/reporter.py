@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from modeltally.instrument._config import MetricSettings
     from modeltally.instrument._pipeline import Pipeline
-    from modeltally.instrument._values import Scalar
+    from modeltally.instrument._scalars import Scalar
     from modeltally.instrument.background.convert import Span
 
 __all__ = ["Reporter"]

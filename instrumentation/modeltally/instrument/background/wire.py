@@ -15,7 +15,7 @@ from modeltally.instrument import _names as names
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from modeltally.instrument._values import Scalar
+    from modeltally.instrument._scalars import Scalar
     from modeltally.instrument.background.convert import Span
 
 __all__ = ["Encoder"]

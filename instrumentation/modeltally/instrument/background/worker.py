@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from modeltally.instrument._pipeline import Pipeline
     from modeltally.instrument._record import Record
-    from modeltally.instrument._values import Scalar
+    from modeltally.instrument._scalars import Scalar
     from modeltally.instrument.background.reporter import Reporter
 
 __all__ = ["Worker"]
