@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from support.stores import Template
+
 TRACE_NAME = "lora_request_trace.csv"
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    """Migrate one store, for copies of it."""
+    return Template(tmp_path_factory.mktemp("template"))
 
 
 @pytest.fixture(scope="session")

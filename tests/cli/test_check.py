@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from cli.conftest import start_server, stop_server
 from modeltally.cli._exit import ExitCode
-from modeltally.settings import Settings
-from modeltally.store import open_store, sql
+from modeltally.store import sql
 from modeltally.store.check import checks
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from cli.conftest import Run, RunningServer
+    from support.stores import Template
 
 BREAK = sql.Statement(
     "break",
@@ -35,12 +35,10 @@ def test_check_asks_every_invariant(run: Run, filled: RunningServer) -> None:
     assert rule == "A roll names each operation of each subject once."
 
 
-def test_check_shows_what_is_broken(run: Run, home: Path, tmp_path: Path) -> None:
+def test_check_shows_what_is_broken(run: Run, home: Path, template: Template, tmp_path: Path) -> None:
     """A broken invariant is named with its count and its first rows, by the directory and by a server alike."""
-    store = open_store(tmp_path / "data", settings=Settings(dir=tmp_path / "data"))
-    store.migrate()
-    store.database.command(BREAK)
-    store.close()
+    with template.opened(tmp_path / "data") as store:
+        store.database.command(BREAK)
     opened = run("check", "--dir", tmp_path / "data")
     asked = run("check", "--dir", tmp_path / "data", "--format", "json")
     assert (opened.returncode, asked.returncode) == (ExitCode.FOUND, ExitCode.FOUND)

@@ -12,14 +12,13 @@ import pytest
 
 from cli.conftest import clean_environment
 from modeltally.cli._exit import ExitCode
-from modeltally.settings import Settings
-from modeltally.store import open_store
 from queries.given import Given, Heartbeat, Operation, give
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from cli.conftest import Run, RunningServer
+    from support.stores import Template
 
 MARCH = dt.datetime(2026, 3, 2, 10, tzinfo=dt.UTC)
 WINDOW = ("--since", "2026-03-02", "--until", "2026-03-03", "--as-of", "2026-03-03")
@@ -57,13 +56,11 @@ assert modeltally.flush()
 
 
 @pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def directory(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Fill a data directory; no server runs on it."""
     directory = tmp_path_factory.mktemp("topics") / "data"
-    store = open_store(directory, settings=Settings(dir=directory))
-    store.migrate()
-    give(store, GIVEN)
-    store.close()
+    with template.opened(directory) as store:
+        give(store, GIVEN)
     return directory
 
 

@@ -19,12 +19,13 @@ from modeltally.store import sql
 from modeltally.store._address import StoreAddress
 from modeltally.store.client import READ_SETTINGS
 from modeltally.store.cluster import EVERYWHERE, SHARDED
-from queries.given import ask, open_empty_store
+from support.stores import ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from modeltally.store import EmbeddedStore
+    from support.stores import Template
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -234,11 +235,10 @@ def test_grafana_asks_the_server_as_the_user_that_can_only_read() -> None:
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
+def store(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
     """Open an empty store, whose engine knows its own settings and reads statements."""
-    opened = open_empty_store(tmp_path_factory.mktemp("store"))
-    yield opened
-    opened.close()
+    with template.opened(tmp_path_factory.mktemp("store")) as opened:
+        yield opened
 
 
 def test_grants_are_understood_and_name_tables_that_are_there(store: EmbeddedStore) -> None:

@@ -16,15 +16,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from modeltally.settings import Settings
 from modeltally.store import sql
-from modeltally.store.client import Database
-from modeltally.store.embedded import EmbeddedStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from modeltally.store import DatabaseStore, Job
+    from modeltally.store import DatabaseStore
 
 FOLDER = Path(__file__).with_name("cases")
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -237,24 +234,10 @@ def case_files() -> dict[str, CaseFile]:
     }
 
 
-def open_empty_store(directory: Path, *, zone: str = "UTC", jobs: Mapping[str, Job] | None = None) -> EmbeddedStore:
-    """Open a migrated store whose session is in a zone."""
-    database = Database.open_directory(directory / "chdb")
-    database._client.set_client_setting("session_timezone", zone)
-    store = EmbeddedStore(database, settings=Settings(), jobs=jobs or {}, clock=lambda: EPOCH)
-    store.migrate()
-    return store
-
-
 def empty(store: DatabaseStore) -> None:
     """Take every row out of every table of data."""
     for table in TABLES:
         store.database.command(sql.Statement("empty", f"TRUNCATE TABLE {table}"))
-
-
-def ask(store: DatabaseStore, text: str) -> list[dict[str, Any]]:
-    """Ask a question no view answers."""
-    return store.database.query(sql.Statement("question", text))
 
 
 def give(store: DatabaseStore, given: Given, *, first_id: int = 1) -> None:

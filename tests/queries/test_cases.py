@@ -11,10 +11,13 @@ from modeltally.settings import Settings
 from modeltally.store import EmbeddedStore, sql
 from modeltally.store.embedded import STORE_JOBS
 from modeltally.store.roll import Roller
-from queries.given import Case, CaseFile, ask, case_files, differences, empty, give, open_empty_store
+from queries.given import EPOCH, Case, CaseFile, case_files, differences, empty, give
+from support.stores import ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from support.stores import Template
 
 FILES = case_files()
 CASES = {f"{stem}: {case.name}": (file, case) for stem, file in FILES.items() for case in file.cases}
@@ -28,11 +31,10 @@ IN_ZONES = [(name, "UTC") for name in VIEW_CASES] + [
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
+def opened(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
     """Open one store for all cases: opening takes longer than a case."""
-    store = open_empty_store(tmp_path_factory.mktemp("cases"), jobs=ADVICE_JOBS)
-    yield store
-    store.close()
+    with template.opened(tmp_path_factory.mktemp("cases"), jobs=ADVICE_JOBS, clock=lambda: EPOCH) as store:
+        yield store
 
 
 @pytest.fixture

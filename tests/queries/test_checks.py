@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modeltally.store import EmbeddedStore, sql
-from queries.given import Alias, Given, Operation, give, open_empty_store
+from queries.given import EPOCH, Alias, Given, Operation, give
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from support.stores import Template
 
 CHECKS = {
     path.stem: sql.Statement(path.stem, path.read_text()) for path in sorted((sql.root() / "checks").glob("*.sql"))
@@ -67,9 +69,9 @@ BREAKS = {
 
 
 @pytest.fixture(scope="module")
-def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
+def lived_in(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
     """Fill a store: rolled, a user erased, a month expired, late rows, rolled again; then it is broken bit by bit."""
-    store = open_empty_store(tmp_path_factory.mktemp("checks"))
+    store = template.open(tmp_path_factory.mktemp("checks"), clock=lambda: EPOCH)
     give(store, LIFE)
     store.run("roll", {})
     store.run("erase_user", {"user_hash": f"{2:016x}", "as_of": AS_OF})

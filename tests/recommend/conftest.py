@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modeltally.recommend import ADVICE_JOBS
-from queries.given import Given, Operation, empty, give, open_empty_store
+from queries.given import EPOCH, Given, Operation, empty, give
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from modeltally.store import EmbeddedStore
+    from support.stores import Template
 
 START = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
 AS_OF = dt.datetime(2026, 7, 20, tzinfo=dt.UTC)
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
+def opened(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
     """Open one store for a module."""
-    store = open_empty_store(tmp_path_factory.mktemp("advice"), jobs=ADVICE_JOBS)
-    yield store
-    store.close()
+    with template.opened(tmp_path_factory.mktemp("advice"), jobs=ADVICE_JOBS, clock=lambda: EPOCH) as store:
+        yield store
 
 
 @pytest.fixture

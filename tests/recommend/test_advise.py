@@ -10,8 +10,9 @@ import pytest
 from modeltally.errors import ParameterError
 from modeltally.recommend import ADVICE_JOBS
 from modeltally.settings import Settings
-from queries.given import Given, Operation, ask, give
+from queries.given import Given, Operation, give
 from recommend.conftest import AS_OF
+from support.stores import ask
 
 if TYPE_CHECKING:
     from modeltally.store import EmbeddedStore

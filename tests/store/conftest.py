@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from modeltally.recommend import ADVICE_JOBS
-from modeltally.settings import Settings
-from modeltally.store import EmbeddedStore, sql
 from modeltally.store.client import Database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from modeltally.store import EmbeddedStore
+    from support.stores import Template
 
 
 @pytest.fixture
@@ -25,13 +26,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 @pytest.fixture
-def store(database: Database) -> EmbeddedStore:
-    """Migrate the database to the schema of this version."""
-    made = EmbeddedStore(database, settings=Settings(), jobs=ADVICE_JOBS)
-    made.migrate()
-    return made
-
-
-def ask(store: EmbeddedStore, text: str) -> list[dict[str, Any]]:
-    """Ask a question no view answers."""
-    return store.database.query(sql.Statement("question", text))
+def store(template: Template, tmp_path: Path) -> Iterator[EmbeddedStore]:
+    """Open a migrated store."""
+    with template.opened(tmp_path, jobs=ADVICE_JOBS) as opened:
+        yield opened

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from modeltally.store import Row
+    from support.stores import Template
 
 ONE_SHARD = """<clickhouse>
     <tcp_port>9000</tcp_port>
@@ -216,16 +217,11 @@ def _comparable(rows: list[Row]) -> list[Row]:
 
 
 @pytest.fixture(scope="module")
-def of_one_store(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Row]]:
+def of_one_store(template: Template, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Row]]:
     """Answers of one store that was lived in."""
-    directory = tmp_path_factory.mktemp("one")
-    database = Database.open_directory(directory / "chdb")
-    store = EmbeddedStore(database, settings=Settings(), jobs=ADVICE_JOBS, clock=lambda: AS_OF)
-    store.migrate()
-    lived_in(store)
-    found = {name: _comparable(rows) for name, rows in answers(store).items() if name.split()[0] not in PER_SHARD}
-    store.close()
-    return found
+    with template.opened(tmp_path_factory.mktemp("one"), jobs=ADVICE_JOBS, clock=lambda: AS_OF) as store:
+        lived_in(store)
+        return {name: _comparable(rows) for name, rows in answers(store).items() if name.split()[0] not in PER_SHARD}
 
 
 @pytest.mark.slow

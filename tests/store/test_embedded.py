@@ -10,8 +10,8 @@ import pytest
 
 from modeltally.errors import StoreError, UnknownNameError
 from modeltally.store import EmbeddedStore, QuarantinedSpan, open_store
-from queries.given import ask
 from receiver.bodies import ATTRIBUTES, START_NS, request
+from support.stores import ask
 
 if TYPE_CHECKING:
     from pathlib import Path

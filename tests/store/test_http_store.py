@@ -19,18 +19,20 @@ from modeltally.cli._exit import ExitCode
 from modeltally.errors import InputError, ServerError, SettingError, StoreError
 from modeltally.recommend import ADVICE_JOBS
 from modeltally.settings import Settings, load_settings
-from modeltally.store import EmbeddedStore, ServedStore, open_served_store, sql
+from modeltally.store import ServedStore, open_served_store, sql
 from modeltally.store._gate import ServerGate
 from modeltally.store.check import CHECK_JOBS
 from modeltally.store.client import Database
 from store.answers import AS_OF, answers, lived_in, questions
 from store.served import PASSWORD, Server, served
+from support.stores import ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from modeltally.clickhouse.engine import Question
     from modeltally.store import DatabaseStore, Row
+    from support.stores import Template
 
 JOBS = {**ADVICE_JOBS, **CHECK_JOBS}
 COMMAND = Path(sys.executable).parent / "modeltally"
@@ -56,11 +58,6 @@ def open_on(server: Server) -> ServedStore:
     return store
 
 
-def ask(store: DatabaseStore, text: str) -> list[dict[str, Any]]:
-    """Ask a question no view answers."""
-    return store.database.query(sql.Statement("question", text))
-
-
 def life_of(store: DatabaseStore) -> dict[str, Any]:
     """Bring a store through months, then say all that is in it and all that its jobs report."""
     lived_in(store)
@@ -78,15 +75,11 @@ def life_of(store: DatabaseStore) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def lives(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], dict[str, Any]]:
+def lives(template: Template, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], dict[str, Any]]:
     """Bring two stores through the same life: one in this process, one behind HTTP."""
     root = tmp_path_factory.mktemp("lives")
-    embedded = EmbeddedStore(
-        Database.open_directory(root / "embedded"), settings=Settings(), jobs=JOBS, clock=lambda: AS_OF
-    )
-    embedded.migrate()
-    in_process = life_of(embedded)
-    embedded.close()
+    with template.opened(root / "embedded", jobs=JOBS, clock=lambda: AS_OF) as embedded:
+        in_process = life_of(embedded)
     with served(root / "served") as server:
         store = open_on(server)
         over_http = life_of(store)

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modeltally.errors import ParameterError, StoreError
-from modeltally.settings import Settings
-from modeltally.store import EmbeddedStore, sql
 from modeltally.store.client import Database
-from queries.given import TABLES, Given, Operation, ask, give
+from queries.given import TABLES, Given, Operation, give
+from support.stores import ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from modeltally.store import EmbeddedStore, sql
+    from support.stores import Template
 
 MARCH = dt.datetime(2026, 3, 2, 10, tzinfo=dt.UTC)
 AS_OF = dt.datetime(2026, 7, 15, tzinfo=dt.UTC)
@@ -41,13 +43,10 @@ class _Failing(Database):
 
 
 @pytest.fixture
-def failing(tmp_path: Path) -> Iterator[EmbeddedStore]:
+def failing(template: Template, tmp_path: Path) -> Iterator[EmbeddedStore]:
     """Open a store that can be made to fail."""
-    database = _Failing.open_directory(tmp_path / "chdb")
-    made = EmbeddedStore(database, settings=Settings(), jobs={})
-    made.migrate()
-    yield made
-    made.close()
+    with template.opened(tmp_path, database=_Failing) as opened:
+        yield opened
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from modeltally.store import sql
 from modeltally.store.roll import Roller, _windows, numbering_stopped
-from queries.given import Given, Operation, ask, give
+from queries.given import Given, Operation, give
+from support.stores import ask
 
 if TYPE_CHECKING:
     from modeltally.store import EmbeddedStore

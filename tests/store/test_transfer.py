@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,17 +22,21 @@ from modeltally.store import EmbeddedStore, ServedStore, sql
 from modeltally.store._transfer_jobs import ALWAYS, LANDING, METRICS, NOT_EXPORTED
 from modeltally.store.client import Database
 from modeltally.store.transfer import IMPORT_JOBS, TRANSFER_JOBS, export_store, import_export
-from queries.given import Alias, Given, Operation, ask, give
+from queries.given import Alias, Given, Operation, give
 from store.answers import AS_OF, MARCH, answers, lived_in
+from support.stores import ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from modeltally.store import DatabaseStore, Row
+    from support.stores import Template
+
+Opened = Callable[[Path], contextlib.AbstractContextManager[EmbeddedStore]]
 
 
 @contextlib.contextmanager
-def opened(directory: Path) -> Iterator[EmbeddedStore]:
+def opened_as_it_is(directory: Path) -> Iterator[EmbeddedStore]:
     """Open the store of a directory; a process can have one open at a time."""
     database = Database.open_directory(directory / "chdb")
     store = EmbeddedStore(database, settings=Settings(), jobs={**ADVICE_JOBS, **TRANSFER_JOBS}, clock=lambda: AS_OF)
@@ -40,6 +45,18 @@ def opened(directory: Path) -> Iterator[EmbeddedStore]:
         yield store
     finally:
         store.close()
+
+
+@pytest.fixture(scope="module")
+def opened(template: Template) -> Opened:
+    """Open the store of a directory, a migrated one where there is none."""
+
+    def opened(directory: Path) -> contextlib.AbstractContextManager[EmbeddedStore]:
+        if not (directory / "chdb").exists():
+            template.copy(directory)
+        return opened_as_it_is(directory)
+
+    return opened
 
 
 @contextlib.contextmanager
@@ -65,7 +82,9 @@ def table_rows(store: DatabaseStore) -> dict[str, list[Row]]:
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, list[Row]], dict[str, list[Row]]]:
+def exported(
+    opened: Opened, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, list[Row]], dict[str, list[Row]]]:
     """Export a store that has been lived in, with its landing table; give the directory, its answers and its rows."""
     root = tmp_path_factory.mktemp("exported")
     with opened(root / "from") as store:
@@ -75,7 +94,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
 
 
 def test_every_view_answers_the_same_after_an_import(
-    exported: tuple[Path, dict[str, list[Row]], dict[str, list[Row]]], tmp_path: Path
+    opened: Opened, exported: tuple[Path, dict[str, list[Row]], dict[str, list[Row]]], tmp_path: Path
 ) -> None:
     """Every view gives every row as before, also after everything is rolled anew and the invariants hold."""
     directory, before, rows = exported
@@ -121,7 +140,7 @@ def test_server_that_was_stopped_while_rows_were_put_in_place_is_mended_by_the_n
         assert table_rows(store) == rows
 
 
-def test_every_table_is_exported_or_known_not_to_be(tmp_path: Path) -> None:
+def test_every_table_is_exported_or_known_not_to_be(opened: Opened, tmp_path: Path) -> None:
     """A table that nobody thought of would stay behind."""
     with opened(tmp_path) as store:
         tables = ask(
@@ -132,7 +151,7 @@ def test_every_table_is_exported_or_known_not_to_be(tmp_path: Path) -> None:
 
 
 def test_second_import_changes_nothing(
-    exported: tuple[Path, dict[str, list[Row]], dict[str, list[Row]]], tmp_path: Path
+    opened: Opened, exported: tuple[Path, dict[str, list[Row]], dict[str, list[Row]]], tmp_path: Path
 ) -> None:
     """Importing the same export again adds nothing, also after more came, and after a restart."""
     directory, _, _ = exported
@@ -148,7 +167,7 @@ def test_second_import_changes_nothing(
 
 
 def test_store_with_other_data_is_refused(
-    exported: tuple[Path, dict[str, list[Row]], dict[str, list[Row]]], tmp_path: Path
+    opened: Opened, exported: tuple[Path, dict[str, list[Row]], dict[str, list[Row]]], tmp_path: Path
 ) -> None:
     """A store that holds one row of anything takes no import, and says which table holds it."""
     directory, _, _ = exported
@@ -160,7 +179,7 @@ def test_store_with_other_data_is_refused(
         assert table_rows(store) == rows
 
 
-def test_export_is_one_moment_while_more_arrives(tmp_path: Path) -> None:
+def test_export_is_one_moment_while_more_arrives(opened: Opened, tmp_path: Path) -> None:
     """What comes after the beginning is not in the export, whichever file is written when it comes."""
     with opened(tmp_path / "from") as store:
         lived_in(store)
@@ -180,7 +199,7 @@ def test_export_is_one_moment_while_more_arrives(tmp_path: Path) -> None:
         assert table_rows(store) == rows
 
 
-def test_export_without_options_leaves_spans_and_metrics_out(tmp_path: Path) -> None:
+def test_export_without_options_leaves_spans_and_metrics_out(opened: Opened, tmp_path: Path) -> None:
     """No figure needs them: the answers are the same without."""
     with opened(tmp_path / "from") as store:
         lived_in(store)
@@ -193,7 +212,7 @@ def test_export_without_options_leaves_spans_and_metrics_out(tmp_path: Path) -> 
         assert answers(store) == before
 
 
-def test_empty_store_moves_too(tmp_path: Path) -> None:
+def test_empty_store_moves_too(opened: Opened, tmp_path: Path) -> None:
     """An export of nothing is an export, and can be imported once."""
     with opened(tmp_path / "from") as store:
         assert export_store(store, tmp_path / "export").files == []
@@ -262,6 +281,7 @@ def _newer_schema(directory: Path) -> None:
     ],
 )
 def test_damaged_export_changes_nothing(
+    opened: Opened,
     exported: tuple[Path, dict[str, list[Row]], dict[str, list[Row]]],
     tmp_path: Path,
     damage: Any,
@@ -279,7 +299,7 @@ def test_damaged_export_changes_nothing(
         assert import_export(store, exported[0]).was_done is False
 
 
-def test_directory_that_is_not_empty_is_refused(tmp_path: Path) -> None:
+def test_directory_that_is_not_empty_is_refused(opened: Opened, tmp_path: Path) -> None:
     """An export never goes into somebody's files."""
     (tmp_path / "export").mkdir()
     (tmp_path / "export" / "letter.txt").write_text("dear")
@@ -308,7 +328,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(point)], check=True)  # noqa: S607 - the system's own
 
 
-def test_full_disk_leaves_no_half_export(small_disk: Path, tmp_path: Path) -> None:
+def test_full_disk_leaves_no_half_export(opened: Opened, small_disk: Path, tmp_path: Path) -> None:
     """An export that does not fit fails with a word about the disk, leaves nothing behind, and the store works on."""
     with opened(tmp_path / "from") as store:
         lived_in(store)
@@ -347,7 +367,7 @@ with getattr(test_transfer, sys.argv[5])(Path(sys.argv[1])) as store:
 """
 
 
-def _import_killed(to: Path, directory: Path, *, statement: str, after: int, opener: str = "opened") -> None:
+def _import_killed(to: Path, directory: Path, *, statement: str, after: int, opener: str = "opened_as_it_is") -> None:
     """Import in another process, which is killed before a statement."""
     command = [sys.executable, "-c", KILLED, str(to), str(directory), statement, str(after), opener]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
@@ -367,7 +387,11 @@ def _import_killed(to: Path, directory: Path, *, statement: str, after: int, ope
     ],
 )
 def test_import_killed_anywhere_and_repeated_is_exact(
-    exported: tuple[Path, dict[str, list[Row]], dict[str, list[Row]]], tmp_path: Path, statement: str, after: int
+    opened: Opened,
+    exported: tuple[Path, dict[str, list[Row]], dict[str, list[Row]]],
+    tmp_path: Path,
+    statement: str,
+    after: int,
 ) -> None:
     """Killed while it reads or while it puts rows in place: the store opens whole, and the import repeated is exact."""
     directory, _, rows = exported
@@ -399,21 +423,20 @@ class _Failing(Database):
 
 @pytest.mark.parametrize(("statement", "after"), [("read_piece", 2), ("publish_piece", 3), ("mark_import", 1)])
 def test_import_that_fails_takes_everything_back(
-    exported: tuple[Path, dict[str, list[Row]], dict[str, list[Row]]], tmp_path: Path, statement: str, after: int
+    template: Template,
+    exported: tuple[Path, dict[str, list[Row]], dict[str, list[Row]]],
+    tmp_path: Path,
+    statement: str,
+    after: int,
 ) -> None:
     """The engine refusing in the middle leaves an empty store, and the import can be repeated."""
     directory, _, rows = exported
-    database = _Failing.open_directory(tmp_path / "chdb")
-    assert isinstance(database, _Failing)
-    store = EmbeddedStore(database, settings=Settings(), jobs=TRANSFER_JOBS, clock=lambda: AS_OF)
-    try:
-        store.migrate()
-        database.fail_at = (f"transfer/{statement}", after)
+    with template.opened(tmp_path, jobs=TRANSFER_JOBS, clock=lambda: AS_OF, database=_Failing) as store:
+        assert isinstance(store.database, _Failing)
+        store.database.fail_at = (f"transfer/{statement}", after)
         with pytest.raises(StoreError, match="no space left"):
             import_export(store, directory)
         stored = {str(row["table_name"]) for row in store.database.query(sql.statement("transfer/stored_tables"))}
         assert stored <= {"schema_migrations", "imports"}
         assert not import_export(store, directory).was_done
         assert table_rows(store) == rows
-    finally:
-        store.close()

@@ -12,7 +12,8 @@ from modeltally.settings import Settings
 from modeltally.store import EmbeddedStore, sql
 from modeltally.store.client import Database
 from modeltally.store.migrate import migrate
-from queries.given import Given, Heartbeat, Operation, ask, give
+from queries.given import Given, Heartbeat, Operation, give
+from support.stores import ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
