@@ -46,7 +46,7 @@ import pytest
 
 import modeltally
 from modeltally.instrument import _privacy
-from modeltally.instrument._config import find_destination
+from modeltally.instrument._destination import find_destination
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import logging
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +16,9 @@ import pytest
 import modeltally
 from instrument.sink import Sink
 from modeltally.instrument import _privacy
-from modeltally.instrument._config import find_destination
+from modeltally.instrument._checks import CHECKS
+from modeltally.instrument._config import Config
+from modeltally.instrument._destination import find_destination
 
 if TYPE_CHECKING:
     from instrument.conftest import Seen
@@ -95,6 +100,25 @@ def test_service_runs_without_telemetry_when_a_setting_is_unusable(
     assert said in caplog.text
     assert "telemetry is off" in caplog.text
     assert modeltally.counters().dropped == {"not_configured": 1}
+
+
+def test_every_setting_is_checked_and_told_of() -> None:
+    """A field of the configuration is an argument of ``configure``, with its default, its meaning and a check."""
+    settings = [setting for setting in dataclasses.fields(Config) if setting.init]
+    assert {str(setting.type) for setting in settings} <= set(CHECKS)
+    parameters = inspect.signature(modeltally.configure).parameters
+    assert {name: parameter.default for name, parameter in parameters.items()} == {
+        setting.name: setting.default for setting in settings
+    }
+    told = re.findall(r"^    (\w+): \S", inspect.getdoc(modeltally.configure) or "", re.MULTILINE)
+    assert told == list(parameters)
+
+
+def test_settings_have_types_for_checkers() -> None:
+    """mypy, which runs over this file, refuses what the check refuses; an unknown setting is counted, not raised."""
+    modeltally.configure(endpoint=5)  # type: ignore[arg-type]  # the point
+    modeltally.configure(end_point="http://127.0.0.1:4318")  # type: ignore[call-arg]  # the point
+    assert modeltally.counters().problems == {"configuration": 1, "configure": 1}
 
 
 def test_grpc_endpoint_is_not_taken_for_http(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

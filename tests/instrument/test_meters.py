@@ -28,7 +28,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 import modeltally
 from instrument.sink import Answer, Sink, wait_until
 from modeltally.instrument import _guard, _runtime, manual
-from modeltally.instrument._config import METRICS, find_destination, find_metrics
+from modeltally.instrument._destination import METRICS, find_destination, find_metrics
 from modeltally.instrument.background import reporter
 from modeltally.instrument.background.meters import MAX_SERIES
 
@@ -419,7 +419,7 @@ def test_headers_of_metrics_come_before_the_general_ones(sink: Sink, monkeypatch
 def test_metrics_are_not_sent_where_nobody_was_named(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
     """A host that names a place for traces alone has not asked for metrics on this machine's own port."""
     monkeypatch.setenv(TRACES, f"{sink.url}/v1/traces")
-    assert find_metrics(None, None, exporter=None, interval_seconds=30.0) is None
+    assert find_metrics(None, None, exporter=None) is None
     modeltally.configure(export_interval_seconds=0.02)
     request()
     end()

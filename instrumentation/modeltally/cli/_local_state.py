@@ -14,7 +14,8 @@ from modeltally.cli._output import clean_text, format_value
 from modeltally.cli._store import has_store, open_reader
 from modeltally.cli._window import format_moment
 from modeltally.errors import ModelTallyError, SettingError
-from modeltally.instrument._config import ConfigError, find_destination
+from modeltally.instrument._checks import ConfigError
+from modeltally.instrument._destination import find_destination
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping

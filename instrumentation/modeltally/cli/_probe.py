@@ -13,12 +13,13 @@ from urllib.parse import urlsplit, urlunsplit
 
 from modeltally.cli._exit import ExitCode
 from modeltally.cli._findings import Finding, Level, fail, ok, warn
-from modeltally.instrument._config import METRICS, TRACES, ConfigError, Destination, find_destination
+from modeltally.instrument._checks import ConfigError
+from modeltally.instrument._destination import METRICS, TRACES, Destination, find_destination
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from modeltally.instrument._config import Signal
+    from modeltally.instrument._destination import Signal
 
 __all__ = ["examine_exports", "shown_url"]
 

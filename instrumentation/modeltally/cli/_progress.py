@@ -10,7 +10,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 import modeltally
 from modeltally.errors import InputError
-from modeltally.instrument._config import ConfigError, find_destination
+from modeltally.instrument._checks import ConfigError
+from modeltally.instrument._destination import find_destination
 from modeltally.keys import ensure_user_key
 
 if TYPE_CHECKING:

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
-from modeltally.instrument._config import ConfigError
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-__all__ = ["check_exporters", "check_function", "check_numbers", "check_switches", "plain_text"]
+__all__ = ["CHECKS", "ConfigError", "is_unreplaced"]
 
 MAX_SECONDS: Final = 7 * 86_400  # Python waits no longer than some hundred years; nobody means that
 MAX_QUEUE: Final = 2**40
 MAX_SHOWN: Final = 64
 
 
-def check_numbers(**numbers: float) -> None:
-    """Check times in seconds and sizes of the queue.
+class ConfigError(ValueError):
+    """A setting is not usable; the message names key, value and what is allowed. Never leaves ``configure``."""
 
-    Raises:
-        ConfigError: One is no number, not above 0, or beyond what anybody means.
-    """
-    for key, value in numbers.items():
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        most = MAX_SECONDS if key.endswith("_seconds") else MAX_QUEUE
-        if not is_number or not 0 < value <= most:
-            allowed = f"above 0, at most {most}"
-            raise ConfigError(f"configure({key}=...) is {_shown(value)}; give a number {allowed}")
+
+def is_unreplaced(text: str) -> bool:
+    """Tell whether a text holds a placeholder that a shell, a container or a template should have replaced."""
+    return "${" in text
+
+
+def _number(key: str, value: Any) -> Any:
+    """Check a time in seconds or a size of the queue."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    most = MAX_SECONDS if key.endswith("_seconds") else MAX_QUEUE
+    if not is_number or not 0 < value <= most:
+        raise ConfigError(f"configure({key}=...) is {_shown(value)}; give a number above 0, at most {most}")
+    return value
 
 
 def _shown(value: object) -> str:
@@ -39,48 +44,52 @@ def _shown(value: object) -> str:
     return f"of type {kind.__qualname__}"
 
 
-def check_exporters(**exporters: object) -> None:
-    """Check exporters of the host's.
-
-    Raises:
-        ConfigError: One cannot export.
-    """
-    for key, exporter in exporters.items():
-        if exporter is not None and not callable(getattr(exporter, "export", None)):
-            kind = "span" if key == "exporter" else "metric"
-            raise ConfigError(f"configure({key}=...) is of type {type(exporter).__qualname__}; give a {kind} exporter")
+def _switch(key: str, value: Any) -> Any:
+    """Check what is on or off."""
+    if not isinstance(value, bool):
+        raise ConfigError(f"configure({key}=...) is of type {type(value).__qualname__}; give True or False")
+    return value
 
 
-def check_function(**functions: object) -> None:
-    """Check functions of the host's.
-
-    Raises:
-        ConfigError: One cannot be called.
-    """
-    for key, function in functions.items():
-        if function is not None and not callable(function):
-            raise ConfigError(f"configure({key}=...) is of type {type(function).__qualname__}; give a function")
-
-
-def check_switches(**switches: object) -> None:
-    """Check what is on or off.
-
-    Raises:
-        ConfigError: One is neither.
-    """
-    for key, value in switches.items():
-        if not isinstance(value, bool):
-            raise ConfigError(f"configure({key}=...) is of type {type(value).__qualname__}; give True or False")
-
-
-def plain_text(key: str, value: str | None) -> str | None:
-    """Return a text without a class of the host's, whose methods would run in our thread.
-
-    Raises:
-        ConfigError: It is no text.
-    """
+def _text(key: str, value: Any) -> Any:
+    """Return a text without a class of the host's, whose methods would run in our thread."""
     if value is None:
         return None
     if not isinstance(value, str):
         raise ConfigError(f"configure({key}=...) is of type {type(value).__qualname__}; give text")
     return str.__str__(value)
+
+
+def _function(key: str, value: Any) -> Any:
+    """Check a function of the host's."""
+    if value is not None and not callable(value):
+        raise ConfigError(f"configure({key}=...) is of type {type(value).__qualname__}; give a function")
+    return value
+
+
+def _exporter(kind: str) -> Callable[[str, Any], Any]:
+    def check(key: str, value: Any) -> Any:
+        """Check an exporter of the host's."""
+        if value is not None and not callable(getattr(value, "export", None)):
+            raise ConfigError(f"configure({key}=...) is of type {type(value).__qualname__}; give a {kind} exporter")
+        return value
+
+    return check
+
+
+def _headers(_: str, value: Any) -> Any:
+    """Leave headers to whoever joins them with those of the variables."""
+    return value
+
+
+# by the declared type of a setting, as it is written
+CHECKS: Final[dict[str, Callable[[str, Any], Any]]] = {
+    "float": _number,
+    "int": _number,
+    "bool": _switch,
+    "str | None": _text,
+    "Redact | None": _function,
+    "SpanExporter | None": _exporter("span"),
+    "MetricExporter | None": _exporter("metric"),
+    "Mapping[str, str] | None": _headers,
+}

@@ -1,288 +1,107 @@
-"""What a pipeline is told, and where it exports to."""
+"""The settings of a service: one field each, with its meaning, its default and, by its type, its check."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NamedTuple
-from urllib.parse import unquote, urlsplit, urlunsplit
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Final
 
-from modeltally.instrument._guard import problem
+from modeltally.instrument._checks import CHECKS
+from modeltally.instrument._destination import find_destination, find_metrics
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from opentelemetry.sdk.metrics.export import MetricExporter
     from opentelemetry.sdk.trace.export import SpanExporter
 
+    from modeltally.instrument._destination import Destination
     from modeltally.instrument._redaction import Redact
 
-__all__ = ["Config", "ConfigError", "Destination", "MetricSettings", "find_destination", "find_metrics"]
+__all__ = ["Config"]
 
-DEFAULT_ENDPOINT: Final = "http://127.0.0.1:4318"
-DEFAULT_REASON: Final = "the default"
-DEFAULT_TIMEOUT_SECONDS: Final = 10.0
-MAX_TIMEOUT_SECONDS: Final = 86_400.0
-MAX_SHOWN: Final = 200
-PLACEHOLDER: Final = "${"  # what a shell, a container or a template should have replaced
-# where clouds hand out credentials: whoever exports there was misled
-METADATA_HOSTS: Final = frozenset({"169.254.169.254", "169.254.170.2", "fd00:ec2::254", "metadata.google.internal"})
+_RESOURCE_NAMES: Final = {
+    "service_name": "service.name",
+    "service_version": "service.version",
+    "environment": "deployment.environment.name",
+}
 
 
-class Signal(NamedTuple):
-    """What is exported: its part of the standard variables' names, and the path that OTLP over HTTP gives it."""
-
-    name: str
-    path: str
-
-
-TRACES: Final = Signal("TRACES", "/v1/traces")
-METRICS: Final = Signal("METRICS", "/v1/metrics")
-
-
-class ConfigError(ValueError):
-    """A setting is not usable; the message names key, value and what is allowed. Never leaves ``configure``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """Where spans or metrics go, and why there.
-
-    Attributes:
-        url: The address of the endpoint.
-        reason: The argument or variable that named it, for the log.
-        headers: Sent with each request.
-        timeout_seconds: For one request.
-        is_compressed: Whether bodies are gzipped.
-        certificate: A file of certificates to trust, None for the machine's.
-        client_certificate: Files of our own certificate and key, None for none.
-    """
-
-    url: str
-    reason: str
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
-    is_compressed: bool = False
-    certificate: str | None = None
-    client_certificate: tuple[str, str] | None = None
-
-    @property
-    def shown(self) -> str:
-        """The address without a user name or password in it."""
-        parts = urlsplit(self.url)
-        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-
-
-@dataclass(frozen=True, slots=True)
-class MetricSettings:
-    """How metrics are exported.
-
-    Attributes:
-        target: Where to, or the host's exporter that takes them.
-        interval_seconds: How often.
-    """
-
-    target: Destination | MetricExporter
-    interval_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Config:
-    """Everything one pipeline is told; kept for the pipelines of forked children."""
+    """What one pipeline is told; kept for the pipelines of forked children.
 
-    destination: Destination
-    exporter: SpanExporter | None
-    user_key: str | None = field(repr=False)
-    resource: Mapping[str, str]
-    export_interval_seconds: float
-    unfinished_after_seconds: float
-    heartbeat_interval_seconds: float
-    max_queue_items: int
-    max_queue_bytes: int
+    Args:
+        endpoint: Base address of an OTLP/HTTP receiver. Else ``MODELTALLY_OTLP_ENDPOINT``, else the standard
+            ``OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`` or ``OTEL_EXPORTER_OTLP_ENDPOINT``, else ``http://127.0.0.1:4318``.
+        headers: Sent with each request, added to those in the environment.
+        service_name: Else ``OTEL_SERVICE_NAME`` or what ``OTEL_RESOURCE_ATTRIBUTES`` says.
+        service_version: The service's version.
+        environment: Where it is deployed, for example ``production``.
+        user_key: The deployment's key for hashing users and prompts. Else ``MODELTALLY_USER_KEY``, else the file
+            ``user.key`` in the data directory. Without one no user is recorded.
+        exporter: Any OpenTelemetry span exporter, instead of OTLP over HTTP.
+        export_interval_seconds: How long a finished operation waits at most before it is sent.
+        unfinished_after_seconds: An operation running longer than this leaves an unfinished copy of itself.
+        heartbeat_interval_seconds: How often the process says how many operations it saw.
+        max_queue_items: Most operations waiting to be sent; further ones are dropped and counted.
+        max_queue_bytes: Most bytes, about, that they may take.
+        metrics: Whether totals of the operations are exported as OpenTelemetry metrics as well, to the same endpoint
+            (``MODELTALLY_OTLP_ENDPOINT``, else ``OTEL_EXPORTER_OTLP_METRICS_ENDPOINT`` and so on).
+            ``OTEL_METRICS_EXPORTER=none`` switches them off too, and so does an ``exporter`` without a
+            ``metric_exporter``.
+        metric_exporter: Any OpenTelemetry metric exporter, instead of OTLP over HTTP. It gets cumulative values.
+        metrics_interval_seconds: How often they are exported, and once more at the end.
+        redact: Asked in the call before an operation is queued: ``redact(operation, values)`` returns the values that
+            may leave, changed as you like. When it raises, every text of that operation is left out.
+        record_error_messages: Whether the message of an exception is recorded, up to 512 characters. Messages may
+            quote prompts and names, so it is off: what is always recorded is the class and the place.
+        mirror: Whether each operation that ended also becomes a span in the host's own traces, under the span that
+            was current when it began, as the host's sampler decides. Its ids are drawn by the host's provider, which
+            by default takes them from Python's global random generator.
+        handle_sigterm: Whether SIGTERM delivers what is waiting, two seconds at most, before it ends the process as it
+            does without us. Only where the host leaves SIGTERM to the system: its own handlers are never replaced.
+
+    Raises:
+        ConfigError: A value is not usable.
+    """
+
+    endpoint: str | None = None
+    headers: Mapping[str, str] | None = field(default=None, repr=False)
+    service_name: str | None = None
+    service_version: str | None = None
+    environment: str | None = None
+    user_key: str | None = field(default=None, repr=False)
+    exporter: SpanExporter | None = None
+    export_interval_seconds: float = 1.0
+    unfinished_after_seconds: float = 5.0
+    heartbeat_interval_seconds: float = 30.0
+    max_queue_items: int = 65_536
+    max_queue_bytes: int = 48 * 1024 * 1024
+    metrics: bool = True
+    metric_exporter: MetricExporter | None = None
+    metrics_interval_seconds: float = 30.0
     redact: Redact | None = None
     record_error_messages: bool = False
     mirror: bool = False
-    metrics: MetricSettings | None = None  # None: there are none
+    handle_sigterm: bool = True
+    # found from those
+    destination: Destination = field(init=False)
+    metric_target: Destination | MetricExporter | None = field(init=False)  # None: no metrics are exported
 
+    def __post_init__(self) -> None:
+        """Check every setting, and find where they lead."""
+        for setting in fields(self):
+            if setting.init:
+                value = CHECKS[str(setting.type)](setting.name, getattr(self, setting.name))
+                object.__setattr__(self, setting.name, value)
+        object.__setattr__(self, "destination", find_destination(self.endpoint, self.headers))
+        target = None
+        if self.metrics and (self.exporter is None or self.metric_exporter is not None):
+            target = find_metrics(self.endpoint, self.headers, exporter=self.metric_exporter)
+        object.__setattr__(self, "metric_target", target)
 
-def find_destination(
-    endpoint: str | None, headers: Mapping[str, str] | None, *, signal: Signal = TRACES
-) -> Destination:
-    """Find where to export: the argument, else our variables, else OpenTelemetry's, else this machine.
-
-    Headers are taken from the family that named the endpoint: a vendor's key does not travel to another address.
-
-    Args:
-        endpoint: The ``endpoint`` argument, a base address or the full one of the traces endpoint.
-        headers: The ``headers`` argument.
-        signal: What is exported.
-
-    Returns:
-        The destination with its reason.
-
-    Raises:
-        ConfigError: The address is no http or https URL, a header cannot be sent, or a number is none.
-    """
-    variable = os.environ.get
-    specific = f"OTEL_EXPORTER_OTLP_{signal.name}_ENDPOINT"
-    if endpoint:
-        url, reason = _with_path(endpoint, signal), "argument endpoint"
-    elif value := variable("MODELTALLY_OTLP_ENDPOINT"):
-        url, reason = _with_path(value, signal), "MODELTALLY_OTLP_ENDPOINT"
-    elif value := variable(specific):
-        url, reason = value, specific
-    elif value := variable("OTEL_EXPORTER_OTLP_ENDPOINT"):
-        url, reason = value.rstrip("/") + signal.path, "OTEL_EXPORTER_OTLP_ENDPOINT"
-    else:
-        url, reason = DEFAULT_ENDPOINT + signal.path, DEFAULT_REASON
-    headers_variable = _named("HEADERS", signal) if reason.startswith("OTEL_") else "MODELTALLY_OTLP_HEADERS"
-    _check_url(url, reason)
-    if reason.startswith("OTEL_") and _standard("PROTOCOL", signal) == "grpc":
-        raise ConfigError(
-            f"{reason} is meant for gRPC (OTEL_EXPORTER_OTLP_PROTOCOL); set MODELTALLY_OTLP_ENDPOINT to an OTLP/HTTP"
-            f" address such as {DEFAULT_ENDPOINT}"
-        )
-    certificate, key = _file("CLIENT_CERTIFICATE", signal), _file("CLIENT_KEY", signal)
-    if (certificate is None) != (key is None):
-        raise ConfigError("give both OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY, or none")
-    return Destination(
-        url=url,
-        reason=reason,
-        headers=_headers(headers_variable, headers),
-        timeout_seconds=_timeout(signal),
-        is_compressed=_standard("COMPRESSION", signal) == "gzip",
-        certificate=_file("CERTIFICATE", signal),
-        client_certificate=(certificate, key) if certificate and key else None,
-    )
-
-
-def find_metrics(
-    endpoint: str | None, headers: Mapping[str, str] | None, *, exporter: MetricExporter | None, interval_seconds: float
-) -> MetricSettings | None:
-    """Find how metrics are exported.
-
-    Args:
-        endpoint: The ``endpoint`` argument.
-        headers: The ``headers`` argument.
-        exporter: The host's, if it has one for them.
-        interval_seconds: How often.
-
-    Returns:
-        The settings; None when the standard variable ``OTEL_METRICS_EXPORTER`` says ``none``, when a place is named for
-        traces alone, and when a variable for metrics is not usable, which is logged: operations are recorded all the
-        same.
-    """
-    if os.environ.get("OTEL_METRICS_EXPORTER", "").strip().lower() == "none":
-        return None
-    try:
-        target = find_destination(endpoint, headers, signal=METRICS) if exporter is None else exporter
-    except ConfigError as error:
-        problem("metrics_configuration", "%s; metrics are off", str(error))
-        return None
-    is_named = not isinstance(target, Destination) or target.reason != DEFAULT_REASON
-    if not is_named and find_destination(endpoint, headers).reason != DEFAULT_REASON:
-        return None  # the host named a place for traces alone
-    return MetricSettings(target, interval_seconds)
-
-
-def _named(name: str, signal: Signal) -> str:
-    """Return which of OpenTelemetry's exporter variables holds: the one for this signal, if it is set."""
-    specific = f"OTEL_EXPORTER_OTLP_{signal.name}_{name}"
-    return specific if os.environ.get(specific) else f"OTEL_EXPORTER_OTLP_{name}"
-
-
-def _standard(name: str, signal: Signal) -> str | None:
-    """Read one of OpenTelemetry's exporter variables."""
-    return os.environ.get(_named(name, signal)) or None
-
-
-def _file(name: str, signal: Signal) -> str | None:
-    """Read a variable that names a file of certificates or keys."""
-    path = _standard(name, signal)
-    if path is not None and not (os.path.isfile(path) and os.access(path, os.R_OK)):  # noqa: PTH113 - as it is given
-        raise ConfigError(f"{_named(name, signal)} is {path[:MAX_SHOWN]!r}; give a file that can be read")
-    return path
-
-
-def _with_path(endpoint: str, signal: Signal) -> str:
-    trimmed = endpoint.strip().rstrip("/")
-    return trimmed.removesuffix(TRACES.path) + signal.path
-
-
-def _check_url(url: str, reason: str) -> None:
-    shown = url.rpartition("@")[2][:MAX_SHOWN]  # what stands before may be a password
-    host = ""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        is_usable = parts.scheme in {"http", "https"} and bool(host) and parts.port != 0
-    except ValueError:  # a port that is no number, a broken IPv6 address
-        is_usable = False
-    if not is_usable or PLACEHOLDER in url or " " in url or not url.isprintable():
-        raise ConfigError(f"{reason} is {shown!r}; give an address such as {DEFAULT_ENDPOINT}")
-    if _is_metadata(host):
-        raise ConfigError(
-            f"{reason} is {shown!r}, where clouds hand out credentials; give an address such as {DEFAULT_ENDPOINT}"
-        )
-
-
-def _is_metadata(host: str) -> bool:
-    """Tell whether a host is one of those, in any of the ways in which an address can be written."""
-    name = host.rstrip(".").lower()
-    if name[:1].isdigit():  # 2852039166 and 0xa9.254.43518 are addresses too
-        from socket import inet_aton, inet_ntoa  # noqa: PLC0415 - only this needs it
-
-        with contextlib.suppress(OSError):
-            name = inet_ntoa(inet_aton(name))
-    elif ":" in name:
-        from ipaddress import IPv6Address  # noqa: PLC0415 - only this needs it
-
-        with contextlib.suppress(ValueError):
-            address = IPv6Address(name)
-            name = str(address.ipv4_mapped or address)
-    return name in METADATA_HOSTS
-
-
-def _timeout(signal: Signal) -> float:
-    text = _standard("TIMEOUT", signal)
-    if not text:
-        return DEFAULT_TIMEOUT_SECONDS
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds <= MAX_TIMEOUT_SECONDS:
-        raise ConfigError(
-            f"{_named('TIMEOUT', signal)} is {text[:MAX_SHOWN]!r}; give seconds above 0, at most"
-            f" {MAX_TIMEOUT_SECONDS:.0f}"
-        )
-    return seconds
-
-
-def _headers(variable: str, given: Mapping[str, str] | None) -> dict[str, str]:
-    if given is not None and not isinstance(given, Mapping):
-        raise ConfigError(f"configure(headers=...) is of type {type(given).__qualname__}; give a dictionary of texts")
-    headers = {**_parse_headers(variable), **(given or {})}
-    for key, value in headers.items():
-        # the value may be a password: it is not shown
-        if not isinstance(key, str) or not key.isascii() or not key.replace("-", "").replace("_", "").isalnum():
-            raise ConfigError(f"a header is named {key!r:.64}; give letters, digits and dashes")
-        if not isinstance(value, str) or not value.isascii() or not value.isprintable() or value != value.strip():
-            raise ConfigError(f"header {key!r:.64} has a value that is no line of ASCII text; give one")
-        if PLACEHOLDER in value:
-            raise ConfigError(
-                f"header {key!r:.64} has a value in which nobody replaced ${{...}}; give the value itself"
-            )
-    return headers
-
-
-def _parse_headers(variable: str) -> dict[str, str]:
-    """Read ``key=value,key=value`` with URL-encoded values from a variable."""
-    headers = {}
-    for number, item in enumerate(os.environ.get(variable, "").split(","), 1):
-        key, separator, value = item.partition("=")
-        if separator and key.strip():
-            headers[unquote(key.strip())] = unquote(value.strip())
-        elif item.strip():  # may be a password: it is not shown
-            raise ConfigError(f"entry {number} of {variable} is no pair; give key=value,key=value")
-    return headers
+    @property
+    def resource(self) -> dict[str, str]:
+        """What the service says of itself, by attribute."""
+        told = {attribute: getattr(self, name) for name, attribute in _RESOURCE_NAMES.items()}
+        return {attribute: text for attribute, text in told.items() if text is not None}

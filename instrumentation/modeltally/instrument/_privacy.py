@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from modeltally.instrument._checks import is_unreplaced
 from modeltally.instrument._guard import problem
 
 __all__ = ["Fingerprint", "Hashed", "Hasher", "data_directory", "find_user_key", "fingerprint"]
@@ -110,7 +111,7 @@ def _checked(key: str, where: str) -> str | None:
     """Return a key, or None for one that would be the same, or nearly, wherever the same mistake is made."""
     stripped = str.__str__(key).strip("\ufeff \t\r\n")
     is_text = stripped.isprintable()  # bytes that are no UTF-8 arrive as what is not
-    if stripped and ("${" in stripped or not is_text):
+    if stripped and (is_unreplaced(stripped) or not is_text):
         problem(
             "user_key",
             "the user key in %s %s: users and prompts are not recorded; give one line of text",

@@ -3,38 +3,31 @@
 from __future__ import annotations
 
 import contextvars
+import functools
 import threading
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, ParamSpec
 
 from modeltally.instrument import _guard, _ids
 from modeltally.instrument import _names as names
-from modeltally.instrument._checks import check_exporters, check_function, check_numbers, check_switches, plain_text
-from modeltally.instrument._config import Config, ConfigError, Destination, find_destination, find_metrics
+from modeltally.instrument._checks import ConfigError
+from modeltally.instrument._config import Config
 from modeltally.instrument._counters import Counters
+from modeltally.instrument._destination import Destination
 from modeltally.instrument._guard import guarded, problem, say
 from modeltally.instrument._pipeline import Pipeline
 from modeltally.instrument.process import ends
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from opentelemetry.sdk.metrics.export import MetricExporter
-    from opentelemetry.sdk.trace.export import SpanExporter
+    from collections.abc import Callable
 
     from modeltally.instrument._live import LiveFigures
-    from modeltally.instrument._redaction import Redact
 
 __all__ = ["active", "configure", "counters", "current", "flush", "live", "shutdown"]
 
 EXIT_SECONDS: Final = 1.7  # an end takes two seconds longer at most, and Python has things to do after us
 FORK_WAIT_SECONDS: Final = 5.0
 
-
-_RESOURCE_NAMES: Final = {
-    "service_name": "service.name",
-    "service_version": "service.version",
-    "environment": "deployment.environment.name",
-}
+Settings = ParamSpec("Settings")
 
 
 class _State:
@@ -52,113 +45,46 @@ class _State:
 _state = _State()
 
 
+def _takes_settings(
+    settings: Callable[Settings, Config],
+) -> Callable[[Callable[[Config], None]], Callable[Settings, None]]:
+    """Give a function of a configuration the signature and the documentation of its settings."""
+
+    def decorate(function: Callable[[Config], None]) -> Callable[Settings, None]:
+        @functools.wraps(function)
+        def take(*args: Settings.args, **kwargs: Settings.kwargs) -> None:
+            try:
+                config = settings(*args, **kwargs)
+            except ConfigError as error:
+                problem("configuration", "%s; telemetry is off", str(error))
+                _replace(None)
+                ends.ended()
+            else:
+                function(config)
+
+        take.__dict__["__wrapped__"] = settings  # where `inspect.signature` looks
+        if function.__doc__ and settings.__doc__:  # interpreters leave them out when told to
+            arguments = settings.__doc__.partition("    Args:")[2].partition("    Raises:")[0]
+            take.__doc__ = f"{function.__doc__.rstrip()}\n\n    Args:{arguments.rstrip()}\n    "
+        return take
+
+    return decorate
+
+
 @guarded(None)
-def configure(  # noqa: PLR0913 - one keyword for each setting, all optional
-    *,
-    endpoint: str | None = None,
-    headers: Mapping[str, str] | None = None,
-    service_name: str | None = None,
-    service_version: str | None = None,
-    environment: str | None = None,
-    user_key: str | None = None,
-    exporter: SpanExporter | None = None,
-    export_interval_seconds: float = 1.0,
-    unfinished_after_seconds: float = 5.0,
-    heartbeat_interval_seconds: float = 30.0,
-    max_queue_items: int = 65_536,
-    max_queue_bytes: int = 48 * 1024 * 1024,
-    metrics: bool = True,
-    metric_exporter: MetricExporter | None = None,
-    metrics_interval_seconds: float = 30.0,
-    redact: Redact | None = None,
-    record_error_messages: bool = False,
-    mirror: bool = False,
-    handle_sigterm: bool = True,
-) -> None:
+@_takes_settings(Config)
+def configure(config: Config) -> None:
     """Switch telemetry on in this process. Called again, it ends what was there (two seconds at most) and begins anew.
 
     It never raises: a value that is not usable is logged, with what is allowed, and telemetry stays off.
-
-    Args:
-        endpoint: Base address of an OTLP/HTTP receiver. Else ``MODELTALLY_OTLP_ENDPOINT``, else the standard
-            ``OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`` or ``OTEL_EXPORTER_OTLP_ENDPOINT``, else ``http://127.0.0.1:4318``.
-        headers: Sent with each request, added to those in the environment.
-        service_name: Else ``OTEL_SERVICE_NAME`` or what ``OTEL_RESOURCE_ATTRIBUTES`` says.
-        service_version: The service's version.
-        environment: Where it is deployed, for example ``production``.
-        user_key: The deployment's key for hashing users and prompts. Else ``MODELTALLY_USER_KEY``, else the file
-            ``user.key`` in the data directory. Without one no user is recorded.
-        exporter: Any OpenTelemetry span exporter, instead of OTLP over HTTP.
-        export_interval_seconds: How long a finished operation waits at most before it is sent.
-        unfinished_after_seconds: An operation running longer than this leaves an unfinished copy of itself.
-        heartbeat_interval_seconds: How often the process says how many operations it saw.
-        max_queue_items: Most operations waiting to be sent; further ones are dropped and counted.
-        max_queue_bytes: Most bytes, about, that they may take.
-        metrics: Whether totals of the operations are exported as OpenTelemetry metrics as well, to the same endpoint
-            (``MODELTALLY_OTLP_ENDPOINT``, else ``OTEL_EXPORTER_OTLP_METRICS_ENDPOINT`` and so on).
-            ``OTEL_METRICS_EXPORTER=none`` switches them off too, and so does an ``exporter`` without a
-            ``metric_exporter``.
-        metric_exporter: Any OpenTelemetry metric exporter, instead of OTLP over HTTP. It gets cumulative values.
-        metrics_interval_seconds: How often they are exported, and once more at the end.
-        redact: Asked in the call before an operation is queued: ``redact(operation, values)`` returns the values that
-            may leave, changed as you like. When it raises, every text of that operation is left out.
-        record_error_messages: Whether the message of an exception is recorded, up to 512 characters. Messages may
-            quote prompts and names, so it is off: what is always recorded is the class and the place.
-        mirror: Whether each operation that ended also becomes a span in the host's own traces, under the span that
-            was current when it began, as the host's sampler decides. Its ids are drawn by the host's provider, which
-            by default takes them from Python's global random generator.
-        handle_sigterm: Whether SIGTERM delivers what is waiting, two seconds at most, before it ends the process as it
-            does without us. Only where the host leaves SIGTERM to the system: its own handlers are never replaced.
     """
-    given = {"service_name": service_name, "service_version": service_version, "environment": environment}
-    try:
-        check_exporters(exporter=exporter, metric_exporter=metric_exporter)
-        check_function(redact=redact)
-        check_switches(
-            metrics=metrics,
-            record_error_messages=record_error_messages,
-            mirror=mirror,
-            handle_sigterm=handle_sigterm,
-        )
-        endpoint, user_key = plain_text("endpoint", endpoint), plain_text("user_key", user_key)
-        texts = {_RESOURCE_NAMES[key]: plain_text(key, value) for key, value in given.items()}
-        check_numbers(
-            export_interval_seconds=export_interval_seconds,
-            unfinished_after_seconds=unfinished_after_seconds,
-            heartbeat_interval_seconds=heartbeat_interval_seconds,
-            max_queue_items=max_queue_items,
-            max_queue_bytes=max_queue_bytes,
-            metrics_interval_seconds=metrics_interval_seconds,
-        )
-        config = Config(
-            destination=find_destination(endpoint, headers),
-            metrics=find_metrics(endpoint, headers, exporter=metric_exporter, interval_seconds=metrics_interval_seconds)
-            if metrics and (exporter is None or metric_exporter is not None)
-            else None,
-            exporter=exporter,
-            user_key=user_key,
-            resource={name: text for name, text in texts.items() if text is not None},
-            export_interval_seconds=export_interval_seconds,
-            unfinished_after_seconds=unfinished_after_seconds,
-            heartbeat_interval_seconds=heartbeat_interval_seconds,
-            max_queue_items=max_queue_items,
-            max_queue_bytes=max_queue_bytes,
-            redact=redact,
-            record_error_messages=record_error_messages,
-            mirror=mirror,
-        )
-    except ConfigError as error:
-        problem("configuration", "%s; telemetry is off", str(error))
-        _replace(None)
-        ends.ended()
-        return
-    if exporter is None:
+    if config.exporter is None:
         say("exporting to %s (from %s)", config.destination.shown, config.destination.reason)
     else:
-        say("exporting through %s", type(exporter).__qualname__)
+        say("exporting through %s", type(config.exporter).__qualname__)
     _log_metrics(config)
     _replace(Pipeline(config, _work))
-    ends.configured(handle_sigterm=handle_sigterm)
+    ends.configured(handle_sigterm=config.handle_sigterm)
 
 
 @guarded(default=False)
@@ -256,8 +182,9 @@ def _replace(pipeline: Pipeline | None) -> None:
 
 
 @guarded(None)
-def _deliver(*, is_end: bool, timeout_seconds: float = EXIT_SECONDS) -> None:
+def _deliver(*, is_end: bool, timeout_seconds: float | None = None) -> None:
     """Deliver what is waiting, because the process ends or may end."""
+    timeout_seconds = EXIT_SECONDS if timeout_seconds is None else timeout_seconds
     pipeline = _state.pipeline
     if pipeline is None or (pipeline.closes_at is not None and not is_end):
         return
@@ -294,7 +221,7 @@ def _import_background() -> None:
 
 def _log_metrics(config: Config) -> None:
     """Say where metrics go when that is not where the spans go."""
-    target = config.metrics.target if config.metrics is not None else None
+    target = config.metric_target
     if isinstance(target, Destination) and target.reason != config.destination.reason:
         say("exporting metrics to %s (from %s)", target.shown, target.reason)
     elif target is not None and not isinstance(target, Destination):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.metrics.export import MetricsData
 
-    from modeltally.instrument._config import Destination
+    from modeltally.instrument._destination import Destination
     from modeltally.instrument._scalars import Scalar
     from modeltally.instrument.background.convert import Span
 

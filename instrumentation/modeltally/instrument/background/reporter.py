@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from opentelemetry.sdk.metrics.export import MetricExportResult
 
-from modeltally.instrument._config import Destination
+from modeltally.instrument._destination import Destination
 from modeltally.instrument._guard import internal_error, problem
 from modeltally.instrument.background.meters import Meters
 from modeltally.instrument.background.otlp import REFUSED_SECONDS, MetricSender, OtlpMetricSender
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.metrics.export import MetricExporter, MetricsData
 
-    from modeltally.instrument._config import MetricSettings
     from modeltally.instrument._pipeline import Pipeline
     from modeltally.instrument._scalars import Scalar
     from modeltally.instrument.background.convert import Span
@@ -32,24 +31,27 @@ class Reporter:
     """Counts and exports the metrics of one process: every so often, and when it ends."""
 
     def __init__(
-        self, pipeline: Pipeline, settings: MetricSettings, *, resource: Mapping[str, Scalar], version: str
+        self,
+        pipeline: Pipeline,
+        target: Destination | MetricExporter,
+        *,
+        resource: Mapping[str, Scalar],
+        version: str,
     ) -> None:
         """Prepare to export.
 
         Args:
             pipeline: Whose operations are counted.
-            settings: Where to and how often.
+            target: Where to, or the host's exporter that takes them.
             resource: The process's attributes.
             version: Ours.
         """
         self._meters = Meters(pipeline, resource=resource, version=version)
-        self._interval_seconds = settings.interval_seconds
+        self._interval_seconds = pipeline.config.metrics_interval_seconds
         self._sender: MetricSender = (
-            OtlpMetricSender(settings.target, version=version)
-            if isinstance(settings.target, Destination)
-            else _ExporterSender(settings.target)
+            OtlpMetricSender(target, version=version) if isinstance(target, Destination) else _ExporterSender(target)
         )
-        self._next = time.monotonic() + settings.interval_seconds
+        self._next = time.monotonic() + self._interval_seconds
         self._rests_until = 0.0  # monotonic as well
 
     def count(self, span: Span) -> None:

@@ -198,14 +198,14 @@ def _sender(pipeline: Pipeline) -> Sender:
 
 
 def _reporter(pipeline: Pipeline) -> Reporter | None:
-    settings = pipeline.config.metrics
-    if settings is None:
+    target = pipeline.config.metric_target
+    if target is None:
         return None
     resource = _resource(pipeline.config.resource, pipeline.instance_id)
     try:
         from modeltally.instrument.background.reporter import Reporter  # noqa: PLC0415 - only this needs the metrics SDK
 
-        return Reporter(pipeline, settings, resource=resource, version=package_version())
+        return Reporter(pipeline, target, resource=resource, version=package_version())
     except Exception as error:  # noqa: BLE001 - a package is missing or too old: operations are recorded all the same
         internal_error("metrics", error)
         return None
