@@ -13,6 +13,9 @@ RUN := $(VENV)/bin/
 N ?= 200000
 SEED ?= 1
 
+# tests run on every core; those of one file in one process, which opens one store at a time
+SPREAD := -n auto --dist loadfile
+
 .PHONY: help
 help:  # list the commands
 	@grep -hE '^[a-z-]+:.*# ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*# (.*)/\1|\2/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -33,8 +36,18 @@ demo: $(READY)  # thirty simulated days through the whole path: wrappers, OTLP, 
 	$(RUN)modeltally demo $(if $(DAYS),--days $(DAYS))
 
 .PHONY: test
-test: $(READY)  # the test suite, on every core; a file's tests stay together
-	$(RUN)pytest -n auto --dist loadfile
+test: $(READY)  # every test that takes seconds and no real programs, on every core
+	$(RUN)pytest $(SPREAD) -m "not slow"
+
+.PHONY: test-all
+test-all: $(READY)  # every test; tests/README.md lists what make test leaves out
+	$(RUN)pytest $(SPREAD)
+
+.PHONY: test-loaded
+test-loaded: $(READY)  # make test beside a busy loop on every core
+	@loops=; trap 'kill $$loops' EXIT; \
+	for core in $$(seq $$(nproc)); do $(PYTHON) -c 'while True: pass' & loops="$$loops $$!"; done; \
+	$(MAKE) --no-print-directory test
 
 .PHONY: test-hosts
 test-hosts: $(READY)  # every set-up of a host's tracing: is each operation recorded, is the host as without us
@@ -115,5 +128,11 @@ sizing: $(READY)  # what events take on disk, and the table of sizes that follow
 docs: $(READY)  # write the tables of the documents that are made from code
 	PYTHONPATH=tests $(RUN)python tests/docs_tables.py
 
+CI_PARTS := lint collector test-all wheel
+
 .PHONY: ci
-ci: lint collector test wheel  # what .ci/run runs
+ci:  # what .ci/run runs, with the minutes of each part
+	@said=; whole=$$SECONDS; for part in $(CI_PARTS); do \
+		begun=$$SECONDS; $(MAKE) --no-print-directory $$part || exit; \
+		said+="$$part $$(awk "BEGIN {printf \"%.1f\", ($$SECONDS - $$begun) / 60}") min, "; \
+	done; echo "$${said}together $$(awk "BEGIN {printf \"%.1f\", ($$SECONDS - $$whole) / 60}") min"

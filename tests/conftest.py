@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
+from support.slow import SLOW, Slow
 from support.stores import Template
 
 TRACE_NAME = "lora_request_trace.csv"
+MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a folder of its own in it, for its user alone
+_ROOM_BYTES = 4 * 1024**3
+
+
+def pytest_configure() -> None:
+    """Keep the tests' files in memory where there is room: the engine waits for the disk at every table it makes."""
+    if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > _ROOM_BYTES:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Note what is slow before it is deselected."""
+    config.stash[SLOW] = Slow.of(items)
 
 
 @pytest.fixture(scope="session")

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic_core import PydanticUndefined
 
 from modeltally.cli._exit import ExitCode
 from modeltally.instrument import _names as names
 from modeltally.settings import Settings
+from support.slow import collect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = (ROOT / "README.md", ROOT / "instrumentation" / "SERVICES.md")
+TESTS = ROOT / "tests" / "README.md"
 
 
 def _settings() -> str:
@@ -40,9 +46,9 @@ def _keywords() -> str:
 TABLES = {"settings": _settings, "exit codes": _exit_codes, "keywords": _keywords}
 
 
-def filled(text: str) -> str:
+def filled(text: str, tables: Mapping[str, Callable[[], str]] = TABLES) -> str:
     """Put every table between its markers, where a document has them."""
-    for name, table in TABLES.items():
+    for name, table in tables.items():
         begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
         if begin in text:
             before, rest = text.split(begin)
@@ -53,4 +59,5 @@ def filled(text: str) -> str:
 if __name__ == "__main__":
     for document in DOCUMENTS:
         document.write_text(filled(document.read_text()))
+    TESTS.write_text(filled(TESTS.read_text(), {"slow": collect().table}))
     sys.exit(0)

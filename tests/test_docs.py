@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from docs_tables import DOCUMENTS as TABLED
-from docs_tables import ROOT, TABLES, filled
+from docs_tables import ROOT, TABLES, TESTS, filled
+from support.slow import SLOW
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +23,7 @@ DOCUMENTS = sorted(
         *ROOT.glob("queries/*.md"),
         *ROOT.glob("deploy/*.md"),
         *ROOT.glob("collector_config/*.md"),
+        TESTS,
     ]
 )
 
@@ -39,6 +41,13 @@ def test_tables_are_what_the_code_says() -> None:
         assert filled(document.read_text()) == document.read_text()
     text = "".join(document.read_text() for document in TABLED)
     assert all(f"<!-- {name}: begin -->" in text for name in TABLES)
+
+
+def test_slow_tests_are_listed(pytestconfig: pytest.Config) -> None:
+    """What `make test` leaves out is in the table of tests/README.md, and nothing else; `make docs` writes it."""
+    found = pytestconfig.stash[SLOW]
+    listed = re.findall(r"^\| `((.+?)::.+?)` \| (\S+) \| (.+) \|$", TESTS.read_text(), flags=re.MULTILINE)
+    assert {name: (float(seconds), why) for name, file, seconds, why in listed if file in found.files} == found.tests
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS)

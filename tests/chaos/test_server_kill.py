@@ -19,7 +19,7 @@ def report(outcome: Outcome) -> str:
     return f"seed {SEED}: {outcome}"
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=20, why="a server killed four times")
 def test_nothing_is_lost_or_doubled_when_it_is_killed(tmp_path: Path) -> None:
     """Four kills, in both windows: rows = distinct spans = spans sent."""
     outcome = run(tmp_path, variant=DURABLE, kills=4, seed=SEED)
@@ -28,14 +28,14 @@ def test_nothing_is_lost_or_doubled_when_it_is_killed(tmp_path: Path) -> None:
     assert outcome.stored_not_forgotten > 0, report(outcome)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=6, why="a server killed")
 def test_a_server_that_acknowledges_from_memory_loses(tmp_path: Path) -> None:
     """The first control: without the spool, a kill loses acknowledged spans."""
     outcome = run(tmp_path, variant=MEMORY, kills=1, seed=SEED)
     assert outcome.spans < outcome.sent, report(outcome)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=6, why="a server killed")
 def test_a_server_without_batch_ids_doubles(tmp_path: Path) -> None:
     """The second control: without the batch's id, a batch that was stored is stored again."""
     outcome = run(tmp_path, variant=NO_BATCH_ID, kills=1, seed=SEED)

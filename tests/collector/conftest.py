@@ -22,6 +22,12 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Count what runs the collector as slow."""
+    if {"built", "store"} & set(getattr(item, "fixturenames", ())):
+        item.add_marker(pytest.mark.slow(seconds=10, why="the collector's own program"))
+
+
 @pytest.fixture(scope="session")
 def built() -> None:
     """Skip where nobody has built the collector."""

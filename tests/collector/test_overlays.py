@@ -119,7 +119,6 @@ def test_debug_prints_what_is_stored(tmp_path: Path, store: StubStore) -> None:
     assert stored(store.directory, "SELECT count() AS spans FROM otel_traces") == [{"spans": 1}]
 
 
-@pytest.mark.slow
 def test_a_second_backend_gets_a_sample_and_the_store_everything(tmp_path: Path, store: StubStore) -> None:
     """Of 200 traces, one with an error, the second backend gets that one and few others; the store gets all."""
     failed = request(1, seed=500)

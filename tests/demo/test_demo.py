@@ -13,7 +13,7 @@ from modeltally.demo import GROWING, NEVER_USED, SLOW, STALE
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(seconds=60, why="simulated days")
 
 
 def advice(kind: str, directory: Path, home: Path) -> list[dict[str, Any]]:

@@ -196,6 +196,7 @@ def test_collector_gets_every_variable_and_its_ports_agree() -> None:
     assert service["image"].rsplit(":", 1)[1] in (ROOT / "collector_config" / "builder.yaml").read_text()
 
 
+@pytest.mark.slow(seconds=2, why="the collector's own program")
 def test_collector_takes_its_password_from_a_file(tmp_path: Path) -> None:
     """The collector's own check accepts the configuration as it is started, its password read from a file."""
     binary = ROOT / ".collector" / "modeltally-collector"

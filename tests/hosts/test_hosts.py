@@ -11,7 +11,7 @@ from hosts.runs import CONTROLS, QUICK, Case, check, check_control
 
 OPERATIONS = 1_000
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(seconds=60, why="hosts with the tracing of others")
 
 
 @pytest.mark.parametrize("case", QUICK, ids=lambda case: case.name)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 SEED = 20260302
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=100, why="20,000 operations")
 def test_every_answer_is_right_through_a_hostile_history(tmp_path: Path) -> None:
     """Late, repeated, conflicting, erased and expired operations never make a roll or a view answer wrongly."""
     oracle = run(tmp_path, operations=20_000, seed=SEED)
@@ -23,7 +23,7 @@ def test_every_answer_is_right_through_a_hostile_history(tmp_path: Path) -> None
     assert oracle.wrong == 0, f"seed {SEED}: {oracle.first_difference}"
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=18, why="2,000 operations for each control")
 @pytest.mark.parametrize("name", CONTROLS)
 def test_control_is_caught(tmp_path: Path, name: str) -> None:
     """A store with one of its rules broken gives a wrong answer, so the oracle can see one."""

@@ -198,7 +198,7 @@ def test_the_spool_of_metrics_is_full_for_metrics_alone(unsteady: Callable[..., 
     sender.close()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=15, why="a server killed three times")
 def test_nothing_is_lost_or_doubled_when_it_is_killed(tmp_path: Path) -> None:
     """Killed three times with -9 while it is fed, the server has stored every point once in the end."""
     directory = tmp_path / "data"

@@ -87,6 +87,7 @@ def lives(template: Template, tmp_path_factory: pytest.TempPathFactory) -> tuple
     return in_process, over_http
 
 
+@pytest.mark.slow(seconds=28, why="two stores brought through months")
 def test_every_table_and_view_is_made_alike(lives: tuple[dict[str, Any], dict[str, Any]]) -> None:
     """Migrated over HTTP, each table and view is made by the same statement, with the same columns."""
     in_process, over_http = lives
@@ -95,6 +96,7 @@ def test_every_table_and_view_is_made_alike(lives: tuple[dict[str, Any], dict[st
     assert over_http["columns"] == in_process["columns"]
 
 
+@pytest.mark.slow(seconds=28, why="the same two stores")
 def test_every_job_reports_and_leaves_the_same(lives: tuple[dict[str, Any], dict[str, Any]]) -> None:
     """Rolls, expiry, erasure, checks and advice give the same reports, and leave as many rows in every table."""
     in_process, over_http = lives
@@ -107,6 +109,7 @@ def test_every_job_reports_and_leaves_the_same(lives: tuple[dict[str, Any], dict
     assert sum(row["buckets"] for row in over_http["2 roll"]) > 0
 
 
+@pytest.mark.slow(seconds=28, why="the same two stores")
 def test_every_view_gives_the_same_rows(lives: tuple[dict[str, Any], dict[str, Any]]) -> None:
     """Every row of every view is the same, of a store with rolled hours and dirty ones, late rows and erased users."""
     in_process, over_http = lives
@@ -244,6 +247,7 @@ def rows_of(done: subprocess.CompletedProcess[str]) -> list[Row]:
     return found
 
 
+@pytest.mark.slow(seconds=15, why="ten commands")
 def test_commands_run_against_a_server(server: Server, tmp_path: Path) -> None:
     """From an empty server to figures and advice, with nothing written beside it, and never the password in sight."""
     directory = tmp_path / "work"

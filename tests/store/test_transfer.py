@@ -93,6 +93,7 @@ def exported(
         return root / "export", answers(store), table_rows(store)
 
 
+@pytest.mark.slow(seconds=22, why="every view twice")
 def test_every_view_answers_the_same_after_an_import(
     opened: Opened, exported: tuple[Path, dict[str, list[Row]], dict[str, list[Row]]], tmp_path: Path
 ) -> None:

@@ -19,14 +19,14 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=30, why="20,000 calls")
 def test_no_call_notices_the_library() -> None:
     """Twenty thousand calls with odd objects and faults: no exception of ours, same results, counts that add up."""
     done = run("--calls", "20000", "--seed", "1")
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=10, why="3,000 calls")
 def test_the_same_calls_notice_it_without_the_guard() -> None:
     """The control: with the guard switched off, exceptions come through, so the run above can tell."""
     done = run("--unguarded", "--calls", "3000", "--seed", "1")
