@@ -83,7 +83,7 @@ bench-overhead: $(READY)  # what watching a call costs, beside OpenTelemetry by 
 
 .PHONY: bench-ingest
 bench-ingest: $(READY)  # spans per second acknowledged and visible against decoding them in Python alone
-	$(RUN)python tests/bench/ingest.py
+	PYTHONPATH=tests $(RUN)python -m bench.ingest
 
 COLLECTOR := .collector/modeltally-collector
 
@@ -107,12 +107,12 @@ test-collector: $(READY) $(COLLECTOR)  # the real collector between wrappers and
 
 .PHONY: chaos-collector
 chaos-collector: $(READY) $(COLLECTOR)  # the collector killed, its store away, its disk full: N=1000000 DOWN_SECONDS=120 SLOW=1
-	$(RUN)python tests/collector/chaos_collector.py --seed $(SEED) $(if $(SLOW),--down-seconds 600) \
+	PYTHONPATH=tests $(RUN)python -m chaos.collector --seed $(SEED) $(if $(SLOW),--down-seconds 600) \
 		$(if $(filter command line,$(origin N)),--spans $(N)) $(if $(DOWN_SECONDS),--down-seconds $(DOWN_SECONDS))
 
 .PHONY: bench-collector
 bench-collector: $(READY) $(COLLECTOR)  # spans per second through the collector and the local receiver, in one run
-	$(RUN)python tests/collector/bench_collector.py
+	PYTHONPATH=tests $(RUN)python -m bench.collector
 
 .PHONY: wheel
 wheel: $(READY)  # build the wheel, install it elsewhere, run the demonstration from it
@@ -122,7 +122,7 @@ wheel: $(READY)  # build the wheel, install it elsewhere, run the demonstration 
 
 .PHONY: sizing
 sizing: $(READY)  # what events take on disk, and the table of sizes that follows
-	PYTHONPATH=tests $(RUN)python tests/deploy/sizing.py --write
+	PYTHONPATH=tests $(RUN)python -m bench.sizing --write
 
 .PHONY: docs
 docs: $(READY)  # write the tables of the documents that are made from code

@@ -1,6 +1,6 @@
 """Measures the local receiver against decoding the same bodies in Python alone, side by side in one run.
 
-Run it with ``make bench-ingest``, or ``python tests/bench/ingest.py --rounds 5``. Another process makes and
+Run it with ``make bench-ingest``, or ``python -m bench.ingest --rounds 5``. Another process makes and
 encodes the bodies beforehand and others send them, so that the receiver's process does nothing but receive.
 
 (a) decoding: FromString and building the flat rows a receiver has to insert, one thread, nothing stored.
@@ -20,8 +20,6 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 

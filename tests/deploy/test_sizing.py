@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from deploy.sizing import INPUTS, PAGE, filled, measure, table
+from bench.sizing import INPUTS, PAGE, filled, measure, table
 
 if TYPE_CHECKING:
     from pathlib import Path

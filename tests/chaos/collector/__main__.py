@@ -1,6 +1,6 @@
 """Kills the collector, takes its store away, fills its disk, refuses its inserts, and counts what became of the spans.
 
-``python tests/collector/chaos_collector.py --spans 1000000 --seed 1`` (``make chaos-collector``) runs every part and
+``make chaos-collector N=1000000 SEED=1`` runs every part and
 exits 1 when one is not as it must be. Clients send again whatever was not acknowledged; nothing acknowledged may be
 missing afterwards, and no figure of a view may count a span twice, however often it is in the landing table.
 ``--only`` names the parts to run; filling a disk needs root, because it mounts a small one.
@@ -15,28 +15,26 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from collector import chaos_disk, chaos_kill, chaos_store
+from chaos.collector import disk, kill, store
 from collector.running import BINARY, MISSING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from collector.chaos_parts import Verdict
+    from chaos.collector.parts import Verdict
 
 
 def _parts(options: argparse.Namespace) -> dict[str, Callable[[Path], Verdict]]:
     spans, seed = options.spans, options.seed
     few = min(spans, 100_000)
     return {
-        "kill": lambda root: chaos_kill.durable(root, spans=spans, seed=seed),
-        "kill-control": lambda root: chaos_kill.memory_control(root, spans=few, seed=seed),
-        "store-down": lambda root: chaos_store.down(root, seconds=options.down_seconds),
-        "too-large": chaos_store.too_large,
-        "schema": chaos_store.wrong_schema,
-        "queue-full": chaos_disk.queue_full,
-        "disk-full": chaos_disk.disk_full,
+        "kill": lambda root: kill.durable(root, spans=spans, seed=seed),
+        "kill-control": lambda root: kill.memory_control(root, spans=few, seed=seed),
+        "store-down": lambda root: store.down(root, seconds=options.down_seconds),
+        "too-large": store.too_large,
+        "schema": store.wrong_schema,
+        "queue-full": disk.queue_full,
+        "disk-full": disk.disk_full,
     }
 
 

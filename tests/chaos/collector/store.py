@@ -6,7 +6,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Final
 
-from collector.chaos_parts import Stored, Verdict, bodies
+from chaos.collector.parts import Stored, Verdict, bodies
 from collector.feed import Bodies, Feed
 from collector.running import Collector, StubStore
 from modeltally.store import open_store, sql

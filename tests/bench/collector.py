@@ -1,6 +1,6 @@
 """Measures the way through the collector and the local receiver on the same spans, by turns in one run.
 
-Run it with ``make bench-collector``, or ``python tests/collector/bench_collector.py --rounds 3``. Both acknowledge what
+Run it with ``make bench-collector``, with ``--rounds 3`` for fewer. Both acknowledge what
 is on disk. The engine and the schema are the same: behind the collector they are in the process that stands for a
 ClickHouse server, in the local receiver they are in the one process. Each process's time on processors and its largest
 memory are printed beside the spans a second.
@@ -18,8 +18,6 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from cli.conftest import start_server, stop_server
 from collector.feed import Bodies, Feed

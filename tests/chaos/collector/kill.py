@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import yaml
 
-from collector.chaos_parts import Stored, Verdict, bodies
+from chaos.collector.parts import Stored, Verdict, bodies
 from collector.feed import Feed
 from collector.running import Collector, StubStore
 

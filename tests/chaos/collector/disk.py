@@ -7,7 +7,7 @@ import subprocess
 import time
 from typing import TYPE_CHECKING, Final
 
-from collector.chaos_parts import Stored, Verdict, bodies
+from chaos.collector.parts import Stored, Verdict, bodies
 from collector.feed import Feed
 from collector.running import Collector, StubStore
 

@@ -1,6 +1,6 @@
 """How large a set-up is for so many events a second: from figures measured here, on paper.
 
-``python tests/deploy/sizing.py`` measures what an event takes on disk with the real engine and prints the table;
+``python -m bench.sizing`` measures what an event takes on disk with the real engine and prints the table;
 ``--write`` puts the table, made from the inputs below, between its markers in deploy/OUTGROWING.md. A test compares
 both. Rates are inputs, from `make bench-ingest` and `make bench-collector` on two cores.
 """
@@ -15,8 +15,6 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from modeltally.settings import Settings
 from modeltally.store import EmbeddedStore, sql
