@@ -29,7 +29,7 @@ def draw(prompt: str) -> str:
 def work(broker: queue.Queue[dict[str, Any] | None]) -> None:
     """Take messages out of the broker; what is done for one says its user, project and wait."""
     while (message := broker.get()) is not None:
-        with modeltally.received(message["headers"]):
+        with modeltally.extract(message["headers"]):
             draw(message["prompt"])
 
 

@@ -2,12 +2,13 @@
 
 from modeltally.instrument._context import current_operation
 from modeltally.instrument._counters import Counters
+from modeltally.instrument._inbound import InboundContext
 from modeltally.instrument._live import LiveFigures
 from modeltally.instrument._operation import Operation
 from modeltally.instrument._record import OperationRef
 from modeltally.instrument._runtime import configure, counters, flush, live, shutdown
 from modeltally.instrument._values import Values
-from modeltally.instrument.carrier import inject, received
+from modeltally.instrument.carrier import extract, inject
 from modeltally.instrument.manual import ManualOperation, begin
 from modeltally.instrument.recording import evaluate, record
 from modeltally.instrument.wrap import (
@@ -23,6 +24,7 @@ from modeltally.instrument.wrap import (
 
 __all__ = [
     "Counters",
+    "InboundContext",
     "LiveFigures",
     "ManualOperation",
     "Operation",
@@ -34,6 +36,7 @@ __all__ = [
     "current_operation",
     "download",
     "evaluate",
+    "extract",
     "flush",
     "health_check",
     "inject",
@@ -43,7 +46,6 @@ __all__ = [
     "offload",
     "operation",
     "pattern_run",
-    "received",
     "record",
     "shutdown",
     "unload",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def worked_on(headers: Mapping[str, Any], **arguments: Any) -> None:
     """Work on a message."""
-    with modeltally.received(headers, **arguments), modeltally.model_request("flux"):
+    with modeltally.extract(headers, **arguments), modeltally.model_request("flux"):
         pass
 
 
@@ -51,7 +51,7 @@ def test_who_asked_reaches_the_worker(seen: Seen) -> None:
 
 def test_only_the_first_operation_says_how_long_the_message_waited(seen: Seen) -> None:
     """The message waited once, for all of them."""
-    with modeltally.received(modeltally.inject({}, project="posters")):
+    with modeltally.extract(modeltally.inject({}, project="posters")):
         for model in ("a", "b"):
             with modeltally.model_request(model):
                 pass
@@ -63,7 +63,7 @@ def test_only_the_first_operation_says_how_long_the_message_waited(seen: Seen) -
 
 def test_what_an_operation_says_itself_holds(seen: Seen) -> None:
     """The message only fills in what is not said."""
-    with modeltally.received(modeltally.inject({}, project="posters", user="u1")):
+    with modeltally.extract(modeltally.inject({}, project="posters", user="u1")):
         with modeltally.model_request("a", project="own") as operation:
             operation.set(session_id="own")
         with modeltally.model_request("b"):
@@ -79,7 +79,7 @@ def test_what_an_operation_says_itself_holds(seen: Seen) -> None:
 
 def test_current_operation_and_message_are_passed_on(seen: Seen) -> None:
     """A message sent while working on another carries on what is known, but not how often that one was tried."""
-    with modeltally.received(modeltally.inject({}, user="u1", project="posters", attempt=3)):
+    with modeltally.extract(modeltally.inject({}, user="u1", project="posters", attempt=3)):
         with modeltally.pattern_run("p", session_id="s1"):
             onward = modeltally.inject({})
         later = modeltally.inject({})
@@ -116,7 +116,7 @@ def test_message_sent_while_working_on_another_continues_its_trace(seen: Seen) -
     """Also outside of any operation: one request, one trace, however many messages it takes."""
     with modeltally.pattern_run("p") as run:
         first = modeltally.inject({})
-    with modeltally.received(first):
+    with modeltally.extract(first):
         second = modeltally.inject({})
     worked_on(second)
     _, request = seen.spans()

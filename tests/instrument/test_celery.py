@@ -6,10 +6,7 @@ import json
 import signal
 import sys
 import time
-import tomllib
 from datetime import UTC, datetime
-from importlib.metadata import EntryPoint
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,6 +21,7 @@ from modeltally.instrument.libraries.celery import CeleryInstrumentor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from instrument.conftest import Seen
 
@@ -305,10 +303,3 @@ def test_missing_celery_is_no_error(monkeypatch: pytest.MonkeyPatch, *, is_skipp
     CeleryInstrumentor().instrument(skip_dep_check=is_skipped)
     assert not CeleryInstrumentor().is_instrumented
     assert _guard.problems() == ({} if is_skipped else {"celery": 1})
-
-
-def test_instrumentor_can_be_found() -> None:
-    """The entry point of the package is the instrumentor, so that ``opentelemetry-instrument`` starts it."""
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
-    (value,) = project["project"]["entry-points"]["opentelemetry_instrumentor"].values()
-    assert EntryPoint("modeltally_celery", value, "opentelemetry_instrumentor").load() is CeleryInstrumentor

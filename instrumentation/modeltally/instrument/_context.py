@@ -15,8 +15,8 @@ from opentelemetry.trace import INVALID_SPAN, get_current_span
 from modeltally.instrument import _ids, _runtime
 from modeltally.instrument import _names as names
 from modeltally.instrument._guard import swallow
+from modeltally.instrument._inbound import inbound
 from modeltally.instrument._operation import IGNORED, Operation
-from modeltally.instrument._received import message
 from modeltally.instrument._record import RUNNING, Running, enclosing_of_kind, running_from
 from modeltally.instrument._switch import is_disabled
 
@@ -69,9 +69,9 @@ def new_operation(kind: type[Kind], operation: str, values: Mapping[str, Stored]
         started.nested = enclosing_of_kind(operation, outer) is not None
     started.values = dict(values)
     started.size = size
-    delivered = message.get()
+    delivered = inbound.get()
     if delivered is not None:
-        delivered.hand_to(started)
+        delivered.apply_to(started)
     started._outer, started._pipeline, started._has_copy = outer, pipeline, False  # noqa: SLF001 - see `Running`
     started._clock_ns = time.perf_counter_ns()  # noqa: SLF001
     started._state = RUNNING  # noqa: SLF001 - last: where anything above failed there is nothing to end
@@ -94,7 +94,7 @@ def parent_context() -> tuple[Running | None, int, int, bool, int]:
         return running_from(enclosing), enclosing.trace_id, enclosing.span_id, enclosing.sampled, host_id
     if host is not None and host.is_valid:
         return None, host.trace_id, host.span_id, host.trace_flags.sampled, host.span_id
-    delivered = message.get()
+    delivered = inbound.get()
     if delivered is not None and delivered.trace_id:
         return None, delivered.trace_id, delivered.span_id, delivered.sampled, 0
     return None, _ids.new_trace_id(), 0, True, 0

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["guarded", "internal_error", "log", "problem", "problem_kinds", "problems", "say", "swallow"]
+__all__ = ["guarded", "internal_error", "log", "log_info", "problem", "problem_kinds", "problems", "swallow"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -54,7 +54,7 @@ def problem(site: str, message: str, *arguments: object) -> None:
         log.warning(message, *arguments)
 
 
-def say(message: str, *arguments: object) -> None:
+def log_info(message: str, *arguments: object) -> None:
     """Log something worth knowing; ``%``-style."""
     with contextlib.suppress(Exception):  # as above
         log.info(message, *arguments)

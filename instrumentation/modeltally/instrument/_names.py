@@ -111,8 +111,8 @@ PATTERN_NAME_KEYWORD: Final = "pattern_name"
 PREFIX: Final = "modeltally."
 OWN: Final = frozenset({ERROR_TYPE, USER_HASH, REQUEST_MODEL, *(attribute.name for attribute in ATTRIBUTES.values())})
 
-# what an inner operation hands to the enclosing one of the same kind
-HANDED_FACTS: Final = ("response_model", "input_tokens", "output_tokens", "time_to_first_chunk_seconds")
+# what an inner operation tells the enclosing one of the same kind
+FACTS_FOR_OUTER: Final = ("response_model", "input_tokens", "output_tokens", "time_to_first_chunk_seconds")
 
 
 def is_custom(operation: str) -> bool:

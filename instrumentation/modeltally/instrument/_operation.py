@@ -83,19 +83,19 @@ class Operation(Running):
         Args:
             reason: A short constant, recorded as ``error.type``; never a message with the user's data.
         """
-        self._settle(names.FAILURE, reason)
+        self._set_outcome(names.FAILURE, reason)
 
     @guarded(None)
     def partial(self) -> None:
         """Say that only a part of the result was made."""
-        self._settle(names.PARTIAL_SUCCESS, None)
+        self._set_outcome(names.PARTIAL_SUCCESS, None)
 
     @guarded(None)
     def cancel(self) -> None:
         """Say that it was called off."""
-        self._settle(names.CANCELLED, None)
+        self._set_outcome(names.CANCELLED, None)
 
-    def _settle(self, outcome: str, error_type: str | None) -> None:
+    def _set_outcome(self, outcome: str, error_type: str | None) -> None:
         if self._state == RUNNING:
             self.outcome = outcome
             self.error_type = None if error_type is None else str.__str__(error_type)[:MAX_NAME]
@@ -124,10 +124,10 @@ class Operation(Running):
                 if error is not None:
                     self._judge(error)
                 elif "quality_gate_failed" in self.values:
-                    self._heed_gate()
+                    self._apply_quality_gate()
                 if self._outer is not None:
                     if self.nested:
-                        self._hand_facts()
+                        self._copy_facts_to_outer()
                     # a task that outlives its operation starts the next one inside it, and so on: keep no chain of
                     # ended ones
                     self._outer = running_from(self._outer)
@@ -154,15 +154,15 @@ class Operation(Running):
         if self._pipeline.config.record_error_messages:
             self.error_message = error_message(error)
 
-    def _heed_gate(self) -> None:
+    def _apply_quality_gate(self) -> None:
         if self.outcome == names.SUCCESS and self.values["quality_gate_failed"] is True:
             self.outcome, self.error_type = names.FAILURE, names.QUALITY_GATE
 
-    def _hand_facts(self) -> None:
+    def _copy_facts_to_outer(self) -> None:
         outer = enclosing_of_kind(self.operation, self._outer)
         if outer is None:
             return
-        for fact in names.HANDED_FACTS:
+        for fact in names.FACTS_FOR_OUTER:
             value = self.values.get(fact)
             if value is not None:
                 outer.values.setdefault(fact, value)

@@ -13,7 +13,7 @@ from modeltally.instrument._checks import ConfigError
 from modeltally.instrument._config import Config
 from modeltally.instrument._counters import Counters
 from modeltally.instrument._destination import Destination
-from modeltally.instrument._guard import guarded, problem, say
+from modeltally.instrument._guard import guarded, log_info, problem
 from modeltally.instrument._pipeline import Pipeline
 from modeltally.instrument.process import ends
 
@@ -79,9 +79,9 @@ def configure(config: Config) -> None:
     It never raises: a value that is not usable is logged, with what is allowed, and telemetry stays off.
     """
     if config.exporter is None:
-        say("exporting to %s (from %s)", config.destination.shown, config.destination.reason)
+        log_info("exporting to %s (from %s)", config.destination.shown, config.destination.reason)
     else:
-        say("exporting through %s", type(config.exporter).__qualname__)
+        log_info("exporting through %s", type(config.exporter).__qualname__)
     _log_metrics(config)
     _replace(Pipeline(config, _work))
     ends.configured(handle_sigterm=config.handle_sigterm)
@@ -223,9 +223,9 @@ def _log_metrics(config: Config) -> None:
     """Say where metrics go when that is not where the spans go."""
     target = config.metric_target
     if isinstance(target, Destination) and target.reason != config.destination.reason:
-        say("exporting metrics to %s (from %s)", target.shown, target.reason)
+        log_info("exporting metrics to %s (from %s)", target.shown, target.reason)
     elif target is not None and not isinstance(target, Destination):
-        say("exporting metrics through %s", type(target).__qualname__)
+        log_info("exporting metrics through %s", type(target).__qualname__)
 
 
 def _before_fork() -> None:

@@ -4,7 +4,7 @@
 
     headers = modeltally.inject({}, user="u1", session_id="s1", project="posters")   # where the message is sent
     ...
-    with modeltally.received(headers):                                               # where it is worked on
+    with modeltally.extract(headers):                                                # where it is worked on
         generate(...)
 
 Nothing is added to any message or request unless :func:`inject` is called with it: users and projects must not travel
@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import time
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from opentelemetry.trace import get_current_span
 
@@ -24,20 +24,19 @@ from modeltally.instrument import _names as names
 from modeltally.instrument import _runtime
 from modeltally.instrument._context import current_operation
 from modeltally.instrument._guard import guarded, problem
+from modeltally.instrument._inbound import NOTHING, InboundContext, inbound
 from modeltally.instrument._privacy import Hashed
-from modeltally.instrument._received import Message, message
 from modeltally.instrument._scalars import MAX_SPAN_BYTES, Stored, copy_values
 from modeltally.instrument._switch import is_disabled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
-    from types import TracebackType
     from typing import Unpack
 
     from modeltally.instrument._pipeline import Pipeline
     from modeltally.instrument._values import Values
 
-__all__ = ["HEADER", "inject", "received"]
+__all__ = ["HEADER", "extract", "inject"]
 
 HEADER: Final = "modeltally-context"
 VERSION: Final = 1
@@ -70,7 +69,7 @@ def inject(carrier: C, /, **values: Unpack[Values]) -> C: ...
 
 
 def inject(carrier: Any, /, **values: Unpack[Values]) -> Any:
-    """Put into a message's headers who asks and when, for :func:`received` where it is worked on.
+    """Put into a message's headers who asks and when, for :func:`extract` where it is worked on.
 
     Args:
         carrier: The headers, changed in place: one entry is added, of ASCII text below 4 KiB.
@@ -91,7 +90,7 @@ def _inject(carrier: MutableMapping[str, Any], values: Values) -> None:
     if pipeline is None or is_disabled():
         return
     known: dict[str, Stored] = {}
-    delivered = message.get()
+    delivered = inbound.get()
     if delivered is not None:
         known.update(delivered.values)
         known.pop("attempt", None)  # how often this message was tried says nothing of the next
@@ -131,56 +130,31 @@ def _origin() -> str:
     host = get_current_span().get_span_context()
     if host.is_valid:
         return f"{host.trace_id:032x}-{host.span_id:016x}-{host.trace_flags.sampled:d}"
-    delivered = message.get()
+    delivered = inbound.get()
     if delivered is not None and delivered.trace_id:
         return f"{delivered.trace_id:032x}-{delivered.span_id:016x}-{delivered.sampled:d}"
     return ""
 
 
-class received:  # noqa: N801 - reads as a function where it is used, as contextlib's own do
-    """Take over, for a block of code, what :func:`inject` put into a message's headers.
+def extract(
+    carrier: Mapping[str, Any], /, *, attempt: int | None = None, redelivered: bool | None = None
+) -> InboundContext:
+    """Read what :func:`inject` put into a message's headers; in effect for the block of its ``with`` statement.
 
-    Every operation begun inside says the user, session, project and attempt of the message where it does not say its
-    own; the first one also says how long the message waited. Without a host's span they continue the sender's trace.
+    Args:
+        carrier: The message's headers; names are compared without regard to case. Headers without an entry of ours,
+            or with a broken one, bring nothing.
+        attempt: Which attempt this is, from 1, where the broker knows better than the sender.
+        redelivered: Whether the broker has delivered this very message before.
+
+    Returns:
+        A context manager.
     """
-
-    __slots__ = ("_former", "_message")
-
-    def __init__(
-        self, carrier: Mapping[str, Any], /, *, attempt: int | None = None, redelivered: bool | None = None
-    ) -> None:
-        """Read the headers.
-
-        Args:
-            carrier: The message's headers; names are compared without regard to case. Headers without an entry of
-                ours, or with a broken one, are as good as none.
-            attempt: The how-manieth try this is, from 1, where the broker knows better than the sender.
-            redelivered: Whether the broker has delivered this very message before.
-        """
-        self._former: list[Message | None] = []
-        self._message = _read(carrier, attempt, redelivered)
-
-    def __enter__(self) -> Self:
-        """Begin the block."""
-        if self._message is not None:
-            self._former.append(message.get())
-            message.set(self._message)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """End the block."""
-        self._leave()
-
-    def _leave(self) -> None:
-        former = self._former.pop() if self._former else None
-        if message.get() is self._message:  # a framework may leave in another context than it entered in
-            message.set(former)
+    return _read(carrier, attempt, redelivered) or NOTHING
 
 
 @guarded(None)
-def _read(carrier: Mapping[str, Any], attempt: int | None, redelivered: bool | None) -> Message | None:  # noqa: FBT001 - private
+def _read(carrier: Mapping[str, Any], attempt: int | None, redelivered: bool | None) -> InboundContext | None:  # noqa: FBT001 - private
     content = _content(carrier)
     if not content and attempt is None and redelivered is None:
         return None
@@ -198,13 +172,15 @@ def _read(carrier: Mapping[str, Any], attempt: int | None, redelivered: bool | N
     if redelivered is not None:
         values["redelivered"] = bool(redelivered)
     trace_id, span_id, sampled = _read_origin(content.get(_TRACE))
-    return Message(values, once=_waited(content.get(_SENT_AT)), trace_id=trace_id, span_id=span_id, sampled=sampled)
+    return InboundContext(
+        values, once=_waited(content.get(_SENT_AT)), trace_id=trace_id, span_id=span_id, sampled=sampled
+    )
 
 
 def _content(carrier: Mapping[str, Any]) -> dict[str, Any]:
     text = carrier.get(HEADER)
     if text is None:
-        # so many at most: what somebody hands over as headers may have no end
+        # bounded: what somebody hands over as headers may have no end
         known = (name for name in islice(carrier, MAX_HEADERS) if isinstance(name, str) and name.lower() == HEADER)
         text = next((carrier[name] for name in known), None)
     if text is None:

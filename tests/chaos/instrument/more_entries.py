@@ -193,14 +193,14 @@ def _same(case: Case, result: Any, carrier: Any) -> None:
         case.problems.append("inject() returned another carrier")
 
 
-def received(case: Case) -> None:
+def extract(case: Case) -> None:
     """Work on a message whose headers are anything."""
     headers = case.source.choice(
         [case.thing, {"modeltally-context": case.thing}, {"Modeltally-Context": case.thing}, {case_key(case): "x"}]
     )
 
     def block() -> None:
-        with modeltally.received(headers, attempt=case.source.choice((None, case.thing)), redelivered=case.thing):
+        with modeltally.extract(headers, attempt=case.source.choice((None, case.thing)), redelivered=case.thing):
             with modeltally.model_request("m"):
                 pass
             modeltally.inject({})
@@ -243,7 +243,7 @@ def toggled(case: Case) -> None:
     case.compare(scenario)
 
 
-_NEWER: Final = {"operation": operation, "begin": begin, "inject": inject, "received": received, "live": live}
+_NEWER: Final = {"operation": operation, "begin": begin, "inject": inject, "extract": extract, "live": live}
 
 MORE_ENTRIES: Final[dict[str, Callable[[Case], None]]] = {
     "set": set_,

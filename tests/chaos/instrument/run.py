@@ -25,7 +25,7 @@ from chaos.instrument.case import Case
 from chaos.instrument.entries import ENTRIES
 from chaos.instrument.faults import FAULTS, KEEPS_IN_FLIGHT, LogCheck, ModeExporter, noticed
 from chaos.instrument.more_entries import MISSING, configured
-from modeltally.instrument import _context, _guard, _received, _runtime
+from modeltally.instrument import _context, _guard, _inbound, _runtime
 
 if TYPE_CHECKING:
     import types
@@ -228,7 +228,7 @@ class Run:
                 case.problems.append(f"foreign exception: {type(error).__name__} at {place} outside of any comparison")
         if _context._current.get() is not None:
             case.problems.append("an operation is current after the call")
-        if _received.message.get() is not None:
+        if _inbound.inbound.get() is not None:
             case.problems.append("a message is current after the call")
 
 

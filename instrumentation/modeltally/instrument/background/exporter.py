@@ -12,7 +12,7 @@ from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, Trace
 
 from modeltally.instrument import _names as names
 from modeltally.instrument._guard import problem
-from modeltally.instrument.background.otlp import Delivery, Parcel
+from modeltally.instrument.background.otlp import Batch, ExportResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,20 +58,20 @@ class ExporterSender:
             instrumentation_scope=self._scope,
         )
 
-    def pack(self, spans: Sequence[tuple[ReadableSpan, bool]]) -> Parcel:
+    def pack(self, spans: Sequence[tuple[ReadableSpan, bool]]) -> Batch:
         """Nothing needs writing."""
-        return Parcel(spans)
+        return Batch(spans)
 
-    def send(self, parcel: Parcel, *, timeout_seconds: float) -> Delivery:  # noqa: ARG002 - exporters take no timeout
+    def send(self, batch: Batch, *, timeout_seconds: float) -> ExportResult:  # noqa: ARG002 - exporters take no timeout
         """Export; a failure is final, since an exporter retries by itself."""
         try:
-            result = self._exporter.export([span for span, _ in parcel.spans])
+            result = self._exporter.export([span for span, _ in batch.spans])
         except Exception as error:  # noqa: BLE001 - somebody else's code
             problem("exporter", "the exporter raised %s; its batch is lost", type(error).__qualname__)
-            return Delivery(dropped_as="export_failed")
+            return ExportResult(dropped_as="export_failed")
         if result is SpanExportResult.SUCCESS:
-            return Delivery(delivered=parcel.counted)
-        return Delivery(dropped_as="export_failed")
+            return ExportResult(delivered=batch.counted)
+        return ExportResult(dropped_as="export_failed")
 
     def close(self) -> None:
         """Do nothing: the exporter is the caller's."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from modeltally.instrument._scalars import Scalar
     from modeltally.instrument.background.convert import Span
 
-__all__ = ["REFUSED_SECONDS", "Delivery", "MetricSender", "OtlpMetricSender", "OtlpSender", "Parcel", "Sender"]
+__all__ = ["REFUSED_SECONDS", "Batch", "ExportResult", "MetricSender", "OtlpMetricSender", "OtlpSender", "Sender"]
 
 UNREACHABLE: Final = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 RETRYABLE: Final = frozenset({429, 502, 503, 504})
@@ -38,7 +38,7 @@ MAX_ANSWER_BYTES: Final = 64 * 1024  # who answers with more is no receiver
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class Batch:
     """Spans that travel together.
 
     Attributes:
@@ -56,8 +56,8 @@ class Parcel:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """What became of a parcel.
+class ExportResult:
+    """What became of a batch.
 
     Attributes:
         delivered: Spans the other side took.
@@ -73,15 +73,15 @@ class Delivery:
 
 
 class Sender(Protocol):
-    """Where parcels go."""
+    """Where batches go."""
 
     def encode(self, span: Span) -> Any:
         """Bring a span into the form it is sent in; raises whatever it likes when that cannot be."""
 
-    def pack(self, spans: Sequence[tuple[Any, bool]]) -> Parcel:
-        """Make a parcel of encoded spans."""
+    def pack(self, spans: Sequence[tuple[Any, bool]]) -> Batch:
+        """Make a batch of encoded spans."""
 
-    def send(self, parcel: Parcel, *, timeout_seconds: float) -> Delivery:
+    def send(self, batch: Batch, *, timeout_seconds: float) -> ExportResult:
         """Try once."""
 
     def close(self) -> None:
@@ -117,49 +117,49 @@ class OtlpSender:
         """Write a span as it travels."""
         return self._encoder.span(span)
 
-    def pack(self, spans: Sequence[tuple[bytes, bool]]) -> Parcel:
+    def pack(self, spans: Sequence[tuple[bytes, bool]]) -> Batch:
         """Write a request."""
         body = self._encoder.request([span for span, _ in spans])
-        return Parcel(spans, gzip.compress(body, 1) if self._destination.is_compressed else body)
+        return Batch(spans, gzip.compress(body, 1) if self._destination.is_compressed else body)
 
-    def send(self, parcel: Parcel, *, timeout_seconds: float) -> Delivery:
+    def send(self, batch: Batch, *, timeout_seconds: float) -> ExportResult:
         """Post once; redirects are not followed, and only 2xx is success."""
-        if not parcel.spans:
-            return Delivery()
+        if not batch.spans:
+            return ExportResult()
         try:
-            response, answer = _post(self._session, self._destination, parcel.body, timeout_seconds=timeout_seconds)
+            response, answer = _post(self._session, self._destination, batch.body, timeout_seconds=timeout_seconds)
         except UNREACHABLE as error:
             problem(
                 "unreachable", "%s cannot be reached (%s); trying again", self._destination.shown, type(error).__name__
             )
-            return Delivery(retry_after_seconds=0.0)
-        return self._judge(response, answer, parcel)
+            return ExportResult(retry_after_seconds=0.0)
+        return self._judge(response, answer, batch)
 
     def close(self) -> None:
         """Close the session's connections."""
         _close(self._session)
 
-    def _judge(self, response: requests.Response, answer: bytes, parcel: Parcel) -> Delivery:
+    def _judge(self, response: requests.Response, answer: bytes, batch: Batch) -> ExportResult:
         status = response.status_code
         if 200 <= status < 300:  # noqa: PLR2004 - the success class of HTTP
-            rejected = min(_rejected(answer), parcel.counted)
+            rejected = min(_rejected(answer), batch.counted)
             if rejected:
                 problem("rejected", "%s rejected %d spans", self._destination.shown, rejected)
-            return Delivery(delivered=parcel.counted - rejected, dropped_as="rejected" if rejected else None)
+            return ExportResult(delivered=batch.counted - rejected, dropped_as="rejected" if rejected else None)
         if status in RETRYABLE:
-            return Delivery(retry_after_seconds=_retry_after(response.headers.get("Retry-After")))
-        if status == TOO_LARGE and len(parcel.spans) > 1:
-            return Delivery(is_too_large=True)
+            return ExportResult(retry_after_seconds=_retry_after(response.headers.get("Retry-After")))
+        if status == TOO_LARGE and len(batch.spans) > 1:
+            return ExportResult(is_too_large=True)
         problem(
             "refused",
             "%s answered %d; %d operations are lost (endpoint from %s)",
             self._destination.shown,
             status,
-            parcel.counted,
+            batch.counted,
             self._destination.reason,
         )
         is_client_error = 400 <= status < 500  # noqa: PLR2004 - the client error class of HTTP
-        return Delivery(dropped_as="rejected" if is_client_error else "export_failed")
+        return ExportResult(dropped_as="rejected" if is_client_error else "export_failed")
 
 
 class OtlpMetricSender:

@@ -17,7 +17,7 @@ from modeltally.instrument._version import package_version
 from modeltally.instrument.background.convert import Converter, clean_text
 from modeltally.instrument.background.heartbeat import heartbeat
 from modeltally.instrument.background.mirror import Mirror
-from modeltally.instrument.background.otlp import Delivery, OtlpSender, Parcel, Sender
+from modeltally.instrument.background.otlp import Batch, ExportResult, OtlpSender, Sender
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,7 +81,7 @@ class Worker:
             try:
                 self._deliver(records)
             finally:
-                self._settle(delivered=0, dropped=self._unsettled, reason="internal_error")
+                self._resolve(delivered=0, dropped=self._unsettled, reason="internal_error")
                 self._pipeline.settled(len(records))
             if self._pipeline.closes_at is None:  # a busy service's queue may never be empty
                 self._leave_copies()
@@ -126,49 +126,49 @@ class Worker:
             if self._mirror is not None:
                 self._mirror.add(span)
         if lost:
-            self._settle(delivered=0, dropped=lost, reason="unencodable")
+            self._resolve(delivered=0, dropped=lost, reason="unencodable")
         self._send(self._sender.pack(spans))
         if self._mirror is not None:
             self._mirror.make()
 
-    def _send(self, parcel: Parcel) -> None:
+    def _send(self, batch: Batch) -> None:
         """Send until it is settled; while there is room in the queue there is time to wait for the other side."""
         attempts = 0
         while True:
-            delivery = self._attempt(parcel)
-            if delivery.is_too_large:
-                middle = len(parcel.spans) // 2
-                for half in (parcel.spans[:middle], parcel.spans[middle:]):
+            result = self._attempt(batch)
+            if result.is_too_large:
+                middle = len(batch.spans) // 2
+                for half in (batch.spans[:middle], batch.spans[middle:]):
                     self._send(self._sender.pack(half))
                 return
-            if delivery.retry_after_seconds is None:
+            if result.retry_after_seconds is None:
                 break
             attempts += 1
             is_given_up = self._pipeline.is_full() and attempts >= ATTEMPTS_WHEN_FULL
-            if is_given_up or not self._pause(attempts, delivery.retry_after_seconds):
-                delivery = Delivery(dropped_as="export_failed")
+            if is_given_up or not self._pause(attempts, result.retry_after_seconds):
+                result = ExportResult(dropped_as="export_failed")
                 break
-        self._settle(
-            delivered=delivery.delivered,
-            dropped=parcel.counted - delivery.delivered,
-            reason=delivery.dropped_as,
+        self._resolve(
+            delivered=result.delivered,
+            dropped=batch.counted - result.delivered,
+            reason=result.dropped_as,
         )
 
-    def _settle(self, *, delivered: int, dropped: int, reason: str | None) -> None:
+    def _resolve(self, *, delivered: int, dropped: int, reason: str | None) -> None:
         if delivered or dropped:
             self._unsettled -= delivered + dropped
             self._pipeline.settle(delivered=delivered, dropped=dropped, reason=reason)
 
-    def _attempt(self, parcel: Parcel) -> Delivery:
+    def _attempt(self, batch: Batch) -> ExportResult:
         closes_at = self._pipeline.closes_at
         remaining = float("inf") if closes_at is None else closes_at - time.monotonic()
         if remaining <= 0:
-            return Delivery(dropped_as="export_failed")
+            return ExportResult(dropped_as="export_failed")
         try:
-            return self._sender.send(parcel, timeout_seconds=remaining)
+            return self._sender.send(batch, timeout_seconds=remaining)
         except Exception as error:  # noqa: BLE001 - a header or address the client library refuses: no retry helps
             internal_error("export", error)
-            return Delivery(dropped_as="export_failed")
+            return ExportResult(dropped_as="export_failed")
 
     def _pause(self, attempts: int, retry_after_seconds: float) -> bool:
         """Wait before the next attempt; False when the pipeline closes before it."""

@@ -1,1 +1,1 @@
-"""One module for each library that needs to be known; none is imported unless the library is there."""
+"""One module for each library that needs to be known, named as it is imported; loaded only where the library is."""

@@ -15,83 +15,43 @@ from __future__ import annotations
 import importlib
 import time
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Self
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
-from modeltally.instrument._guard import guarded, log, problem
-from modeltally.instrument._received import message
-from modeltally.instrument.carrier import HEADER, inject, received
+from modeltally.instrument._guard import guarded
+from modeltally.instrument._inbound import inbound
+from modeltally.instrument.carrier import HEADER, extract, inject
+from modeltally.instrument.libraries._instrumentor import Hook, Instrumentor
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, MutableMapping
+    from collections.abc import Iterator, Mapping, MutableMapping
+
+    from modeltally.instrument._inbound import InboundContext
 
 __all__ = ["CeleryInstrumentor"]
 
-SIGNALS: Final = ("before_task_publish", "task_prerun", "task_postrun")
 UID: Final = "modeltally.celery"
 
 
-class CeleryInstrumentor:
-    """Instruments celery, in the form that ``opentelemetry-instrument`` expects; there is one of it in a process."""
+class CeleryInstrumentor(Instrumentor):
+    """Listens to celery's signals."""
 
-    _only: Self | None = None
+    library = "celery"
+    versions = ("5.0", "6")
+    loss = "tasks do not carry who asked for them"
 
-    def __new__(cls) -> Self:
-        """Return the one there is."""
-        if cls._only is None:
-            only = cls._only = super().__new__(cls)
-            only._celery = None
-            only._open = {}
-        return cls._only
-
-    _celery: Any  # the package, while its signals are listened to
-    _open: dict[int, received]  # by the identity of the request, which lives as long
-
-    @property
-    def is_instrumented(self) -> bool:
-        """Whether it listens to celery's signals."""
-        return self._celery is not None
-
-    @guarded(None)
-    def instrument(self, **kwargs: Any) -> None:
-        """Begin; called again it changes nothing.
-
-        Args:
-            **kwargs: What ``opentelemetry-instrument`` passes. With ``skip_dep_check`` it is silent where there is no
-                celery.
-        """
-        if self._celery is not None:
-            return
-        try:
-            celery = importlib.import_module("celery")
-            signals = importlib.import_module("celery.signals")
-        except ImportError:
-            if kwargs.get("skip_dep_check"):
-                log.debug("celery is not installed; nothing to instrument")
-            else:
-                problem("celery", "celery cannot be imported; nothing is instrumented")
-            return
-        receivers = dict(zip(SIGNALS, (self._sent, self._begun, self._ended), strict=True))
-        if not all(hasattr(getattr(signals, name, None), "connect") for name in receivers):
-            problem("celery", "this version of celery is not known; tasks do not carry who asked for them")
-            return
-        self._celery = celery
-        for name, receiver in receivers.items():
-            getattr(signals, name).connect(receiver, weak=False, dispatch_uid=UID)
-
-    @guarded(None)
-    def uninstrument(self, **kwargs: Any) -> None:
-        """End; called again it changes nothing.
-
-        Args:
-            **kwargs: Ignored.
-        """
-        del kwargs
-        if self._celery is None:
-            return
+    def hooks(self, library: Any) -> Iterator[Hook]:
+        """Connect to the signals, under a name of our own."""
+        self._celery = library
+        self._open: dict[int, InboundContext] = {}  # by the identity of the request, which lives as long
         signals = importlib.import_module("celery.signals")
-        for name in SIGNALS:
-            getattr(signals, name).disconnect(dispatch_uid=UID)
-        self._celery = None
+        receivers = {"before_task_publish": self._sent, "task_prerun": self._begun, "task_postrun": self._ended}
+        for name, receiver in receivers.items():
+            signal = getattr(signals, name)
+            yield Hook(
+                partial(signal.connect, receiver, weak=False, dispatch_uid=UID),
+                partial(signal.disconnect, dispatch_uid=UID),
+            )
 
     @guarded(None)
     def _sent(self, headers: MutableMapping[str, Any] | None = None, **_: Any) -> None:
@@ -112,14 +72,14 @@ class CeleryInstrumentor:
         # an eager task runs where it is sent, so there is no message, and no wait
         carrier = inject({}) if text is None and request.is_eager else {HEADER: text}
         redelivered = None if request.is_eager else bool(delivery.get("redelivered"))
-        context = received(
+        context = extract(
             {name: value for name, value in carrier.items() if value is not None},
             attempt=int(request.retries or 0) + 1,
             redelivered=redelivered,
         )
         context.__enter__()
         self._open[id(request)] = context
-        delivered = message.get()
+        delivered = inbound.get()
         if delivered is not None:
             # one for everything that was begun by the same task
             delivered.values.setdefault("correlation_id", str(request.root_id or request.id))

@@ -1,0 +1,86 @@
+"""What came with the message that is being worked on: every operation begun inside takes it over."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Final, Self
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from modeltally.instrument._record import Record
+    from modeltally.instrument._scalars import Stored
+
+__all__ = ["NOTHING", "InboundContext", "inbound"]
+
+
+class InboundContext:
+    """What propagation brought, in effect for a block of code.
+
+    Every operation begun inside says the user, session, project and attempt of the message where it does not say its
+    own; the first one also says how long the message waited. Without a host's span they continue the sender's trace.
+
+    Attributes:
+        values: Who asked and for what, by keyword: session, project, attempt and the like.
+        once: What only the first operation says, such as the wait in the queue: it waited for all of them.
+        trace_id: The sender's trace, 0 for none.
+        span_id: The sender's operation or span, 0 for none.
+        sampled: The sender's sampled flag.
+    """
+
+    __slots__ = ("_outer", "once", "sampled", "span_id", "trace_id", "values")
+
+    def __init__(
+        self,
+        values: dict[str, Stored],
+        *,
+        once: dict[str, Stored],
+        trace_id: int,
+        span_id: int,
+        sampled: bool,
+    ) -> None:
+        """Take what the carrier said; :func:`modeltally.extract` makes one."""
+        self.values = values
+        self.once = once
+        self.trace_id = trace_id
+        self.span_id = span_id
+        self.sampled = sampled
+        self._outer: list[InboundContext | None] = []
+
+    def __enter__(self) -> Self:
+        """Begin the block."""
+        self._outer.append(inbound.get())
+        inbound.set(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the block."""
+        outer = self._outer.pop() if self._outer else None
+        if inbound.get() is self:  # a framework may leave in another context than it entered in
+            inbound.set(outer)
+
+    def apply_to(self, record: Record) -> None:
+        """Give an operation what it does not say itself."""
+        once, self.once = self.once, {}
+        record.values = {**self.values, **once, **record.values}
+
+
+class _Nothing(InboundContext):
+    """What headers without an entry of ours bring: the block is as it is without them."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+
+NOTHING: Final = _Nothing({}, once={}, trace_id=0, span_id=0, sampled=True)
+
+inbound: ContextVar[InboundContext | None] = ContextVar("modeltally_inbound", default=None)
