@@ -12,6 +12,6 @@ venv/bin/python - <<'PYTHON'
 from modeltally.store import sql
 
 assert "site-packages" in str(sql.root()), sql.root()
-print(f"{len(sql.schema())} schema files, {len(sql.view_names())} views in {sql.root()}")
+print(f"{len(sql.schema())} tables, {len(sql.ingest())} that are filled, {len(sql.view_names())} views in {sql.root()}")
 PYTHON
 HOME="$elsewhere" venv/bin/modeltally demo --days 7

@@ -1,5 +1,5 @@
--- Which schema files were applied, and what they said.
--- Grain: one row per schema file once merged.
+-- Which files of the schema were applied, and what they said: of what fills the tables, what it says now.
+-- Grain: one row per file once merged.
 CREATE TABLE IF NOT EXISTS schema_migrations (
     name String,
     checksum String,

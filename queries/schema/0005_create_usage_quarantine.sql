@@ -6,7 +6,8 @@ CREATE TABLE IF NOT EXISTS usage_quarantine (
     trace_id String CODEC(ZSTD(1)),
     span_id String CODEC(ZSTD(1)),
     name String CODEC(ZSTD(1)),
-    detail String CODEC(ZSTD(1))
+    detail String CODEC(ZSTD(1)),
+    instance LowCardinality(String)
 )
 ENGINE = MergeTree
 PARTITION BY toStartOfMonth(received_at)

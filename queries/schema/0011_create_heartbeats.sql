@@ -9,6 +9,7 @@ CREATE TABLE IF NOT EXISTS heartbeats (
     finished UInt64,
     dropped UInt64,
     dropped_by_reason Map(LowCardinality(String), UInt64),
+    problems_by_kind Map(LowCardinality(String), UInt64),
     in_flight UInt64,
     is_goodbye Bool
 )

@@ -10,6 +10,7 @@ FILES = files()
 KNOWN = FILES[0].known
 HEADER = "-- Counts events.\n-- Grain: one row.\n-- Reads: usage_events\n-- Read by: nobody\n"
 RIGHT = HEADER + "SELECT count() AS events\nFROM usage_events\nWHERE start < {until:DateTime64(6, 'UTC')}\n"
+FILLING = "CREATE MATERIALIZED VIEW IF NOT EXISTS users_from_spans TO users AS SELECT 1 AS one\n"
 # What breaks each rule: folder, name and text, as few words as can be beside a file that is right.
 BREAKS: dict[str, list[tuple[str, str, str]]] = {
     "has_header": [
@@ -37,7 +38,10 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
         ("jobs", "count", RIGHT.replace("{until:DateTime64(6, 'UTC')}", "Today ()")),
         ("schema", "0001_create_otel_traces", RIGHT),
     ],
-    "names_the_zone_of_times": [("jobs", "count", RIGHT.replace("(6, 'UTC')", "(6)"))],
+    "names_the_zone_of_times": [
+        ("jobs", "count", RIGHT.replace("(6, 'UTC')", "(6)")),
+        ("jobs", "count", RIGHT.replace("DateTime64(6, 'UTC')", "Array(DateTime)")),
+    ],
     "groups_and_orders_by_name": [
         ("jobs", "count", RIGHT + "GROUP BY ALL\n"),
         ("jobs", "count", RIGHT + "ORDER BY 1\n"),
@@ -56,6 +60,13 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
         ("schema", "42_create_users", "CREATE TABLE IF NOT EXISTS users (a UInt8)\n"),
         ("schema", "0042_add_a_to_users", "ALTER TABLE others ADD COLUMN IF NOT EXISTS a UInt8\n"),
         ("schema", "0042_drop_a_of_users", "ALTER TABLE users DROP COLUMN a\n"),
+        ("schema", "0042_create_users", "CREATE MATERIALIZED VIEW IF NOT EXISTS users TO users AS SELECT 1 AS one\n"),
+    ],
+    "fills_the_table_it_is_named_after": [
+        ("ingest", "users_from_spans", "CREATE MATERIALIZED VIEW users_from_spans TO users AS SELECT 1 AS one\n"),
+        ("ingest", "users_from_spans", "CREATE MATERIALIZED VIEW IF NOT EXISTS users TO users AS SELECT 1 AS one\n"),
+        ("ingest", "users_from_spans", FILLING.replace("TO users", "TO others")),
+        ("ingest", "users_of_spans", FILLING.replace("_from_", "_of_")),
     ],
 }
 

@@ -93,6 +93,14 @@ def test_time_is_bound_in_utc(value: object, expected: str) -> None:
         ("UInt8", 255, 255),
         ("UInt64", 2**64 - 1, 2**64 - 1),
         ("UInt32", "7", 7),
+        ("DateTime('UTC')", "2026-03-02T10:00:00Z", 1772445600),
+        (
+            "Array(DateTime('UTC'))",
+            [dt.datetime(2026, 3, 2, 15, 30, tzinfo=INDIA), "2026-03-03"],
+            [1772445600, 1772496000],
+        ),
+        ("Array(UInt32)", (1, "2"), [1, 2]),
+        ("Array(String)", [], []),
     ],
 )
 def test_value_that_fits_is_bound(kind: str, value: object, expected: object) -> None:
@@ -119,6 +127,17 @@ def test_value_that_fits_is_bound(kind: str, value: object, expected: object) ->
         ("UInt32", 1.5),
         ("UInt32", "1; DROP TABLE users"),
         ("UInt64", 2**64),
+        ("DateTime('UTC')", "2026-03-02T10:00:00.5"),
+        ("DateTime('UTC')", "1969-12-31T23:59:59"),
+        ("DateTime('UTC')", "2106-02-07T06:28:16"),
+        ("DateTime('UTC')", 1772445600),
+        ("Array(UInt32)", [1, -1]),
+        ("Array(UInt32)", 1),
+        ("Array(String)", "abc"),
+        ("Array(String)", {"a": 1}),
+        ("Array(String)", ["a", "line\nbreak"]),
+        ("Array(UInt8)", [0] * 100_001),
+        ("Array(DateTime('UTC'))", ["2026-03-02", None]),
     ],
 )
 def test_value_that_does_not_fit_is_refused(kind: str, value: object) -> None:
@@ -128,9 +147,11 @@ def test_value_that_does_not_fit_is_refused(kind: str, value: object) -> None:
 
 
 def test_type_no_caller_can_pass_is_refused() -> None:
-    """Lists and identifiers never come from outside."""
+    """Maps and identifiers never come from outside."""
     with pytest.raises(ParameterError, match="which no caller can pass"):
-        bound("Array(String)", ["a"])
+        bound("Map(String, String)", {"a": "b"})
+    with pytest.raises(ParameterError, match="which no caller can pass"):
+        bound("Array(Map(String, String))", [{}])
 
 
 def test_every_statement_takes_types_callers_can_pass() -> None:
@@ -140,6 +161,7 @@ def test_every_statement_takes_types_callers_can_pass() -> None:
         "String": "a",
         "Float64": 1,
         "DateTime64(6, 'UTC')": "2026-01-01",
+        "Array(DateTime('UTC'))": ["2026-01-01"],
     }
     for path in sql.root().rglob("*.sql"):
         found = sql.Statement(path.stem, path.read_text())

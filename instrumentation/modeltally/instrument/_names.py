@@ -67,6 +67,8 @@ OPERATION: Final = "modeltally.operation"
 OUTCOME: Final = "modeltally.outcome"
 UNFINISHED: Final = "modeltally.unfinished"
 NESTED: Final = "modeltally.nested"
+# on a record that marks a span of another instrumentation as nested: the service of that span, where it is another
+NESTED_SERVICE: Final = "modeltally.nested.service"
 SOURCE: Final = "modeltally.source"
 ERROR_TYPE: Final = "error.type"
 ERROR_SITE: Final = "modeltally.error.site"

@@ -99,6 +99,7 @@ class Values(TypedDict, total=False):
     video_frames: Annotated[int | None, Attribute("modeltally.video.frames")]
     video_fps: Annotated[float | None, Attribute("modeltally.video.fps")]
     video_duration_seconds: Annotated[float | None, Attribute("modeltally.video.duration")]
+    audio_duration_seconds: Annotated[float | None, Attribute("modeltally.audio.duration")]
     steps_requested: Annotated[int | None, Attribute("modeltally.diffusion.steps.requested")]
     steps_completed: Annotated[int | None, Attribute("modeltally.diffusion.steps.completed")]
     guidance_scale: Annotated[float | None, Attribute("modeltally.diffusion.guidance_scale")]
@@ -116,6 +117,7 @@ class Values(TypedDict, total=False):
     gpu_memory_peak_bytes: Annotated[int | None, Attribute("modeltally.gpu.memory.peak")]
     gpu_memory_reserved_peak_bytes: Annotated[int | None, Attribute("modeltally.gpu.memory.reserved.peak")]
     gpu_memory_exclusive: Annotated[bool | None, Attribute("modeltally.gpu.memory.exclusive")]
+    host_memory_peak_bytes: Annotated[int | None, Attribute("modeltally.host.memory.peak")]
     cost_amount: Annotated[float | None, Attribute("modeltally.cost.amount")]
     cost_currency: Annotated[str | None, Attribute("modeltally.cost.currency")]
     # lifecycle of a model

@@ -36,6 +36,7 @@ _LIFECYCLE: Final = frozenset(
         names.OUTCOME,
         names.UNFINISHED,
         names.NESTED,
+        names.NESTED_SERVICE,
         names.SOURCE,
         names.ERROR_TYPE,
         names.ERROR_SITE,

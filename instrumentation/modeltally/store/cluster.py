@@ -1,4 +1,4 @@
-"""The schema for a cluster: the files of ``queries/schema`` and ``queries/views``, with other engines and names.
+"""The schema for a cluster: the files of ``schema``, ``ingest`` and ``views``, with other engines and names.
 
 Two databases. In ``modeltally_shard`` every shard keeps its own part: spans arrive by their trace id, and everything
 made from a span - event, roll - stays on its shard, so that what must come from one state of the data comes from one
@@ -78,6 +78,10 @@ def render(
     ]
     places = dict.fromkeys([*SHARDED, *PASSED_THROUGH], shard_database) | dict.fromkeys(EVERYWHERE, database)
     statements += [_local(file, places, names) for file in sql.schema()]
+    for filling in sql.ingest():  # made where it is missing, then given its query where it was there
+        statements.append(_local(filling, places, names))
+        changed = _local(filling.redefinition, places, names)
+        statements.append(sql.Statement(f"{changed.name} changed", changed.text))
     statements += [_template("read_everywhere", table, names | {"table": table}) for table in sorted(EVERYWHERE)]
     places |= dict.fromkeys(_ON_EACH_SHARD, shard_database)
     views = [view for view in sql.views_in_order() if view.name in _ON_EACH_SHARD]

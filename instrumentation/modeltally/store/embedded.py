@@ -10,6 +10,7 @@ from modeltally.store import sql
 from modeltally.store._database_store import STORE_JOBS, DatabaseStore
 from modeltally.store._transfer_jobs import finish_import
 from modeltally.store.client import Database, QuarantinedSpan, RefusedMetrics, Row
+from modeltally.store.migrate import check_schema
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,8 +28,9 @@ class EmbeddedStore(DatabaseStore):
         """Finish an import that was stopped, bring the schema up to date; returns the files applied now.
 
         Raises:
-            StoreError: The engine refused.
+            StoreError: Another version made the store, or the engine refused.
         """
+        check_schema(self.database)
         finish_import(self.database, as_of=self._clock())
         applied = super().migrate()
         if applied:

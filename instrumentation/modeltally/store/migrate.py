@@ -1,4 +1,4 @@
-"""Applies the schema: the numbered files once each, then every view anew."""
+"""Applies the schema: the numbered files once each, what fills the tables when it changed, then every view anew."""
 
 from __future__ import annotations
 
@@ -13,7 +13,36 @@ if TYPE_CHECKING:
 
     from modeltally.store.client import Database
 
-__all__ = ["migrate"]
+__all__ = ["check_schema", "migrate"]
+
+
+def check_schema(database: Database) -> dict[str, str]:
+    """Refuse a database whose schema this version does not know; nothing but an empty ledger is made.
+
+    Args:
+        database: Which.
+
+    Returns:
+        The checksum of each file that was applied to it, by name.
+
+    Raises:
+        StoreError: It was made by another version, or the engine refused.
+    """
+    ledger, *files = sql.schema()
+    database.command(ledger)
+    applied = {str(row["name"]): str(row["checksum"]) for row in database.query(sql.statement("migrate/applied"))}
+    tables = {file.name: _checksum(file) for file in files}
+    known = tables.keys() | {view.name for view in sql.ingest()}
+    for name, checksum in applied.items():
+        if name in known and tables.get(name, checksum) == checksum:
+            continue
+        how = "in another form" if name in known else "and this version does not know it"
+        raise StoreError(
+            f"schema file {name} was applied to this database {how}: another version of modeltally made it. Nothing was"
+            " changed. Use that version, or a later one; or take its data over: `modeltally export --to` with that"
+            " version, then `modeltally import` with this one into an empty store"
+        )
+    return applied
 
 
 def migrate(database: Database, *, as_of: dt.datetime) -> list[str]:
@@ -24,27 +53,36 @@ def migrate(database: Database, *, as_of: dt.datetime) -> list[str]:
         as_of: The time noted beside each file.
 
     Returns:
-        The names of the schema files that were applied now.
+        The names of the files that were applied now.
 
     Raises:
-        StoreError: A file that was applied before has changed since, or the engine refused one.
+        StoreError: Another version made the database, or the engine refused a file.
     """
-    ledger, *files = sql.schema()
-    database.command(ledger)
-    applied = {str(row["name"]): row["checksum"] for row in database.query(sql.statement("migrate/applied"))}
+    applied = check_schema(database)
     done = []
-    for file in files:
-        checksum = hashlib.sha256(file.body.encode()).hexdigest()
-        if applied.get(file.name, checksum) != checksum:
-            raise StoreError(
-                f"schema file {file.name} was applied to this database in another form; "
-                "released schema files are never edited: install the version that made this database, or a later one"
-            )
+
+    def mark(file: sql.Statement) -> None:
+        values = {"name": file.name, "checksum": _checksum(file), "as_of": as_of}
+        database.command(sql.statement("migrate/mark_applied"), values)
+        done.append(file.name)
+
+    for file in sql.schema()[1:]:
         if file.name not in applied:
             database.command(file)
-            mark = {"name": file.name, "checksum": checksum, "as_of": as_of}
-            database.command(sql.statement("migrate/mark_applied"), mark)
-            done.append(file.name)
-    for view in sql.views_in_order():
-        database.install_view(view)
+            mark(file)
+    there = {str(row["name"]) for row in database.query(sql.statement("migrate/ingest_views"))}
+    for view in sql.ingest():
+        if view.name not in there:
+            database.command(view)
+        elif applied.get(view.name) != _checksum(view):  # changed, or killed before it was noted
+            database.command(view.redefinition)
+        else:
+            continue
+        mark(view)
+    for reader in sql.views_in_order():
+        database.install_view(reader)
     return done
+
+
+def _checksum(file: sql.Statement) -> str:
+    return hashlib.sha256(file.body.encode()).hexdigest()

@@ -11,21 +11,41 @@ import datetime as dt
 import re
 from dataclasses import dataclass
 from functools import cache, cached_property
+from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from modeltally.errors import ParameterError, UnknownNameError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-__all__ = ["Statement", "as_utc", "root", "schema", "statement", "time_of", "view", "view_names", "views_in_order"]
+__all__ = [
+    "IngestView",
+    "Statement",
+    "as_utc",
+    "ingest",
+    "root",
+    "schema",
+    "statement",
+    "time_of",
+    "view",
+    "view_names",
+    "views_in_order",
+]
 
 _PARAMETER = re.compile(r"\{(\w+):((?:[^{}]|\([^{}]*\))+)\}")
 _NAME = re.compile(r"\{(\w+):Identifier\}")
 _COMMENT = re.compile(r"--[^\n]*")
+_UNSIGNED = re.compile(r"UInt(8|16|32|64)")
+_ARRAY = re.compile(r"Array\((.+)\)")
+_INGEST = re.compile(
+    r"CREATE MATERIALIZED VIEW IF NOT EXISTS (?P<name>\w+) TO (?P<target>\w+) AS\s+(?P<query>.+)", re.DOTALL
+)
 # The longest text a parameter may hold: subjects are at most 4 KiB, nothing else comes near.
 _MAX_TEXT = 64 * 1024
+# The most values a list may hold: the hours of eleven years.
+_MAX_VALUES = 100_000
 
 
 @dataclass(frozen=True)
@@ -67,7 +87,8 @@ class Statement:
         """Check and convert the values of a call.
 
         Args:
-            values: A value for each parameter; times as aware datetimes or ISO 8601 text (UTC where no zone is given).
+            values: A value for each parameter; times as aware datetimes or ISO 8601 text (UTC where no zone is given),
+                arrays as lists.
 
         Returns:
             The values as the client wants them.
@@ -86,20 +107,43 @@ class Statement:
         return {name: self._convert(name, kind, values[name]) for name, kind in self.parameters.items()}
 
     def _convert(self, name: str, kind: str, value: object) -> object:
+        convert = _converter(kind)
+        if convert is None:
+            raise ParameterError(f"{self.name}: {name} has the type {kind}, which no caller can pass")
         try:
-            if kind.startswith("DateTime64"):
-                return as_utc(value).strftime("%Y-%m-%d %H:%M:%S.%f")
-            if kind == "Date":
-                return dt.date.fromisoformat(str(value)).isoformat()
-            if kind == "String":
-                return _plain_text(value)
-            if kind == "Float64":
-                return float(value)  # type: ignore[arg-type] # anything float() refuses is the error below
-            if kind.startswith("UInt"):
-                return _unsigned(value, int(kind.removeprefix("UInt")))
+            return convert(value)
         except (TypeError, ValueError) as error:
             raise ParameterError(f"{self.name}: {name} = {str(value)[:80]!r} is no {kind}: {error}") from None
-        raise ParameterError(f"{self.name}: {name} has the type {kind}, which no caller can pass")
+
+
+@dataclass(frozen=True)
+class IngestView(Statement):
+    """A materialised view: what it fills, and the query that says with what.
+
+    Raises:
+        RuntimeError: On the first use, where the file makes anything else.
+    """
+
+    @cached_property
+    def _parts(self) -> re.Match[str]:
+        found = _INGEST.fullmatch(self.body)
+        if found is None or found["name"] != self.name:
+            raise RuntimeError(f"ingest/{self.name}.sql does not make the materialised view of its name")
+        return found
+
+    @property
+    def target(self) -> str:
+        """The table it fills, for ever: a view that fills another has another name."""
+        return self._parts["target"]
+
+    @property
+    def redefinition(self) -> Statement:
+        """What gives the view, where it is there already, the query of its file."""
+        return Statement(self.name, f"ALTER TABLE {self.name} MODIFY QUERY\n{self._parts['query']}")
+
+    def reads(self, table: str) -> bool:
+        """Tell whether rows inserted into a table go through this view."""
+        return re.search(rf"\bFROM {table}\b", self._parts["query"]) is not None
 
 
 def as_utc(value: object) -> dt.datetime:
@@ -125,6 +169,31 @@ def time_of(parameters: Mapping[str, object], name: str) -> dt.datetime | None:
         raise ParameterError(f"{name} = {str(value)[:80]!r} is no time: {error}") from None
 
 
+def _converter(kind: str) -> Callable[[object], object] | None:
+    """What makes a value of a ClickHouse type from a caller's, raising TypeError or ValueError where it cannot."""
+    if found := _ARRAY.fullmatch(kind):
+        convert = _converter(found[1])
+        return None if convert is None else lambda value: [convert(item) for item in _items(value)]
+    if found := _UNSIGNED.fullmatch(kind):
+        return lambda value: _unsigned(value, int(found[1]))
+    return _CONVERTERS.get(kind)
+
+
+def _microseconds(value: object) -> str:
+    return as_utc(value).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def _whole_seconds(value: object) -> int:
+    moment = as_utc(value)
+    if moment.microsecond:
+        raise ValueError("not a whole second")
+    return _unsigned(int(moment.timestamp()), 32)
+
+
+def _date(value: object) -> str:
+    return dt.date.fromisoformat(str(value)).isoformat()
+
+
 def _plain_text(value: object) -> str:
     text = str(value)
     if len(text) > _MAX_TEXT:
@@ -134,11 +203,33 @@ def _plain_text(value: object) -> str:
     return text
 
 
+def _float(value: object) -> float:
+    return float(value)  # type: ignore[arg-type] # anything float() refuses is an error that says so
+
+
 def _unsigned(value: object, bits: int) -> int:
     number = int(str(value))
     if not 0 <= number < 2**bits:
         raise ValueError(f"not in 0..{2**bits - 1}")
     return number
+
+
+def _items(value: object) -> list[object] | tuple[object, ...]:
+    if not isinstance(value, list | tuple):
+        raise TypeError("not a list")
+    if len(value) > _MAX_VALUES:
+        raise ValueError(f"more than {_MAX_VALUES} values")
+    return value
+
+
+# The types that parameters have, beside unsigned integers and arrays; a time without its zone is none of them.
+_CONVERTERS: Final[Mapping[str, Callable[[object], object]]] = {
+    "DateTime64(6, 'UTC')": _microseconds,
+    "DateTime('UTC')": _whole_seconds,
+    "Date": _date,
+    "String": _plain_text,
+    "Float64": _float,
+}
 
 
 @cache
@@ -157,6 +248,13 @@ def statement(name: str) -> Statement:
 def schema() -> list[Statement]:
     """The numbered schema files, in order."""
     return [Statement(path.stem, path.read_text()) for path in sorted((root() / "schema").glob("*.sql"))]
+
+
+def ingest() -> list[IngestView]:
+    """Every materialised view, each after those that take on what it fills: so no row is left on its way."""
+    found = {path.stem: IngestView(path.stem, path.read_text()) for path in sorted((root() / "ingest").glob("*.sql"))}
+    after = {name: [other.name for other in found.values() if other.reads(file.target)] for name, file in found.items()}
+    return [found[name] for name in TopologicalSorter(after).static_order()]
 
 
 @cache

@@ -1,4 +1,4 @@
--- The schema files already applied.
+-- The files already applied, each in its newest form.
 -- Grain: one row per file.
 -- Reads: schema_migrations
 -- Read by: migrate

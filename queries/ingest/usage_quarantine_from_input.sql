@@ -1,6 +1,6 @@
 -- What cannot be counted is kept with its reason and its sender.
 -- Reads: usage_input
-ALTER TABLE usage_quarantine_from_input MODIFY QUERY
+CREATE MATERIALIZED VIEW IF NOT EXISTS usage_quarantine_from_input TO usage_quarantine AS
 SELECT
     received_at,
     reject_reason AS reason,
