@@ -6,17 +6,14 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import modeltally
 from instrument.sink import Sink
-from modeltally.instrument import _guard, _runtime
+from modeltally.testing import Captured, capture, reset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
-
-    from opentelemetry.sdk.trace import ReadableSpan
 
 
 @pytest.fixture(autouse=True)
@@ -26,49 +23,17 @@ def _fresh_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         if name.startswith(("OTEL_", "MODELTALLY_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("MODELTALLY_DIR", str(tmp_path / "data"))
-    forget()
+    reset()
     yield
     monkeypatch.delenv("MODELTALLY_DISABLED", raising=False)
-    modeltally.shutdown(timeout_seconds=0.2)
-    forget()
-
-
-def forget() -> None:
-    """Forget the pipeline, its numbers, and what was logged."""
-    _runtime._state.pipeline = None
-    _runtime._state.without_pipeline.clear()
-    _guard._counts.clear()
-    _guard._logged_at.clear()
-
-
-class Seen:
-    """What an in-memory exporter holds, once everything recorded has reached it."""
-
-    def __init__(self, exporter: InMemorySpanExporter) -> None:
-        """Take the exporter."""
-        self.exporter = exporter
-
-    def spans(self) -> list[ReadableSpan]:
-        """Return the spans of operations."""
-        assert modeltally.flush()
-        return [span for span in self.exporter.get_finished_spans() if span.name != "heartbeat"]
-
-    def one(self) -> Mapping[str, object]:
-        """Return the attributes of the only operation."""
-        (span,) = self.spans()
-        return dict(span.attributes or {})
-
-    def all(self) -> list[Mapping[str, object]]:
-        """Return the attributes of every operation, in the order they ended."""
-        return [dict(span.attributes or {}) for span in self.spans()]
+    reset()
 
 
 @pytest.fixture
-def seen() -> Seen:
-    """Configure the library with an exporter in memory."""
-    exporter = InMemorySpanExporter()
-    modeltally.configure(exporter=exporter, user_key="key", export_interval_seconds=0.02)
-    return Seen(exporter)
+def seen() -> Iterator[Captured]:
+    """Configure the library with an exporter in memory; ids and times are real ones."""
+    with capture(is_fixed=False, user_key="key") as captured:
+        yield captured
 
 
 @pytest.fixture

@@ -45,14 +45,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import modeltally
-from modeltally.instrument import _privacy
+from modeltally.instrument import _clock, _privacy
 from modeltally.instrument._destination import find_destination
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from instrument.conftest import Seen
     from instrument.sink import Sink
+    from modeltally.testing import Captured
 
 OURS = "MODELTALLY_OTLP_ENDPOINT"
 TRACES = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
@@ -342,7 +342,7 @@ def test_warning_stays_short_when_the_value_is_huge(
 
 
 @pytest.mark.parametrize("seconds", [float("inf"), 1e300, 10**30])
-def test_flush_may_wait_for_ever(seen: Seen, seconds: float) -> None:
+def test_flush_may_wait_for_ever(seen: Captured, seconds: float) -> None:
     """However long the limit, what is delivered at once is waited for no longer."""
     assert call() == 7
     assert modeltally.flush(seconds)
@@ -351,7 +351,7 @@ def test_flush_may_wait_for_ever(seen: Seen, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("seconds", [float("nan"), -1, "soon", None, [1]])
-def test_flush_answers_when_its_limit_is_none(seen: Seen, seconds: Any) -> None:
+def test_flush_answers_when_its_limit_is_none(seen: Captured, seconds: Any) -> None:
     """It returns a truth value, and telemetry goes on."""
     assert call() == 7
     assert modeltally.flush(seconds) in {True, False}
@@ -437,7 +437,7 @@ def test_key_file_that_is_no_file_is_not_waited_for(key_file: Path, caplog: pyte
 
 @pytest.mark.parametrize("value", ["${USER_KEY}", f"{SECRET}{NOT_UTF8}", f"{SECRET}\n{SECRET}"])
 def test_key_in_the_environment_that_is_none_is_named(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, seen: Seen, value: str
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, seen: Captured, value: str
 ) -> None:
     """The same mistake elsewhere would give the same key: users would be joined, or guessed."""
     monkeypatch.setenv("MODELTALLY_USER_KEY", value)
@@ -457,7 +457,7 @@ def test_empty_key_in_the_environment_is_none(monkeypatch: pytest.MonkeyPatch, v
 
 @pytest.mark.parametrize("value", ["", "/nowhere", "/etc/hostname", "${HOME}/data", NOT_UTF8, "~nobody-of-that-name/x"])
 def test_data_directory_that_is_none_has_no_key(
-    monkeypatch: pytest.MonkeyPatch, seen: Seen, tmp_path: Path, value: str
+    monkeypatch: pytest.MonkeyPatch, seen: Captured, tmp_path: Path, value: str
 ) -> None:
     """The operation is recorded without a user, and nothing is made in that place."""
     monkeypatch.chdir(tmp_path)
@@ -484,7 +484,7 @@ def test_data_directory_may_begin_with_a_tilde(monkeypatch: pytest.MonkeyPatch, 
     ("size", "recorded"),
     [(None, None), (0, 0), (-1, -1), (2**63 - 1, 2**63 - 1), (2**63, None), (-(2**70), None), (float("nan"), None)],
 )
-def test_download_is_recorded_whatever_its_size(seen: Seen, size: Any, recorded: int | None) -> None:
+def test_download_is_recorded_whatever_its_size(seen: Captured, size: Any, recorded: int | None) -> None:
     """A size that is unknown or does not fit is left out; a resumed download says what it moved."""
     with modeltally.download("m", download_resumed=True, download_resumed_bytes=5) as operation:
         operation.set(download_size_bytes=size, download_bytes=10)
@@ -503,7 +503,7 @@ def test_download_is_recorded_whatever_its_size(seen: Seen, size: Any, recorded:
         (ConnectionResetError("secret"), "ConnectionResetError"),
     ],
 )
-def test_download_is_an_error_when_it_fails(seen: Seen, error: Exception, error_type: str) -> None:
+def test_download_is_an_error_when_it_fails(seen: Captured, error: Exception, error_type: str) -> None:
     """The kind is recorded, the message is not: it may name files and people."""
     with pytest.raises(type(error)) as caught, modeltally.download("m", download_size_bytes=10):
         raise error
@@ -513,11 +513,11 @@ def test_download_is_an_error_when_it_fails(seen: Seen, error: Exception, error_
     assert "secret" not in str(attributes)
 
 
-def test_duration_is_right_when_the_clock_steps_back(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_duration_is_right_when_the_clock_steps_back(seen: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     """Time is measured by a clock that never steps: the end is not before the start."""
     with modeltally.download("m"):
         stepped = time.time_ns() - 3600 * 10**9
-        monkeypatch.setattr(time, "time_ns", lambda: stepped)
+        monkeypatch.setattr(_clock, "time_ns", lambda: stepped)
     monkeypatch.undo()
     (span,) = seen.spans()
     assert span.start_time is not None
@@ -543,7 +543,7 @@ class Gallery:
     method = functools.partialmethod(modeltally.model_request("partial")(lambda self, value: (self, value)), 3)
 
 
-def test_descriptors_work_around_decorated_functions(seen: Seen) -> None:
+def test_descriptors_work_around_decorated_functions(seen: Captured) -> None:
     """A property computes, a cached one once, a partial method is bound."""
     gallery: Any = Gallery()
     assert gallery.picture is gallery.poster is gallery.poster is gallery

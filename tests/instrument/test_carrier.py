@@ -11,13 +11,13 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import modeltally
-from modeltally.instrument import _guard
+from modeltally.instrument import _clock, _guard
 from modeltally.instrument.carrier import HEADER, MAX_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from instrument.conftest import Seen
+    from modeltally.testing import Captured
 
 
 def worked_on(headers: Mapping[str, Any], **arguments: Any) -> None:
@@ -26,7 +26,7 @@ def worked_on(headers: Mapping[str, Any], **arguments: Any) -> None:
         pass
 
 
-def test_who_asked_reaches_the_worker(seen: Seen) -> None:
+def test_who_asked_reaches_the_worker(seen: Captured) -> None:
     """User, session, project and the wait arrive; the user as the same keyed hash as without a queue."""
     headers = modeltally.inject(
         {"other": "kept"}, user="u1", session_id="s1", project="posters", agent_name="critic", correlation_id="c1"
@@ -49,7 +49,7 @@ def test_who_asked_reaches_the_worker(seen: Seen) -> None:
     assert "modeltally.queue.duration" not in direct
 
 
-def test_only_the_first_operation_says_how_long_the_message_waited(seen: Seen) -> None:
+def test_only_the_first_operation_says_how_long_the_message_waited(seen: Captured) -> None:
     """The message waited once, for all of them."""
     with modeltally.extract(modeltally.inject({}, project="posters")):
         for model in ("a", "b"):
@@ -61,7 +61,7 @@ def test_only_the_first_operation_says_how_long_the_message_waited(seen: Seen) -
     assert first["modeltally.project"] == second["modeltally.project"] == "posters"
 
 
-def test_what_an_operation_says_itself_holds(seen: Seen) -> None:
+def test_what_an_operation_says_itself_holds(seen: Captured) -> None:
     """The message only fills in what is not said."""
     with modeltally.extract(modeltally.inject({}, project="posters", user="u1")):
         with modeltally.model_request("a", project="own") as operation:
@@ -77,7 +77,7 @@ def test_what_an_operation_says_itself_holds(seen: Seen) -> None:
     assert "user.hash" not in outside
 
 
-def test_current_operation_and_message_are_passed_on(seen: Seen) -> None:
+def test_current_operation_and_message_are_passed_on(seen: Captured) -> None:
     """A message sent while working on another carries on what is known, but not how often that one was tried."""
     with modeltally.extract(modeltally.inject({}, user="u1", project="posters", attempt=3)):
         with modeltally.pattern_run("p", session_id="s1"):
@@ -93,7 +93,7 @@ def test_current_operation_and_message_are_passed_on(seen: Seen) -> None:
     assert request["modeltally.project"] == "posters"
 
 
-def test_worker_continues_the_senders_trace(seen: Seen) -> None:
+def test_worker_continues_the_senders_trace(seen: Captured) -> None:
     """Sent inside an operation of ours or a span of the host's, the work belongs to that trace."""
     tracer = TracerProvider().get_tracer("host")
     with modeltally.pattern_run("p") as run:
@@ -112,7 +112,7 @@ def test_worker_continues_the_senders_trace(seen: Seen) -> None:
     assert (of_hosts.context.trace_id, of_hosts.parent.span_id) == (host.trace_id, host.span_id)
 
 
-def test_message_sent_while_working_on_another_continues_its_trace(seen: Seen) -> None:
+def test_message_sent_while_working_on_another_continues_its_trace(seen: Captured) -> None:
     """Also outside of any operation: one request, one trace, however many messages it takes."""
     with modeltally.pattern_run("p") as run:
         first = modeltally.inject({})
@@ -124,7 +124,7 @@ def test_message_sent_while_working_on_another_continues_its_trace(seen: Seen) -
     assert request.context.trace_id == run.trace_id
 
 
-def test_workers_own_span_comes_first(seen: Seen) -> None:
+def test_workers_own_span_comes_first(seen: Captured) -> None:
     """Where the host traces its worker, our operation is a child of the span there."""
     headers = modeltally.inject({})
     with TracerProvider().get_tracer("host").start_as_current_span("task") as span:
@@ -134,7 +134,7 @@ def test_workers_own_span_comes_first(seen: Seen) -> None:
     assert ours.parent.span_id == span.get_span_context().span_id
 
 
-def test_tries_and_redelivery_are_recorded(seen: Seen) -> None:
+def test_tries_and_redelivery_are_recorded(seen: Captured) -> None:
     """The broker knows the attempt and whether it delivered the message before."""
     worked_on(modeltally.inject({}, attempt=1), attempt=2, redelivered=True)
     worked_on({}, attempt=1, redelivered=False)
@@ -143,11 +143,11 @@ def test_tries_and_redelivery_are_recorded(seen: Seen) -> None:
     assert (first["modeltally.attempt"], first["modeltally.redelivered"]) == (1, False)
 
 
-def test_differing_clocks_are_flagged(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_differing_clocks_are_flagged(seen: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     """A message from the future has no wait; the operation says so, and so does the log."""
     later = time.time_ns() + 3600 * 10**9
     with monkeypatch.context() as patched:
-        patched.setattr(time, "time_ns", lambda: later)
+        patched.setattr(_clock, "time_ns", lambda: later)
         headers = modeltally.inject({})
     worked_on(headers)
     recorded = seen.one()
@@ -172,7 +172,7 @@ def test_differing_clocks_are_flagged(seen: Seen, monkeypatch: pytest.MonkeyPatc
         object(),
     ],
 )
-def test_broken_headers_are_as_good_as_none(seen: Seen, text: object) -> None:
+def test_broken_headers_are_as_good_as_none(seen: Captured, text: object) -> None:
     """Anybody may write into a broker: the work goes on, and the operation is recorded without them."""
     worked_on({HEADER: text})
     recorded = seen.one()
@@ -180,7 +180,7 @@ def test_broken_headers_are_as_good_as_none(seen: Seen, text: object) -> None:
     assert recorded["modeltally.outcome"] == "success"
 
 
-def test_forged_values_are_bounded_and_typed(seen: Seen) -> None:
+def test_forged_values_are_bounded_and_typed(seen: Captured) -> None:
     """What does not look like something of ours is left out; texts are cut."""
     forged = {
         "v": 1,
@@ -201,14 +201,14 @@ def test_forged_values_are_bounded_and_typed(seen: Seen) -> None:
     assert "alice" not in str(recorded)
 
 
-def test_header_is_found_however_the_broker_writes_it(seen: Seen) -> None:
+def test_header_is_found_however_the_broker_writes_it(seen: Captured) -> None:
     """HTTP changes the case of names, some brokers hand out bytes."""
     headers = modeltally.inject({}, project="posters")
     worked_on({"Modeltally-Context": headers[HEADER].encode()})
     assert seen.one()["modeltally.project"] == "posters"
 
 
-def test_nothing_travels_unless_it_is_asked_for(seen: Seen) -> None:
+def test_nothing_travels_unless_it_is_asked_for(seen: Captured) -> None:
     """Telemetry off, the carrier stays as it was; no key, no user."""
     modeltally.configure(exporter=InMemorySpanExporter())
     without_key = modeltally.inject({}, user="u1", project="p")
@@ -227,7 +227,7 @@ def test_carrier_stays_as_it_was_when_telemetry_is_off(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("carrier", [None, 7, (), "text", frozenset()])
-def test_what_is_no_carrier_breaks_nothing(seen: Seen, carrier: Any) -> None:
+def test_what_is_no_carrier_breaks_nothing(seen: Captured, carrier: Any) -> None:
     """The call returns what it was given, and the work goes on."""
     assert modeltally.inject(carrier) is carrier
     worked_on(carrier)

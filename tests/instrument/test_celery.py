@@ -15,7 +15,7 @@ from celery import Celery, signals  # type: ignore[import-untyped]  # it ships n
 import modeltally
 from instrument.services import PREPARE, WARM, Service
 from instrument.sink import Sink, wait_until
-from modeltally.instrument import _guard
+from modeltally.instrument import _clock, _guard
 from modeltally.instrument.carrier import HEADER
 from modeltally.instrument.libraries.celery import CeleryInstrumentor
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from instrument.conftest import Seen
+    from modeltally.testing import Captured
 
 # The broker is a folder, so that there is no server to start; results are files.
 TASKS = (
@@ -182,7 +182,7 @@ def celery() -> Iterator[Celery]:
     CeleryInstrumentor().uninstrument()
 
 
-def test_eager_tasks_are_told_as_well(seen: Seen, celery: Celery) -> None:
+def test_eager_tasks_are_told_as_well(seen: Captured, celery: Celery) -> None:
     """What runs where it is sent knows who asked, waits for nothing, and is delivered once."""
     celery.conf.task_always_eager = True
 
@@ -212,7 +212,7 @@ def published(app: Celery) -> Mapping[str, Any]:
     return {"body": content.body, "headers": content.headers, "properties": content.properties}
 
 
-def test_message_is_otherwise_the_same(seen: Seen, celery: Celery) -> None:
+def test_message_is_otherwise_the_same(seen: Captured, celery: Celery) -> None:
     """One header is added to what celery sends; uninstrumented, or with telemetry off, there is none."""
     del seen
 
@@ -239,7 +239,7 @@ def test_message_is_otherwise_the_same(seen: Seen, celery: Celery) -> None:
     assert send_one() == plain
 
 
-def test_failures_of_tasks_are_theirs(seen: Seen, celery: Celery) -> None:
+def test_failures_of_tasks_are_theirs(seen: Captured, celery: Celery) -> None:
     """An exception reaches whoever waits for it, and what runs afterwards is not taken for the task's."""
 
     def fail() -> None:
@@ -256,7 +256,7 @@ def test_failures_of_tasks_are_theirs(seen: Seen, celery: Celery) -> None:
     assert "modeltally.attempt" not in outside
 
 
-def test_delay_on_purpose_is_no_wait(seen: Seen, celery: Celery, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_delay_on_purpose_is_no_wait(seen: Captured, celery: Celery, monkeypatch: pytest.MonkeyPatch) -> None:
     """A task that was not to run before a time has waited since then, or since it was sent if that came later."""
 
     def run() -> None:
@@ -267,10 +267,10 @@ def test_delay_on_purpose_is_no_wait(seen: Seen, celery: Celery, monkeypatch: py
     sent_at = 1_700_000_000
     for due_at in (sent_at + 100, sent_at - 100):
         with monkeypatch.context() as clock:
-            clock.setattr(time, "time_ns", lambda: sent_at * 10**9)
+            clock.setattr(_clock, "time_ns", lambda: sent_at * 10**9)
             headers = modeltally.inject({}, project="posters")
         with monkeypatch.context() as clock:
-            clock.setattr(time, "time_ns", lambda: (sent_at + 105) * 10**9)
+            clock.setattr(_clock, "time_ns", lambda: (sent_at + 105) * 10**9)
             clock.setattr(time, "time", lambda: float(sent_at + 105))
             request = {"id": "one", "eta": datetime.fromtimestamp(due_at, UTC).isoformat(), **headers}
             work.push_request(**request, called_directly=False)

@@ -21,7 +21,7 @@ from modeltally.instrument._config import Config
 from modeltally.instrument._destination import find_destination
 
 if TYPE_CHECKING:
-    from instrument.conftest import Seen
+    from modeltally.testing import Captured
 
 OURS = "MODELTALLY_OTLP_ENDPOINT"
 TRACES = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
@@ -149,7 +149,7 @@ def test_operations_are_counted_when_nobody_configured(caplog: pytest.LogCapture
 
 
 @pytest.mark.parametrize("variable", ["MODELTALLY_DISABLED", "OTEL_SDK_DISABLED"])
-def test_nothing_is_recorded_while_switched_off(seen: Seen, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+def test_nothing_is_recorded_while_switched_off(seen: Captured, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     """The variables are read at each call; `false` is not off."""
     monkeypatch.setenv(variable, "true")
     with modeltally.model_request("m") as operation:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from instrument.conftest import Seen
+    from modeltally.testing import Captured
 
 CHUNKS = 3
 MANY = 2000  # more than any client here reads; the loop ends all the same
@@ -123,7 +123,7 @@ class Host:
 
 
 @pytest.fixture
-def host(seen: Seen, caplog: pytest.LogCaptureFixture) -> Iterator[Host]:
+def host(seen: Captured, caplog: pytest.LogCaptureFixture) -> Iterator[Host]:
     """Make the application; afterwards nobody may have complained about contexts."""
     del seen
     made = Host()
@@ -146,7 +146,7 @@ def address(host: Host) -> Iterator[tuple[str, int]]:
     assert not thread.is_alive()
 
 
-def outcome_of_the_only_one(seen: Seen, host: Host, *, may_be_collected: bool = False) -> object:
+def outcome_of_the_only_one(seen: Captured, host: Host, *, may_be_collected: bool = False) -> object:
     """Return the only operation's outcome, and see that it belongs to the host's request.
 
     Args:
@@ -172,7 +172,7 @@ def has_ended() -> bool:
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "plain"])
-def test_stream_is_success_when_a_client_reads_all_of_it(seen: Seen, host: Host, kind: str) -> None:
+def test_stream_is_success_when_a_client_reads_all_of_it(seen: Captured, host: Host, kind: str) -> None:
     """Through Starlette, in its thread pool and in its loop: the text arrives, the operation ends once."""
 
     async def main() -> str:
@@ -186,7 +186,7 @@ def test_stream_is_success_when_a_client_reads_all_of_it(seen: Seen, host: Host,
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("version", ["2.3", "2.4"])
 def test_stream_is_cancelled_when_the_server_says_that_the_client_left(
-    seen: Seen, host: Host, kind: str, version: str
+    seen: Captured, host: Host, kind: str, version: str
 ) -> None:
     """Both ways in which servers tell it: as a message to receive, and as an error of sending."""
     sent: list[Message] = []
@@ -224,7 +224,7 @@ def test_stream_is_cancelled_when_the_server_says_that_the_client_left(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_stream_is_cancelled_when_the_client_of_a_real_server_goes_away(
-    seen: Seen, host: Host, address: tuple[str, int], kind: str
+    seen: Captured, host: Host, address: tuple[str, int], kind: str
 ) -> None:
     """The socket is closed after the first chunk: the stream ends once, and its clean-up ran."""
     with socket.create_connection(address[:2], timeout=20) as client:
@@ -239,7 +239,7 @@ def test_stream_is_cancelled_when_the_client_of_a_real_server_goes_away(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_stream_is_success_when_served_by_a_real_server(
-    seen: Seen, host: Host, address: tuple[str, int], kind: str
+    seen: Captured, host: Host, address: tuple[str, int], kind: str
 ) -> None:
     """The whole text arrives over the socket."""
     assert httpx.get(f"http://{address[0]}:{address[1]}/{kind}").text == "0\n1\n2\n"
@@ -247,7 +247,7 @@ def test_stream_is_success_when_served_by_a_real_server(
     assert outcome_of_the_only_one(seen, host) == "success"
 
 
-def test_stream_is_error_when_it_fails_in_a_framework(seen: Seen, host: Host) -> None:
+def test_stream_is_error_when_it_fails_in_a_framework(seen: Captured, host: Host) -> None:
     """The error reaches the framework as it was raised."""
 
     async def main() -> None:
@@ -348,7 +348,7 @@ ENDINGS = [
 
 @pytest.mark.parametrize("ending", ENDINGS, ids=lambda ending: ending.__name__)
 def test_stream_is_cancelled_once_however_it_is_given_up(
-    seen: Seen, host: Host, ending: Callable[[AsyncGenerator[str, None]], Any]
+    seen: Captured, host: Host, ending: Callable[[AsyncGenerator[str, None]], Any]
 ) -> None:
     """The host's span stays current, before, inside and after; the clean-up ran."""
 
@@ -367,7 +367,7 @@ def test_stream_is_cancelled_once_however_it_is_given_up(
     assert modeltally.current_operation().is_running is False
 
 
-def test_sync_stream_is_cancelled_when_a_thread_pool_loses_it(seen: Seen, host: Host) -> None:
+def test_sync_stream_is_cancelled_when_a_thread_pool_loses_it(seen: Captured, host: Host) -> None:
     """Stepped in worker threads, each time in a copy of the caller's context, and lost half read."""
 
     async def main() -> None:

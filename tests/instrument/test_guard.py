@@ -17,11 +17,11 @@ from modeltally.instrument._guard import guarded
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from instrument.conftest import Seen
+    from modeltally.testing import Captured
 
 
 @pytest.fixture
-def broken_pipeline(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def broken_pipeline(seen: Captured, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Make every entry into the pipeline raise."""
     del seen
 
@@ -86,7 +86,7 @@ def test_error_of_ours_is_logged_once_and_without_its_message(caplog: pytest.Log
     assert "secret" not in caplog.text
 
 
-def test_calls_go_on_when_logging_is_broken(seen: Seen) -> None:
+def test_calls_go_on_when_logging_is_broken(seen: Captured) -> None:
     """A handler that raises is the host's; it must not reach the host's call through us."""
 
     class Raising(logging.Handler):
@@ -105,7 +105,7 @@ def test_calls_go_on_when_logging_is_broken(seen: Seen) -> None:
     assert len(seen.spans()) == 1
 
 
-def test_exceptions_are_the_hosts_when_recursion_is_deep(seen: Seen) -> None:
+def test_exceptions_are_the_hosts_when_recursion_is_deep(seen: Captured) -> None:
     """Near the recursion limit the watched function fails or succeeds by itself, never by an error of ours."""
 
     @modeltally.model_request("m")
@@ -126,7 +126,7 @@ def test_exceptions_are_the_hosts_when_recursion_is_deep(seen: Seen) -> None:
 
 
 @pytest.mark.parametrize("value", [None, 7, b"m", object(), ["m"]])
-def test_calls_go_on_when_the_model_is_no_text(seen: Seen, value: Any) -> None:
+def test_calls_go_on_when_the_model_is_no_text(seen: Captured, value: Any) -> None:
     """A wrong type in a decorator's argument does not break the import of the module that holds it."""
 
     @modeltally.model_request(value)
@@ -137,7 +137,7 @@ def test_calls_go_on_when_the_model_is_no_text(seen: Seen, value: Any) -> None:
     assert len(seen.spans()) == 1
 
 
-def test_exception_with_hostile_class_goes_on(seen: Seen) -> None:
+def test_exception_with_hostile_class_goes_on(seen: Captured) -> None:
     """Nothing of an exception is asked but its class."""
 
     class HostileError(Exception):
@@ -157,7 +157,7 @@ def test_exception_with_hostile_class_goes_on(seen: Seen) -> None:
     assert str(seen.one()["error.type"]).endswith("HostileError")
 
 
-def test_exception_is_an_error_when_its_class_cannot_be_asked(seen: Seen) -> None:
+def test_exception_is_an_error_when_its_class_cannot_be_asked(seen: Captured) -> None:
     """Whatever an exception says of its own class, the call did not succeed."""
 
     class LyingError(Exception):
@@ -187,7 +187,7 @@ def test_exception_is_an_error_when_its_class_cannot_be_asked(seen: Seen) -> Non
     assert [attributes["modeltally.outcome"] for attributes in seen.all()] == ["error", "error"]
 
 
-def test_exception_of_a_signal_handler_goes_through(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exception_of_a_signal_handler_goes_through(seen: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     """A time limit that runs out inside our code is the host's all the same: it must not be swallowed."""
     del seen
 

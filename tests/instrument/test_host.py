@@ -22,13 +22,13 @@ import modeltally
 if TYPE_CHECKING:
     import pytest
 
-    from instrument.conftest import Seen
     from instrument.sink import Sink
+    from modeltally.testing import Captured
 
 INSTRUMENT = Path(modeltally.__file__).parent / "instrument"
 
 
-def test_hosts_current_span_is_untouched(seen: Seen) -> None:
+def test_hosts_current_span_is_untouched(seen: Captured) -> None:
     """Inside an operation of ours the host's span is current, and its children are its own."""
     host = InMemorySpanExporter()
     provider = TracerProvider()
@@ -55,7 +55,7 @@ def test_hosts_current_span_is_untouched(seen: Seen) -> None:
     assert ours.context.trace_flags.sampled
 
 
-def test_operation_is_recorded_when_the_host_samples_it_out(seen: Seen) -> None:
+def test_operation_is_recorded_when_the_host_samples_it_out(seen: Captured) -> None:
     """Every operation is one record; the host's decision travels as the sampled flag."""
     tracer = TracerProvider(sampler=ALWAYS_OFF).get_tracer("host")
     with tracer.start_as_current_span("request") as span, modeltally.model_request("m"):
@@ -66,7 +66,7 @@ def test_operation_is_recorded_when_the_host_samples_it_out(seen: Seen) -> None:
     assert not ours.context.trace_flags.sampled
 
 
-def test_remote_parent_is_the_parent(seen: Seen) -> None:
+def test_remote_parent_is_the_parent(seen: Captured) -> None:
     """A trace that came from another service goes on."""
     remote = SpanContext(7, 9, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED))
     with use_span(NonRecordingSpan(remote)), modeltally.model_request("m"):
@@ -77,7 +77,7 @@ def test_remote_parent_is_the_parent(seen: Seen) -> None:
     assert (ours.context.trace_id, ours.parent.span_id) == (7, 9)
 
 
-def test_operation_begins_a_trace_when_there_is_none(seen: Seen) -> None:
+def test_operation_begins_a_trace_when_there_is_none(seen: Captured) -> None:
     """Without a host's span the trace is ours, another for each operation."""
     for _ in range(2):
         with modeltally.model_request("m"):

@@ -7,9 +7,9 @@ import threading
 import pytest
 
 import modeltally
-from instrument.conftest import Seen  # noqa: TC001 - the fixture's type, for annotations that pytest reads
 from modeltally.instrument._live import MAX_DURATIONS, MAX_PENDING, MAX_SUBJECTS, MINUTE_NS, OTHER, Live
 from modeltally.instrument._record import Record
+from modeltally.testing import Captured  # noqa: TC001 - the fixture's type, for annotations that pytest reads
 
 MS = 10**6
 NOW_NS = 1_732_000_000 * 10**9
@@ -101,7 +101,7 @@ def test_nothing_piles_up_when_nobody_folds() -> None:
     assert recent.figures("model.request", [])["flux"].operations == 5 * MAX_PENDING
 
 
-def test_live_counts_what_this_process_did(seen: Seen) -> None:
+def test_live_counts_what_this_process_did(seen: Captured) -> None:
     """Requests by model, runs by pattern, whatever becomes of their export; nested ones are in none of them."""
 
     def work() -> None:

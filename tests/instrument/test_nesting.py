@@ -10,10 +10,10 @@ import modeltally
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from instrument.conftest import Seen
+    from modeltally.testing import Captured
 
 
-def test_inner_request_is_nested_when_inside_another(seen: Seen) -> None:
+def test_inner_request_is_nested_when_inside_another(seen: Captured) -> None:
     """A request inside a request is marked, shares the trace, and has the outer as its parent."""
     with modeltally.model_request("outer"), modeltally.model_request("inner"):
         pass
@@ -30,7 +30,7 @@ def test_inner_request_is_nested_when_inside_another(seen: Seen) -> None:
     assert outer.parent is None
 
 
-def test_other_kinds_are_not_nested_when_inside_a_request(seen: Seen) -> None:
+def test_other_kinds_are_not_nested_when_inside_a_request(seen: Captured) -> None:
     """A load inside a request is an operation of its own; so is a pattern inside a pattern."""
     with modeltally.model_request("m"), modeltally.load("m"):
         pass
@@ -39,14 +39,14 @@ def test_other_kinds_are_not_nested_when_inside_a_request(seen: Seen) -> None:
     assert all("modeltally.nested" not in attributes for attributes in seen.all())
 
 
-def test_request_is_nested_when_a_load_lies_between(seen: Seen) -> None:
+def test_request_is_nested_when_a_load_lies_between(seen: Captured) -> None:
     """The nearest enclosing operation of the same kind counts, not only the nearest."""
     with modeltally.model_request("a"), modeltally.load("b"), modeltally.model_request("c"):
         pass
     assert [attributes.get("modeltally.nested") for attributes in seen.all()] == [True, None, None]
 
 
-def test_inner_hands_facts_when_outer_lacks_them(seen: Seen) -> None:
+def test_inner_hands_facts_when_outer_lacks_them(seen: Captured) -> None:
     """The outer of the same kind learns what the inner knew, and keeps what it knew itself."""
     with modeltally.model_request("outer", input_tokens=1), modeltally.model_request("inner") as inner:
         inner.set(input_tokens=10, output_tokens=20, response_model="m-2024", time_to_first_chunk_seconds=0.5)
@@ -57,14 +57,14 @@ def test_inner_hands_facts_when_outer_lacks_them(seen: Seen) -> None:
     assert outer["gen_ai.response.time_to_first_chunk"] == 0.5
 
 
-def test_nothing_is_handed_when_kinds_differ(seen: Seen) -> None:
+def test_nothing_is_handed_when_kinds_differ(seen: Captured) -> None:
     """A pattern run does not get its requests' tokens: summing both would count twice."""
     with modeltally.pattern_run("p"), modeltally.model_request("m", output_tokens=20):
         pass
     assert "gen_ai.usage.output_tokens" not in seen.all()[1]
 
 
-def test_task_that_outlives_its_request_is_not_nested(seen: Seen) -> None:
+def test_task_that_outlives_its_request_is_not_nested(seen: Captured) -> None:
     """Work started inside a request and still going when it is over is not part of it, but of its trace."""
 
     async def later() -> None:
@@ -89,7 +89,7 @@ def test_task_that_outlives_its_request_is_not_nested(seen: Seen) -> None:
     assert late.context.trace_id == first.context.trace_id
 
 
-def test_record_is_nested_when_made_inside_an_operation(seen: Seen) -> None:
+def test_record_is_nested_when_made_inside_an_operation(seen: Captured) -> None:
     """A callback that reports a request made by the watched code does not count it twice."""
     with modeltally.model_request("outer"):
         modeltally.record("model.request", started_at=1, ended_at=2, model="inner", source="auto")
@@ -99,7 +99,7 @@ def test_record_is_nested_when_made_inside_an_operation(seen: Seen) -> None:
     assert "modeltally.nested" not in imported
 
 
-def test_memory_is_freed_when_operations_chain_through_tasks(seen: Seen) -> None:
+def test_memory_is_freed_when_operations_chain_through_tasks(seen: Captured) -> None:
     """Each task starts the next from inside its operation: finished ones must not pile up behind one another."""
     depths: list[int] = []
 
@@ -128,7 +128,7 @@ def watched(model: str) -> Generator[int, None, None]:
         yield 2
 
 
-def test_nothing_stays_current_when_operations_end_in_another_order(seen: Seen) -> None:
+def test_nothing_stays_current_when_operations_end_in_another_order(seen: Captured) -> None:
     """Generators stepped in turns each hold one open: afterwards none is the parent of what follows."""
     for _ in zip(watched("a"), watched("b"), strict=True):
         pass
@@ -139,7 +139,7 @@ def test_nothing_stays_current_when_operations_end_in_another_order(seen: Seen) 
     assert after.parent is None
 
 
-def test_nothing_stays_current_when_the_inner_operation_ends_last(seen: Seen) -> None:
+def test_nothing_stays_current_when_the_inner_operation_ends_last(seen: Captured) -> None:
     """A generator given up after the operation around it is over does not bring that one back."""
     with modeltally.model_request("outer"):
         chunks = watched("inner")
@@ -150,7 +150,7 @@ def test_nothing_stays_current_when_the_inner_operation_ends_last(seen: Seen) ->
     assert [attributes["modeltally.model.id"] for attributes in seen.all()] == ["outer", "inner"]
 
 
-def test_one_watch_counts_each_operation_when_they_end_in_another_order(seen: Seen) -> None:
+def test_one_watch_counts_each_operation_when_they_end_in_another_order(seen: Captured) -> None:
     """Two generators may share the object that watches."""
     watch = modeltally.model_request("m")
 
@@ -165,7 +165,7 @@ def test_one_watch_counts_each_operation_when_they_end_in_another_order(seen: Se
     assert modeltally.current_operation().trace_id == 0
 
 
-def test_memory_is_freed_when_the_outer_operation_ends_later(seen: Seen) -> None:
+def test_memory_is_freed_when_the_outer_operation_ends_later(seen: Captured) -> None:
     """Each task begins while the one that started it still runs: no chain of them stays behind when all have ended."""
     operations: list[modeltally.Operation] = []
 

@@ -11,7 +11,7 @@ from opentelemetry.trace import StatusCode
 import modeltally
 
 if TYPE_CHECKING:
-    from instrument.conftest import Seen
+    from modeltally.testing import Captured
 
 
 class OutOfMemoryError(RuntimeError):
@@ -49,7 +49,7 @@ class Outer:
         (GeneratorExit("x"), "cancelled", None),
     ],
 )
-def test_outcome_when_code_raises(seen: Seen, error: BaseException, outcome: str, error_type: str | None) -> None:
+def test_outcome_when_code_raises(seen: Captured, error: BaseException, outcome: str, error_type: str | None) -> None:
     """The class decides; the exception goes on as it is."""
     with pytest.raises(type(error)) as caught, modeltally.model_request("m"):
         raise error
@@ -62,7 +62,7 @@ def test_outcome_when_code_raises(seen: Seen, error: BaseException, outcome: str
     assert span.status.description == error_type
 
 
-def test_error_site_names_where_it_was_raised(seen: Seen) -> None:
+def test_error_site_names_where_it_was_raised(seen: Captured) -> None:
     """Module and function of the innermost frame, instead of a message that may quote a prompt."""
 
     def render() -> None:
@@ -77,7 +77,7 @@ def test_error_site_names_where_it_was_raised(seen: Seen) -> None:
     assert "secret" not in str(attributes)
 
 
-def test_operation_ends_when_its_exception_cannot_be_described(seen: Seen) -> None:
+def test_operation_ends_when_its_exception_cannot_be_described(seen: Captured) -> None:
     """A class that hides its name is an error all the same."""
 
     class Nameless(type):
@@ -93,7 +93,7 @@ def test_operation_ends_when_its_exception_cannot_be_described(seen: Seen) -> No
     assert seen.one()["modeltally.outcome"] == "error"
 
 
-def test_outcome_when_said_by_caller(seen: Seen) -> None:
+def test_outcome_when_said_by_caller(seen: Captured) -> None:
     """The setters decide when nothing is raised."""
     with modeltally.model_request("failed") as operation:
         operation.failed("blurred")
@@ -114,7 +114,7 @@ def test_outcome_when_said_by_caller(seen: Seen) -> None:
     assert cancelled.status.status_code is StatusCode.UNSET
 
 
-def test_exception_wins_when_caller_said_something_else(seen: Seen) -> None:
+def test_exception_wins_when_caller_said_something_else(seen: Captured) -> None:
     """What was raised is the stronger fact."""
 
     @modeltally.model_request("m")
@@ -127,7 +127,7 @@ def test_exception_wins_when_caller_said_something_else(seen: Seen) -> None:
     assert seen.one()["error.type"] == "KeyError"
 
 
-def test_failed_quality_gate_is_failure(seen: Seen) -> None:
+def test_failed_quality_gate_is_failure(seen: Captured) -> None:
     """A run whose gate failed did not succeed."""
     with modeltally.pattern_run("p", quality_score=0.2) as operation:
         operation.set(quality_gate_failed=True)
@@ -137,7 +137,7 @@ def test_failed_quality_gate_is_failure(seen: Seen) -> None:
     assert attributes["modeltally.quality_gate.failed"] is True
 
 
-def test_passed_quality_gate_is_success(seen: Seen) -> None:
+def test_passed_quality_gate_is_success(seen: Captured) -> None:
     """A gate that held changes nothing."""
     with modeltally.pattern_run("p", quality_gate_failed=False):
         pass

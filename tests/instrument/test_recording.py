@@ -11,12 +11,12 @@ import pytest
 import modeltally
 
 if TYPE_CHECKING:
-    from instrument.conftest import Seen
+    from modeltally.testing import Captured
 
 START = datetime(2024, 11, 20, 8, 30, 0, 123456, tzinfo=UTC)
 
 
-def test_record_keeps_the_times_it_is_given(seen: Seen) -> None:
+def test_record_keeps_the_times_it_is_given(seen: Captured) -> None:
     """Datetimes to the microsecond, integers to the nanosecond."""
     modeltally.record("model.request", started_at=START, ended_at=START + timedelta(seconds=2), model="m")
     modeltally.record("model.load", started_at=1_732_091_400_123_456_789, ended_at=1_732_091_400_123_456_790)
@@ -27,7 +27,7 @@ def test_record_keeps_the_times_it_is_given(seen: Seen) -> None:
     assert load.end_time == 1_732_091_400_123_456_790
 
 
-def test_record_says_what_it_is_told(seen: Seen) -> None:
+def test_record_says_what_it_is_told(seen: Captured) -> None:
     """Outcome, error type, source and values arrive."""
     modeltally.record(
         "model.request",
@@ -49,13 +49,13 @@ def test_record_says_what_it_is_told(seen: Seen) -> None:
     assert "user.hash" in attributes
 
 
-def test_record_is_an_import_when_no_source_is_given(seen: Seen) -> None:
+def test_record_is_an_import_when_no_source_is_given(seen: Captured) -> None:
     """Importers are its first users."""
     modeltally.record("pattern.run", started_at=START, ended_at=START, pattern_name="p")
     assert seen.one()["modeltally.source"] == "import"
 
 
-def test_record_leaves_an_unfinished_copy_when_the_end_is_unknown(seen: Seen) -> None:
+def test_record_leaves_an_unfinished_copy_when_the_end_is_unknown(seen: Captured) -> None:
     """Zero length, marked, without an outcome."""
     modeltally.record("model.request", started_at=START, model="m")
     (span,) = seen.spans()
@@ -67,7 +67,7 @@ def test_record_leaves_an_unfinished_copy_when_the_end_is_unknown(seen: Seen) ->
     assert (counters.started, counters.finished, counters.exported) == (1, 0, 1)
 
 
-def test_record_has_the_same_ids_when_the_operation_id_is_the_same(seen: Seen) -> None:
+def test_record_has_the_same_ids_when_the_operation_id_is_the_same(seen: Captured) -> None:
     """They are the first 16 and the next 8 bytes of its SHA-256, as text or as bytes."""
     digest = hashlib.sha256(b"file.csv:17").hexdigest()
     for operation_id in ("file.csv:17", b"file.csv:17"):
@@ -102,7 +102,7 @@ def test_record_has_the_same_ids_when_the_operation_id_is_the_same(seen: Seen) -
     ],
 )
 def test_record_refuses_what_is_not_usable(
-    seen: Seen, caplog: pytest.LogCaptureFixture, change: dict[str, Any], said: str
+    seen: Captured, caplog: pytest.LogCaptureFixture, change: dict[str, Any], said: str
 ) -> None:
     """Nothing is recorded, nothing is raised, the log says which argument it was."""
     arguments: dict[str, Any] = {"operation": "model.request", "started_at": START, "ended_at": START, **change}
@@ -113,7 +113,7 @@ def test_record_refuses_what_is_not_usable(
     assert modeltally.counters().started == 0
 
 
-def test_record_takes_any_time_zone(seen: Seen) -> None:
+def test_record_takes_any_time_zone(seen: Captured) -> None:
     """An instant is an instant."""
     moment = START.astimezone(timezone(timedelta(hours=5, minutes=30)))
     modeltally.record("model.request", started_at=moment, ended_at=START)
@@ -121,7 +121,7 @@ def test_record_takes_any_time_zone(seen: Seen) -> None:
     assert span.start_time == span.end_time
 
 
-def test_evaluation_names_the_judged_operation(seen: Seen) -> None:
+def test_evaluation_names_the_judged_operation(seen: Captured) -> None:
     """It is a span of zero length with the judged span's ids as attributes."""
     with modeltally.model_request("m") as operation:
         pass
@@ -141,7 +141,7 @@ def test_evaluation_names_the_judged_operation(seen: Seen) -> None:
 
 
 @pytest.mark.parametrize("score", [-0.1, 1.1, float("nan"), "good", None])
-def test_evaluation_is_refused_when_the_score_is_none(seen: Seen, score: Any) -> None:
+def test_evaluation_is_refused_when_the_score_is_none(seen: Captured, score: Any) -> None:
     """Scores go from 0 to 1."""
     ref = modeltally.OperationRef("model.request", "0" * 31 + "1", "0" * 15 + "1", 1)
     assert modeltally.evaluate(ref, name="x", score=score) is None
@@ -149,7 +149,7 @@ def test_evaluation_is_refused_when_the_score_is_none(seen: Seen, score: Any) ->
     assert seen.spans() == []
 
 
-def test_evaluation_is_refused_when_there_is_nothing_to_judge(seen: Seen, caplog: pytest.LogCaptureFixture) -> None:
+def test_evaluation_is_refused_when_there_is_nothing_to_judge(seen: Captured, caplog: pytest.LogCaptureFixture) -> None:
     """What `record` returned may be None."""
     nothing: Any = modeltally.record("nonsense", started_at=1)
     assert modeltally.evaluate(nothing, name="x", score=1) is None

@@ -8,8 +8,8 @@ import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import modeltally
-from instrument.conftest import Seen
 from modeltally.instrument import _guard
+from modeltally.testing import Captured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 PRIVATE = "a portrait of alice@example.com"
 
 
-def configured(redact: Callable[[str, dict[str, Any]], Any], **settings: Any) -> Seen:
+def configured(redact: Callable[[str, dict[str, Any]], Any], **settings: Any) -> Captured:
     """Configure with a hook."""
     exporter = InMemorySpanExporter()
     modeltally.configure(exporter=exporter, user_key="key", export_interval_seconds=0.02, redact=redact, **settings)
-    return Seen(exporter)
+    return Captured(exporter)
 
 
 def test_hook_sees_and_changes_what_leaves() -> None:
@@ -107,7 +107,7 @@ def test_everything_that_leaves_has_been_shown() -> None:
     assert operations == ["model.load", "evaluation", "pattern.run", "pattern.run"]
 
 
-def test_prompts_and_messages_never_leave_by_default(seen: Seen) -> None:
+def test_prompts_and_messages_never_leave_by_default(seen: Captured) -> None:
     """A prompt is a keyed hash and a length, an exception its class and place."""
     with (
         pytest.raises(ValueError, match="alice"),
@@ -152,7 +152,7 @@ def test_hook_may_withhold_messages() -> None:
     assert "modeltally.error.message" not in seen.one()
 
 
-def test_context_is_json_of_scalars(seen: Seen) -> None:
+def test_context_is_json_of_scalars(seen: Captured) -> None:
     """A free map becomes JSON below 4 KiB; what is no scalar in it is left out, and it stays JSON."""
     with modeltally.model_request("flux", context={"node": "sampler", "n": 3, "deep": {"a": 1}, "big": "x" * 5000}):
         pass

@@ -14,7 +14,7 @@ import modeltally
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
 
-    from instrument.conftest import Seen
+    from modeltally.testing import Captured
 
 
 @modeltally.model_request("m")
@@ -41,12 +41,12 @@ async def asynchronous_stream(count: int) -> AsyncGenerator[int, str]:
         modeltally.current_operation().set(output_tokens=count)
 
 
-def outcome(seen: Seen) -> object:
+def outcome(seen: Captured) -> object:
     """Return the only operation's outcome."""
     return seen.one()["modeltally.outcome"]
 
 
-def test_stream_is_success_when_exhausted(seen: Seen) -> None:
+def test_stream_is_success_when_exhausted(seen: Captured) -> None:
     """All chunks arrive, and the time to the first one is recorded."""
     assert list(stream(3)) == [0, 1, 2]
     attributes = seen.one()
@@ -55,7 +55,7 @@ def test_stream_is_success_when_exhausted(seen: Seen) -> None:
     assert isinstance(attributes["gen_ai.response.time_to_first_chunk"], float)
 
 
-def test_stream_keeps_what_is_sent_and_returned(seen: Seen) -> None:
+def test_stream_keeps_what_is_sent_and_returned(seen: Captured) -> None:
     """`send` reaches the generator, its return value reaches `yield from`."""
     log: list[str] = []
 
@@ -71,7 +71,7 @@ def test_stream_keeps_what_is_sent_and_returned(seen: Seen) -> None:
     assert outcome(seen) == "success"
 
 
-def test_stream_is_cancelled_when_closed(seen: Seen) -> None:
+def test_stream_is_cancelled_when_closed(seen: Captured) -> None:
     """Closing early runs the generator's own clean-up inside the operation."""
     chunks = stream(3)
     next(chunks)
@@ -82,7 +82,7 @@ def test_stream_is_cancelled_when_closed(seen: Seen) -> None:
     assert attributes["gen_ai.usage.output_tokens"] == 3
 
 
-def test_stream_is_cancelled_when_collected(seen: Seen) -> None:
+def test_stream_is_cancelled_when_collected(seen: Captured) -> None:
     """A stream that nobody holds any more has ended."""
     chunks = stream(3)
     next(chunks)
@@ -91,7 +91,7 @@ def test_stream_is_cancelled_when_collected(seen: Seen) -> None:
     assert outcome(seen) == "cancelled"
 
 
-def test_stream_is_error_when_it_raises(seen: Seen) -> None:
+def test_stream_is_error_when_it_raises(seen: Captured) -> None:
     """The exception is the same object."""
     error = ValueError("boom")
 
@@ -108,7 +108,7 @@ def test_stream_is_error_when_it_raises(seen: Seen) -> None:
     assert outcome(seen) == "error"
 
 
-def test_stream_handles_what_is_thrown_in(seen: Seen) -> None:
+def test_stream_handles_what_is_thrown_in(seen: Captured) -> None:
     """A generator that catches what is thrown in goes on."""
 
     @modeltally.model_request("m")
@@ -125,14 +125,14 @@ def test_stream_handles_what_is_thrown_in(seen: Seen) -> None:
     assert outcome(seen) == "success"
 
 
-def test_nothing_is_recorded_when_stream_is_never_stepped(seen: Seen) -> None:
+def test_nothing_is_recorded_when_stream_is_never_stepped(seen: Captured) -> None:
     """A generator function's body runs at the first step, so before it there is no request."""
     del_me = stream(3)
     del_me.close()
     assert seen.spans() == []
 
 
-def test_operation_is_current_only_while_stream_is_stepped(seen: Seen) -> None:
+def test_operation_is_current_only_while_stream_is_stepped(seen: Captured) -> None:
     """The code between two chunks is not part of the request."""
     for _ in stream(2):
         with modeltally.model_request("other"):
@@ -141,7 +141,7 @@ def test_operation_is_current_only_while_stream_is_stepped(seen: Seen) -> None:
     assert nested == [None, None, None]
 
 
-def test_stream_may_be_stepped_in_other_contexts(seen: Seen) -> None:
+def test_stream_may_be_stepped_in_other_contexts(seen: Captured) -> None:
     """Frameworks step a generator in a fresh context each time."""
     chunks = stream(2)
     assert contextvars.copy_context().run(next, chunks) == 0
@@ -150,7 +150,7 @@ def test_stream_may_be_stepped_in_other_contexts(seen: Seen) -> None:
     assert outcome(seen) == "success"
 
 
-def test_stream_handed_out_by_plain_function_is_watched(seen: Seen) -> None:
+def test_stream_handed_out_by_plain_function_is_watched(seen: Captured) -> None:
     """The operation goes on with the stream the function returned."""
 
     def chunks() -> Generator[int, None, None]:
@@ -166,7 +166,7 @@ def test_stream_handed_out_by_plain_function_is_watched(seen: Seen) -> None:
     assert seen.one()["gen_ai.usage.output_tokens"] == 9
 
 
-def test_stream_handed_out_is_cancelled_when_never_stepped(seen: Seen) -> None:
+def test_stream_handed_out_is_cancelled_when_never_stepped(seen: Captured) -> None:
     """The request was made by the call; dropping its stream gives it up."""
 
     @modeltally.model_request("m")
@@ -178,7 +178,7 @@ def test_stream_handed_out_is_cancelled_when_never_stepped(seen: Seen) -> None:
     assert outcome(seen) == "cancelled"
 
 
-def test_asynchronous_stream_is_success_when_exhausted(seen: Seen) -> None:
+def test_asynchronous_stream_is_success_when_exhausted(seen: Captured) -> None:
     """All chunks arrive."""
 
     async def main() -> list[int]:
@@ -190,7 +190,7 @@ def test_asynchronous_stream_is_success_when_exhausted(seen: Seen) -> None:
     assert attributes["gen_ai.usage.output_tokens"] == 3
 
 
-def test_asynchronous_stream_is_cancelled_when_closed(seen: Seen) -> None:
+def test_asynchronous_stream_is_cancelled_when_closed(seen: Captured) -> None:
     """Closing early runs the generator's own clean-up inside the operation."""
 
     async def main() -> None:
@@ -204,7 +204,7 @@ def test_asynchronous_stream_is_cancelled_when_closed(seen: Seen) -> None:
     assert attributes["gen_ai.usage.output_tokens"] == 3
 
 
-def test_asynchronous_stream_is_cancelled_when_loop_collects_it(seen: Seen) -> None:
+def test_asynchronous_stream_is_cancelled_when_loop_collects_it(seen: Captured) -> None:
     """A stream left behind is closed by the event loop."""
 
     async def main() -> None:
@@ -215,7 +215,7 @@ def test_asynchronous_stream_is_cancelled_when_loop_collects_it(seen: Seen) -> N
     assert outcome(seen) == "cancelled"
 
 
-def test_asynchronous_stream_is_cancelled_when_its_task_is(seen: Seen) -> None:
+def test_asynchronous_stream_is_cancelled_when_its_task_is(seen: Captured) -> None:
     """The cancellation reaches the caller."""
 
     @modeltally.model_request("m")
@@ -240,7 +240,7 @@ def test_asynchronous_stream_is_cancelled_when_its_task_is(seen: Seen) -> None:
     assert outcome(seen) == "cancelled"
 
 
-def test_stream_is_left_alone_when_somebody_else_holds_it(seen: Seen) -> None:
+def test_stream_is_left_alone_when_somebody_else_holds_it(seen: Captured) -> None:
     """A function that hands out a stream it keeps neither loses it nor gets another object."""
 
     class Session:

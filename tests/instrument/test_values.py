@@ -17,7 +17,7 @@ from modeltally.instrument._scalars import MAX_SPAN_BYTES, MAX_TEXT
 from modeltally.instrument._values import Values
 
 if TYPE_CHECKING:
-    from instrument.conftest import Seen
+    from modeltally.testing import Captured
 
 SURROGATE = "a\udcffb"
 
@@ -77,7 +77,7 @@ def test_every_keyword_has_an_attribute_of_its_type() -> None:
     assert len({attribute.name for attribute in names.ATTRIBUTES.values()}) == len(names.ATTRIBUTES)
 
 
-def test_every_keyword_arrives_under_its_name_and_type(seen: Seen) -> None:
+def test_every_keyword_arrives_under_its_name_and_type(seen: Captured) -> None:
     """A value of each keyword travels unchanged."""
     examples: dict[type, object] = {str: "x", int: 7, float: 0.5, bool: True}
     values: Any = {keyword: examples[attribute.type] for keyword, attribute in names.ATTRIBUTES.items()}
@@ -90,7 +90,7 @@ def test_every_keyword_arrives_under_its_name_and_type(seen: Seen) -> None:
         assert type(attributes[attribute.name]) is attribute.type
 
 
-def test_users_and_prompts_leave_only_as_keyed_hashes(seen: Seen) -> None:
+def test_users_and_prompts_leave_only_as_keyed_hashes(seen: Captured) -> None:
     """Neither the user id nor the prompt is in the span; equal ones have equal hashes."""
     with modeltally.model_request("m", user="alice@example.org", prompt="a red fox", negative_prompt="blur"):
         pass
@@ -111,7 +111,7 @@ def test_user_hash_is_the_documented_one() -> None:
     assert Hasher("key").user("The quick brown fox jumps over the lazy dog") == "f7bc83f430538424"
 
 
-def test_long_prompt_has_its_own_hash_and_full_length(seen: Seen) -> None:
+def test_long_prompt_has_its_own_hash_and_full_length(seen: Captured) -> None:
     """Prompts longer than what is kept of other texts are told apart all the same."""
     with modeltally.model_request("m", prompt="x" * 100_000 + "1"):
         pass
@@ -122,7 +122,7 @@ def test_long_prompt_has_its_own_hash_and_full_length(seen: Seen) -> None:
     assert first["modeltally.prompt.hash"] != second["modeltally.prompt.hash"]
 
 
-def test_values_lose_their_class_when_subclassed(seen: Seen) -> None:
+def test_values_lose_their_class_when_subclassed(seen: Captured) -> None:
     """Copies are plain: nothing of the caller's runs later."""
     numbers: Any = {"output_tokens": Decimal(3), "guidance_scale": Decimal("7.5")}
     with modeltally.model_request(Text("m"), task=Color.RED, project=Text("p")) as operation:
@@ -135,7 +135,7 @@ def test_values_lose_their_class_when_subclassed(seen: Seen) -> None:
     assert attributes["modeltally.diffusion.guidance_scale"] == 7.5
 
 
-def test_names_are_joined_and_counted(seen: Seen) -> None:
+def test_names_are_joined_and_counted(seen: Captured) -> None:
     """A list travels as one string."""
     with modeltally.model_request("m", lora_names=["a", "b", "c"]):
         pass
@@ -161,7 +161,7 @@ BAD_NUMBERS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", BAD_NUMBERS)
-def test_value_is_left_out_when_it_is_none_of_that_type(seen: Seen, name: str) -> None:
+def test_value_is_left_out_when_it_is_none_of_that_type(seen: Captured, name: str) -> None:
     """The operation is recorded without it, and that is counted."""
     value = BAD_NUMBERS[name]
     with modeltally.model_request("m") as operation:
@@ -172,7 +172,7 @@ def test_value_is_left_out_when_it_is_none_of_that_type(seen: Seen, name: str) -
     assert modeltally.counters().problems["bad_value"] == 1
 
 
-def test_whole_numbers_change_type_when_the_attribute_has_the_other(seen: Seen) -> None:
+def test_whole_numbers_change_type_when_the_attribute_has_the_other(seen: Captured) -> None:
     """4.0 tokens are 4, and 7 guidance is 7.0: a column has one type."""
     values: Any = {"output_tokens": 4.0, "guidance_scale": 7}
     with modeltally.model_request("m", **values):
@@ -182,7 +182,7 @@ def test_whole_numbers_change_type_when_the_attribute_has_the_other(seen: Seen) 
     assert type(attributes["modeltally.diffusion.guidance_scale"]) is float
 
 
-def test_unknown_keyword_is_counted_and_logged_once(seen: Seen, caplog: pytest.LogCaptureFixture) -> None:
+def test_unknown_keyword_is_counted_and_logged_once(seen: Captured, caplog: pytest.LogCaptureFixture) -> None:
     """A typing error in a service does not break it."""
     values: Any = {"output_tokns": 4}
     for _ in range(3):
@@ -194,7 +194,7 @@ def test_unknown_keyword_is_counted_and_logged_once(seen: Seen, caplog: pytest.L
 
 
 @pytest.mark.parametrize("model", [None, "", b"m"])
-def test_model_is_unknown_when_nobody_named_it(seen: Seen, model: Any) -> None:
+def test_model_is_unknown_when_nobody_named_it(seen: Captured, model: Any) -> None:
     """Every operation on a model has a model in the tables."""
     with modeltally.model_request(model):
         pass
@@ -202,7 +202,7 @@ def test_model_is_unknown_when_nobody_named_it(seen: Seen, model: Any) -> None:
     assert attributes["modeltally.model.id"] == attributes["gen_ai.request.model"] == "unknown"
 
 
-def test_none_changes_nothing(seen: Seen) -> None:
+def test_none_changes_nothing(seen: Captured) -> None:
     """None means unknown."""
     with modeltally.model_request("m", task="t", project=None) as operation:
         operation.set(task=None)
@@ -211,7 +211,7 @@ def test_none_changes_nothing(seen: Seen) -> None:
     assert "modeltally.project" not in attributes
 
 
-def test_text_is_cut_when_long(seen: Seen) -> None:
+def test_text_is_cut_when_long(seen: Captured) -> None:
     """4 KiB in UTF-8, at a character's border."""
     with modeltally.model_request("m", project="ä" * MAX_TEXT, task="x" * 10**7):
         pass
@@ -220,7 +220,7 @@ def test_text_is_cut_when_long(seen: Seen) -> None:
     assert attributes["modeltally.task"] == "x" * MAX_TEXT
 
 
-def test_lone_surrogates_become_question_marks(seen: Seen) -> None:
+def test_lone_surrogates_become_question_marks(seen: Captured) -> None:
     """File names may hold what cannot be encoded, anywhere."""
     with modeltally.model_request(SURROGATE, user=SURROGATE, prompt=SURROGATE, task=SURROGATE) as operation:
         operation.set_attribute(SURROGATE, SURROGATE)
@@ -233,7 +233,7 @@ def test_lone_surrogates_become_question_marks(seen: Seen) -> None:
     assert span.status.description == "a?b"
 
 
-def test_span_stays_bounded_when_told_much(seen: Seen) -> None:
+def test_span_stays_bounded_when_told_much(seen: Captured) -> None:
     """What exceeds 64 KiB is left out and counted; telling the same again and again is not much."""
     with modeltally.model_request("m") as operation:
         for index in range(5000):
@@ -246,7 +246,7 @@ def test_span_stays_bounded_when_told_much(seen: Seen) -> None:
     assert modeltally.counters().problems["span_full"] > 0
 
 
-def test_custom_attributes_keep_their_names(seen: Seen) -> None:
+def test_custom_attributes_keep_their_names(seen: Captured) -> None:
     """A team's own attributes travel as they are, but never replace ours."""
     with modeltally.model_request("m") as operation:
         operation.set_attribute("acme.team", "vision")
@@ -265,7 +265,7 @@ def test_custom_attributes_keep_their_names(seen: Seen) -> None:
     assert not {"acme.nan", "acme.none", "acme.hostile"} & set(attributes)
 
 
-def test_sequence_that_holds_itself_is_left_out(seen: Seen) -> None:
+def test_sequence_that_holds_itself_is_left_out(seen: Captured) -> None:
     """Sequences are joined one level deep: cycles and depth cost nothing."""
     cycle: list[Any] = ["a"]
     cycle += [cycle] * 10
@@ -280,7 +280,7 @@ def test_sequence_that_holds_itself_is_left_out(seen: Seen) -> None:
     assert second["modeltally.lora.names"] == ""
 
 
-def test_truth_value_of_an_array_library_is_one(seen: Seen) -> None:
+def test_truth_value_of_an_array_library_is_one(seen: Captured) -> None:
     """A comparison of numpy's numbers is of a class of its own, which looks like a number."""
 
     class bool_:  # noqa: N801 - numpy's name
@@ -299,7 +299,7 @@ def test_truth_value_of_an_array_library_is_one(seen: Seen) -> None:
 
 
 @pytest.mark.parametrize("name", ["modeltally.unfinished", "error.type", "user.hash", "gen_ai.usage.input_tokens"])
-def test_custom_attribute_is_refused_under_a_name_of_ours(seen: Seen, name: str) -> None:
+def test_custom_attribute_is_refused_under_a_name_of_ours(seen: Captured, name: str) -> None:
     """Nobody makes an operation look unfinished, or tokens look like text."""
     with modeltally.model_request("m") as operation:
         operation.set_attribute(name, "x")
@@ -307,7 +307,7 @@ def test_custom_attribute_is_refused_under_a_name_of_ours(seen: Seen, name: str)
     assert modeltally.counters().problems["reserved_name"] == 1
 
 
-def test_custom_attribute_may_change_as_often_as_it_likes(seen: Seen) -> None:
+def test_custom_attribute_may_change_as_often_as_it_likes(seen: Captured) -> None:
     """Only what is really there counts against the bound."""
     with modeltally.model_request("m") as operation:
         for index in range(10_000):

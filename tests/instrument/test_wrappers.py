@@ -17,8 +17,8 @@ import modeltally
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from instrument.conftest import Seen
     from modeltally.instrument.wrap import Watch
+    from modeltally.testing import Captured
 
 WATCHES: dict[str, Callable[..., Watch]] = {
     "model.request": modeltally.model_request,
@@ -31,7 +31,7 @@ WATCHES: dict[str, Callable[..., Watch]] = {
 
 
 @pytest.mark.parametrize("operation", WATCHES)
-def test_every_watch_records_its_operation_when_used_as_context_manager(seen: Seen, operation: str) -> None:
+def test_every_watch_records_its_operation_when_used_as_context_manager(seen: Captured, operation: str) -> None:
     """Each public wrapper names its operation and its subject."""
     with WATCHES[operation]("thing", project="posters"):
         pass
@@ -55,14 +55,14 @@ def test_every_watch_records_its_operation_when_used_as_context_manager(seen: Se
         ("pattern.run", "pattern thing"),
     ],
 )
-def test_span_name_when_subject_is_known(seen: Seen, operation: str, name: str) -> None:
+def test_span_name_when_subject_is_known(seen: Captured, operation: str, name: str) -> None:
     """Spans are named as the conventions say."""
     with WATCHES[operation]("thing"):
         pass
     assert seen.spans()[0].name == name
 
 
-def test_result_is_same_object_when_function_is_decorated(seen: Seen) -> None:
+def test_result_is_same_object_when_function_is_decorated(seen: Captured) -> None:
     """What the function returns is what the caller gets."""
     result = object()
 
@@ -74,7 +74,7 @@ def test_result_is_same_object_when_function_is_decorated(seen: Seen) -> None:
     assert seen.one()["modeltally.model.id"] == "m"
 
 
-def test_exception_is_same_object_when_function_raises(seen: Seen) -> None:
+def test_exception_is_same_object_when_function_raises(seen: Captured) -> None:
     """What the function raises is what the caller catches."""
     error = LookupError("the secret prompt")
 
@@ -157,7 +157,7 @@ class Service:
         return value
 
 
-def test_methods_are_bound_when_decorated(seen: Seen) -> None:
+def test_methods_are_bound_when_decorated(seen: Captured) -> None:
     """Methods, class methods and static methods get what they would get without us."""
     service = Service()
     assert service.method(1) == (service, 1)
@@ -211,7 +211,7 @@ def test_local_functions_are_not_pickled() -> None:
         pickle.dumps(local)
 
 
-def test_coroutine_function_is_watched_until_it_returns(seen: Seen) -> None:
+def test_coroutine_function_is_watched_until_it_returns(seen: Captured) -> None:
     """The operation ends with the coroutine, and what is set inside arrives."""
 
     @modeltally.model_request("m")
@@ -224,7 +224,7 @@ def test_coroutine_function_is_watched_until_it_returns(seen: Seen) -> None:
     assert seen.one()["gen_ai.usage.output_tokens"] == 7
 
 
-def test_nothing_is_recorded_when_coroutine_is_never_awaited(seen: Seen) -> None:
+def test_nothing_is_recorded_when_coroutine_is_never_awaited(seen: Captured) -> None:
     """A coroutine that never ran made no request."""
 
     @modeltally.model_request("m")
@@ -234,7 +234,7 @@ def test_nothing_is_recorded_when_coroutine_is_never_awaited(seen: Seen) -> None
     assert seen.spans() == []
 
 
-def test_no_warning_when_task_is_cancelled_before_its_first_step(seen: Seen) -> None:
+def test_no_warning_when_task_is_cancelled_before_its_first_step(seen: Captured) -> None:
     """The coroutine inside ours does not complain that nobody awaited it."""
 
     @modeltally.model_request("m")
@@ -250,7 +250,7 @@ def test_no_warning_when_task_is_cancelled_before_its_first_step(seen: Seen) -> 
     assert seen.spans() == []
 
 
-def test_coroutine_of_plain_function_is_watched(seen: Seen) -> None:
+def test_coroutine_of_plain_function_is_watched(seen: Captured) -> None:
     """A plain function that hands out a coroutine is over when the coroutine is."""
 
     async def inner() -> int:
@@ -268,7 +268,7 @@ def test_coroutine_of_plain_function_is_watched(seen: Seen) -> None:
     assert seen.one()["gen_ai.usage.output_tokens"] == 3
 
 
-def test_asynchronous_context_manager_records(seen: Seen) -> None:
+def test_asynchronous_context_manager_records(seen: Captured) -> None:
     """`async with` works as `with`."""
 
     async def main() -> None:
@@ -279,7 +279,7 @@ def test_asynchronous_context_manager_records(seen: Seen) -> None:
     assert seen.one()["modeltally.download.bytes"] == 10
 
 
-def test_tasks_do_not_mix_when_they_share_one_watch(seen: Seen) -> None:
+def test_tasks_do_not_mix_when_they_share_one_watch(seen: Captured) -> None:
     """One object entered by many tasks at once ends the right operation in each."""
     watch = modeltally.model_request("m")
 
@@ -302,7 +302,7 @@ def test_tasks_do_not_mix_when_they_share_one_watch(seen: Seen) -> None:
         assert "modeltally.nested" not in attributes
 
 
-def test_threads_do_not_mix_when_they_share_one_watch(seen: Seen) -> None:
+def test_threads_do_not_mix_when_they_share_one_watch(seen: Captured) -> None:
     """One object entered by many threads at once ends the right operation in each."""
     watch = modeltally.model_request("m")
     barrier = threading.Barrier(8)
@@ -321,14 +321,14 @@ def test_threads_do_not_mix_when_they_share_one_watch(seen: Seen) -> None:
     assert sorted(str(attributes["gen_ai.usage.output_tokens"]) for attributes in seen.all()) == list("01234567")
 
 
-def test_current_operation_ignores_everything_outside_of_any(seen: Seen) -> None:
+def test_current_operation_ignores_everything_outside_of_any(seen: Captured) -> None:
     """Code that tells the current operation more may run without one."""
     modeltally.current_operation().set(output_tokens=1)
     modeltally.current_operation().failed("x")
     assert seen.spans() == []
 
 
-def test_times_are_those_of_the_call(seen: Seen) -> None:
+def test_times_are_those_of_the_call(seen: Captured) -> None:
     """A span starts when the call does and ends after it, by a clock that never steps back."""
     with modeltally.model_request("m"):
         pass
@@ -338,7 +338,7 @@ def test_times_are_those_of_the_call(seen: Seen) -> None:
     assert span.start_time < span.end_time
 
 
-def test_nothing_changes_when_operation_was_ended_already(seen: Seen) -> None:
+def test_nothing_changes_when_operation_was_ended_already(seen: Captured) -> None:
     """What is told after the end is ignored, and a second end is no second span."""
     with modeltally.model_request("m") as operation:
         pass
@@ -365,7 +365,7 @@ class Odd(metaclass=Unhashable):
     """A class that is no key."""
 
 
-def test_result_is_same_object_when_its_class_is_not_hashable(seen: Seen) -> None:
+def test_result_is_same_object_when_its_class_is_not_hashable(seen: Captured) -> None:
     """Nothing is asked of a result's class; as a value it is left out and takes no other with it."""
     result = Odd()
 
@@ -381,7 +381,7 @@ def test_result_is_same_object_when_its_class_is_not_hashable(seen: Seen) -> Non
     assert attributes["modeltally.image.width"] == 8
 
 
-def test_generator_based_coroutine_stays_awaitable(seen: Seen) -> None:
+def test_generator_based_coroutine_stays_awaitable(seen: Captured) -> None:
     """What `types.coroutine` made can be awaited."""
 
     @modeltally.model_request("m")
@@ -416,7 +416,7 @@ class Marked:
         return self.result
 
 
-def test_call_goes_on_when_a_function_is_only_marked_as_coroutine_function(seen: Seen) -> None:
+def test_call_goes_on_when_a_function_is_only_marked_as_coroutine_function(seen: Captured) -> None:
     """The call is counted, the awaitable is the same object."""
     result = object()
     function: Any = modeltally.model_request("m")(Marked(result))
@@ -425,7 +425,7 @@ def test_call_goes_on_when_a_function_is_only_marked_as_coroutine_function(seen:
     assert seen.one()["modeltally.outcome"] == "success"
 
 
-def test_function_works_when_parentheses_were_forgotten(seen: Seen, caplog: pytest.LogCaptureFixture) -> None:
+def test_function_works_when_parentheses_were_forgotten(seen: Captured, caplog: pytest.LogCaptureFixture) -> None:
     """The function is watched without a name, and the log says what to write."""
     decorate: Any = modeltally.model_request
 

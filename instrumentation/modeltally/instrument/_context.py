@@ -6,13 +6,12 @@ an operation of ours is never the host's current span.
 
 from __future__ import annotations
 
-import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, TypeVar
 
 from opentelemetry.trace import INVALID_SPAN, get_current_span
 
-from modeltally.instrument import _ids, _runtime
+from modeltally.instrument import _clock, _ids, _runtime
 from modeltally.instrument import _names as names
 from modeltally.instrument._guard import swallow
 from modeltally.instrument._inbound import inbound
@@ -63,7 +62,7 @@ def new_operation(kind: type[Kind], operation: str, values: Mapping[str, Stored]
     if pipeline is None:
         return None
     outer, trace_id, parent_id, sampled, host_id = parent_context()
-    started = kind(operation, trace_id, _ids.new_span_id(), parent_id, sampled, time.time_ns())
+    started = kind(operation, trace_id, _ids.new_span_id(), parent_id, sampled, _clock.time_ns())
     started.host_id = host_id
     if outer is not None and operation in names.MODEL_OPERATIONS:
         started.nested = enclosing_of_kind(operation, outer) is not None
@@ -73,7 +72,7 @@ def new_operation(kind: type[Kind], operation: str, values: Mapping[str, Stored]
     if delivered is not None:
         delivered.apply_to(started)
     started._outer, started._pipeline, started._has_copy = outer, pipeline, False  # noqa: SLF001 - see `Running`
-    started._clock_ns = time.perf_counter_ns()  # noqa: SLF001
+    started._clock_ns = _clock.perf_counter_ns()  # noqa: SLF001
     started._state = RUNNING  # noqa: SLF001 - last: where anything above failed there is nothing to end
     pipeline.start(started)
     return started

@@ -149,3 +149,10 @@ def after_fork() -> None:
     global _lock  # noqa: PLW0603 - the parent's lock may be held by a thread that does not exist here
     _lock = threading.RLock()
     _counts.clear()
+
+
+def reset() -> None:
+    """Forget what was counted and what was logged."""
+    with _lock:
+        _counts.clear()
+        _logged_at.clear()

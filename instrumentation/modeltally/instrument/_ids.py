@@ -8,27 +8,28 @@ import uuid
 
 __all__ = ["after_fork", "derived_ids", "jitter", "new_instance_id", "new_span_id", "new_trace_id"]
 
-_random = random.Random()  # noqa: S311 - ids need to be distinct, not secret; seeded by the operating system
+# the kit for tests puts another one in its place
+generator = random.Random()  # noqa: S311 - ids need to be distinct, not secret; seeded by the operating system
 
 
 def new_trace_id() -> int:
     """Return a random trace id, never zero."""
-    return _random.getrandbits(128) or 1
+    return generator.getrandbits(128) or 1
 
 
 def new_span_id() -> int:
     """Return a random span id, never zero."""
-    return _random.getrandbits(64) or 1
+    return generator.getrandbits(64) or 1
 
 
 def new_instance_id() -> str:
     """Return a random UUID for this process."""
-    return str(uuid.UUID(int=_random.getrandbits(128), version=4))
+    return str(uuid.UUID(int=generator.getrandbits(128), version=4))
 
 
 def jitter() -> float:
     """Return a factor between 0.8 and 1.2, so that many processes do not retry in step."""
-    return _random.uniform(0.8, 1.2)
+    return generator.uniform(0.8, 1.2)
 
 
 def derived_ids(operation_id: str | bytes) -> tuple[int, int]:
@@ -47,4 +48,4 @@ def derived_ids(operation_id: str | bytes) -> tuple[int, int]:
 
 def after_fork() -> None:
     """Reseed in a forked child, which would otherwise repeat its parent's ids."""
-    _random.seed()
+    generator.seed()

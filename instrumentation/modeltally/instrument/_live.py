@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 import threading
-import time
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from modeltally.instrument import _clock
 from modeltally.instrument import _names as names
 
 if TYPE_CHECKING:
@@ -92,11 +92,11 @@ class _Subject:
 class Live:
     """Recent operations of one process; safe to use from several threads."""
 
-    def __init__(self, *, clock_ns: Callable[[], int] = time.time_ns) -> None:
+    def __init__(self, *, clock_ns: Callable[[], int] | None = None) -> None:
         """Begin with nothing.
 
         Args:
-            clock_ns: The time that the window ends at, in nanoseconds since the epoch.
+            clock_ns: The time that the window ends at, in nanoseconds since the epoch; None for that of operations.
         """
         self._clock_ns = clock_ns
         self._pending: deque[_Ended] = deque()
@@ -134,7 +134,7 @@ class Live:
                 in_flight[subject] = in_flight.get(subject, 0) + 1
         with self._lock:
             self.fold()
-            minute = self._clock_ns() // MINUTE_NS
+            minute = (self._clock_ns or _clock.time_ns)() // MINUTE_NS
             self._clear(minute)
             since_ns = (minute - WINDOW_MINUTES + 1) * MINUTE_NS
             figures = {

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from modeltally.instrument import _clock
 from modeltally.instrument import _names as names
 from modeltally.instrument._errors import MAX_NAME, error_message, error_site, error_type, is_called_off
 from modeltally.instrument._guard import guarded, problem, swallow
@@ -114,7 +114,7 @@ class Operation(Running):
             error: What the watched code raised; None when it returned.
         """
         try:
-            clock_ns = time.perf_counter_ns()
+            clock_ns = _clock.perf_counter_ns()
             if self._state != RUNNING:
                 return
             self._state = ENDED  # atomic, with the test: two threads may end it

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from modeltally.instrument._config import Config
     from modeltally.instrument._record import Record, Running
 
-__all__ = ["Pipeline"]
+__all__ = ["THREAD_NAME", "Pipeline"]
 
+THREAD_NAME: Final = "modeltally"
 WAIT_FOR_ROOM_SECONDS: Final = 0.1
 SLICE_SECONDS: Final = 0.05  # of a wait for delivery, after which it looks whether it was interrupted
 NO_THREAD_SECONDS: Final = 1.0  # before another try to start one
@@ -207,7 +208,7 @@ class Pipeline(Queue):
         try:
             if self._thread is not None or self.closes_at is not None or time.monotonic() < self._no_thread_until:
                 return
-            thread = threading.Thread(target=self._run, name="modeltally", daemon=True)
+            thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
             try:
                 thread.start()
             except RuntimeError:  # too many of them; or the interpreter is ending, and the exit handler delivers

@@ -7,11 +7,10 @@ again as the operation itself. What may interrupt these counts, and what that me
 from __future__ import annotations
 
 import threading
-import time
 from collections import defaultdict, deque
 from typing import TYPE_CHECKING, Final
 
-from modeltally.instrument import _guard
+from modeltally.instrument import _clock, _guard
 from modeltally.instrument._counters import Counters
 from modeltally.instrument._guard import problem
 from modeltally.instrument._live import Live
@@ -172,7 +171,7 @@ class Queue:
 
     def leave_copies(self, *, older_than_seconds: float) -> None:
         """Queue an unfinished copy of each operation running for longer than that, once for each."""
-        started_before_ns = time.perf_counter_ns() - int(older_than_seconds * 1e9)
+        started_before_ns = _clock.perf_counter_ns() - int(older_than_seconds * 1e9)
         for operation in self.running():
             if not operation.needs_copy(started_before_ns):
                 continue

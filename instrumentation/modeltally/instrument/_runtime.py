@@ -157,6 +157,13 @@ def current() -> Pipeline | None:
     return _state.pipeline
 
 
+def reset() -> None:
+    """Forget the pipeline and what was lost without one, as if nobody had configured anything."""
+    with _state.lock:
+        _state.pipeline = None
+        _state.without_pipeline.clear()
+
+
 def active() -> Pipeline | None:
     """Return the pipeline; without one, count the operation that asked for it as lost."""
     pipeline = _state.pipeline

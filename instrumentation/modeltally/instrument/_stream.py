@@ -7,11 +7,11 @@ garbage collection stay what they are.
 
 from __future__ import annotations
 
-import time
 import types
 from inspect import CO_ITERABLE_COROUTINE
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from modeltally.instrument import _clock
 from modeltally.instrument import _names as names
 from modeltally.instrument._context import attach, detach
 from modeltally.instrument._guard import guarded, swallow
@@ -197,7 +197,7 @@ async def _close_async(operation: Operation, stream: AsyncGenerator[Any, Any]) -
 
 def _clock_ns() -> int:
     try:
-        return time.perf_counter_ns()
+        return _clock.perf_counter_ns()
     except Exception as error:  # noqa: BLE001 - see `_guard`
         swallow("clock", error)
         return 0
@@ -206,4 +206,4 @@ def _clock_ns() -> int:
 @guarded(None)
 def _first_chunk(operation: Operation, first_step_ns: int) -> None:
     if operation.operation == names.MODEL_REQUEST and "time_to_first_chunk_seconds" not in operation.values:
-        operation.set(time_to_first_chunk_seconds=(time.perf_counter_ns() - first_step_ns) / 1e9)
+        operation.set(time_to_first_chunk_seconds=(_clock.perf_counter_ns() - first_step_ns) / 1e9)

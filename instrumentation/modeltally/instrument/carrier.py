@@ -14,14 +14,13 @@ to other people's services. The user travels as keyed hash.
 from __future__ import annotations
 
 import json
-import time
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from opentelemetry.trace import get_current_span
 
+from modeltally.instrument import _clock, _runtime
 from modeltally.instrument import _names as names
-from modeltally.instrument import _runtime
 from modeltally.instrument._context import current_operation
 from modeltally.instrument._guard import guarded, problem
 from modeltally.instrument._inbound import NOTHING, InboundContext, inbound
@@ -96,7 +95,7 @@ def _inject(carrier: MutableMapping[str, Any], values: Values) -> None:
         known.pop("attempt", None)  # how often this message was tried says nothing of the next
     known.update(current_operation().values)
     copy_values(known, values, MAX_SPAN_BYTES)
-    content: dict[str, object] = {_VERSION: VERSION, _SENT_AT: time.time_ns()}
+    content: dict[str, object] = {_VERSION: VERSION, _SENT_AT: _clock.time_ns()}
     for keyword, key in _TEXTS.items():
         value = known.get(keyword)
         if value is not None:
@@ -202,7 +201,7 @@ def _waited(sent_at_ns: object) -> dict[str, Stored]:
     """Tell how long a message waited; a wait below zero means that two machines' clocks differ."""
     if type(sent_at_ns) is not int:
         return {}
-    seconds = (time.time_ns() - sent_at_ns) / 1e9
+    seconds = (_clock.time_ns() - sent_at_ns) / 1e9
     if 0 <= seconds <= MAX_QUEUE_SECONDS:
         return {"queue_seconds": seconds}
     problem("clock_skew", "a message was sent %.3g s after it arrived: two machines' clocks differ", -seconds)

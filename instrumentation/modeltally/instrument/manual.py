@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import contextlib
 import re
-import time
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from modeltally.instrument import _clock
 from modeltally.instrument import _names as names
 from modeltally.instrument._context import attach, detach, new_operation
 from modeltally.instrument._guard import guarded, problem
@@ -60,8 +60,8 @@ class ManualOperation(Operation):
         if not self.is_waiting:
             return
         self._end_wait()
-        self.start_ns = time.time_ns()
-        self._clock_ns = time.perf_counter_ns()
+        self.start_ns = _clock.time_ns()
+        self._clock_ns = _clock.perf_counter_ns()
 
     @guarded(None)
     def progress(self, fraction: float) -> None:
@@ -93,7 +93,7 @@ class ManualOperation(Operation):
             problem("bad_mark", "mark(%.64r): give small letters, at most %d different marks", text, MAX_MARKS)
             return
         self._marks += key not in custom
-        custom[key] = (time.perf_counter_ns() - self._clock_ns) / 1e9
+        custom[key] = (_clock.perf_counter_ns() - self._clock_ns) / 1e9
         self.custom = custom
 
     def finish(self) -> None:
@@ -119,8 +119,8 @@ class ManualOperation(Operation):
         if self.is_waiting:
             self._end_wait()
             self.set(never_started=True)
-            self.start_ns = time.time_ns()
-            self._clock_ns = time.perf_counter_ns()
+            self.start_ns = _clock.time_ns()
+            self._clock_ns = _clock.perf_counter_ns()
         super().cancel()
         self.end()
 
@@ -146,7 +146,7 @@ class ManualOperation(Operation):
 
     def _end_wait(self) -> None:
         self._is_waiting = False
-        self.values.setdefault("queue_seconds", (time.perf_counter_ns() - self._clock_ns) / 1e9)
+        self.values.setdefault("queue_seconds", (_clock.perf_counter_ns() - self._clock_ns) / 1e9)
 
 
 def begin(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from modeltally.instrument import _ids, _runtime
+from modeltally.instrument import _clock, _ids, _runtime
 from modeltally.instrument import _names as names
 from modeltally.instrument._context import parent_context
 from modeltally.instrument._guard import guarded, problem
@@ -115,8 +115,7 @@ def evaluate(ref: OperationRef, *, name: str, score: float, source: str | None =
     if not 0.0 <= number <= 1.0:
         problem("evaluate", "evaluate(): score is %r; give a number from 0 to 1", number)
         return None
-    now_ns = _time_ns("now", datetime.now(UTC))
-    made = root_record(names.EVALUATION, start_ns=now_ns)
+    made = root_record(names.EVALUATION, start_ns=_clock.time_ns())
     made.custom = {
         names.EVALUATION_NAME: str.__str__(name)[:MAX_NAME],
         names.EVALUATION_TRACE_ID: ref.trace_id,

@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 import modeltally
 from chaos.instrument import hostile_objects
 from chaos.instrument.more_entries import configured
-from modeltally.instrument import _context, _guard, _ids, _names, _operation, _pipeline, _queue, _runtime
+from modeltally.instrument import _clock, _context, _guard, _ids, _names, _operation, _pipeline, _queue, _runtime
 
 if TYPE_CHECKING:
     import types
@@ -167,8 +167,9 @@ def _raises_here(error: Callable[[], Exception], original: Any, *, after: int) -
 def raising_clock(case: Case) -> Iterator[None]:
     """Have a clock that raises."""
     name = case.source.choice(("time_ns", "perf_counter_ns", "monotonic"))
-    broken = _raises_here(lambda: OSError("no clock"), getattr(time, name), after=case.source.randrange(3))
-    with replaced(time, name, broken):
+    owner = time if name == "monotonic" else _clock
+    broken = _raises_here(lambda: OSError("no clock"), getattr(owner, name), after=case.source.randrange(3))
+    with replaced(owner, name, broken):
         yield
 
 
@@ -176,14 +177,14 @@ def raising_clock(case: Case) -> Iterator[None]:
 def odd_clock(case: Case) -> Iterator[None]:
     """Have a clock that tells no time."""
     name = case.source.choice(("time_ns", "perf_counter_ns"))
-    thread, original = threading.get_ident(), getattr(time, name)
+    thread, original = threading.get_ident(), getattr(_clock, name)
     answers = (0, -1, 2**70, 1.5)
 
     def clock() -> float:
         is_here = threading.get_ident() == thread and _is_ours(sys._getframe(1))
         return case.source.choice(answers) if is_here else original()
 
-    with replaced(time, name, clock):
+    with replaced(_clock, name, clock):
         yield
 
 
