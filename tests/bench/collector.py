@@ -23,7 +23,7 @@ from cli.conftest import start_server, stop_server
 from collector.feed import Bodies, Feed
 from collector.running import BINARY, MISSING, Collector, Running, StubStore, Usage, usage_of
 from modeltally.server.client import find_server
-from receiver.conftest import stored
+from support.stores import stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -37,7 +37,7 @@ from modeltally.server import LocalServer
 from modeltally.settings import Settings
 from modeltally.store import EmbeddedStore, open_store
 from receiver.bodies import Sender, body
-from receiver.conftest import stored
+from support.stores import stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable

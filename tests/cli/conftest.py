@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from support.environment import clean_environment
 
 COMMAND = Path(sys.executable).parent / "modeltally"
 TIMEOUT_SECONDS = 120
@@ -46,14 +47,6 @@ class RunningServer:
     otlp_url: str
     http_url: str
     process: subprocess.Popen[str]
-
-
-def clean_environment(home: Path) -> dict[str, str]:
-    """Make an environment in which no setting of the developer's machine counts."""
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("MODELTALLY_", "OTEL_", "COLUMNS"))
-    }
-    return kept | {"HOME": str(home), "XDG_DATA_HOME": str(home / "data"), "NO_COLOR": "1"}
 
 
 @pytest.fixture(scope="session")

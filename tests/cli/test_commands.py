@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cli.conftest import COMMAND, HEADER, ROWS, clean_environment, start_server, stop_server
+from cli.conftest import COMMAND, HEADER, ROWS, start_server, stop_server
 from modeltally.cli._exit import ExitCode
 from modeltally.cli._stats import TOPICS
+from support.environment import clean_environment
 
 if TYPE_CHECKING:
     from pathlib import Path

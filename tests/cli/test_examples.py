@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cli.conftest import clean_environment
+from support.environment import clean_environment
 
 if TYPE_CHECKING:
     from cli.conftest import RunningServer

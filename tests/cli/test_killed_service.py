@@ -9,7 +9,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from cli.conftest import clean_environment, run_command, start_server, stop_server
+from cli.conftest import run_command, start_server, stop_server
+from support.environment import clean_environment
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cli.conftest import COMMAND, TIMEOUT_SECONDS, Run, RunningServer, clean_environment, start_server, stop_server
+from cli.conftest import COMMAND, TIMEOUT_SECONDS, Run, RunningServer, start_server, stop_server
+from support.environment import clean_environment
 
 if TYPE_CHECKING:
     from pathlib import Path

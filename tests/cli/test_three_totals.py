@@ -7,8 +7,9 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from cli.conftest import clean_environment, run_command, start_server, stop_server
+from cli.conftest import run_command, start_server, stop_server
 from modeltally.store import open_store, sql
+from support.environment import clean_environment
 
 if TYPE_CHECKING:
     from pathlib import Path

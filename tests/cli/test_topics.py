@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cli.conftest import clean_environment
 from modeltally.cli._exit import ExitCode
 from queries.given import Given, Heartbeat, Operation, give
+from support.environment import clean_environment
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cli.conftest import COMMAND, TIMEOUT_SECONDS, RunningServer, clean_environment, start_server, stop_server
+from cli.conftest import COMMAND, TIMEOUT_SECONDS, RunningServer, start_server, stop_server
 from cli.test_trace import WINDOW, _assert_models
 from cli.trace_truth import count, write_bursty
+from support.environment import clean_environment
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,8 +12,8 @@ from urllib.parse import urlencode, urlsplit
 import clickhouse_connect
 
 from modeltally.server import LocalServer
-from modeltally.settings import Settings
 from receiver.bodies import Sender, body
+from support.servers import settings_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,9 +27,7 @@ SPANS = 30
 @contextlib.contextmanager
 def running(directory: Path, **settings: object) -> Iterator[LocalServer]:
     """Run a server that has stored a few spans, for tests that only read."""
-    ports = dict.fromkeys(("otlp_port", "otlp_grpc_port", "http_port", "clickhouse_port"), 0)
-    values: dict[str, object] = {"dir": directory, "min_free_disk_bytes": 0, **ports, **settings}
-    with LocalServer(Settings(**values)) as server:  # type: ignore[arg-type] # settings by name
+    with LocalServer(settings_for(directory, **settings)) as server:
         sender = Sender(server.address.otlp_url)
         assert sender.send(body(SPANS)).status == 200
         sender.close()

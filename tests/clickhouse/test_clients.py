@@ -17,15 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from modeltally.server import LocalServer
+    from support.stores import Template
 
 COUNT = "SELECT model, count() AS spans FROM usage_events GROUP BY model"
 HOSTILE = "it's \\ a\ttab, a\nbreak, \N{SNOWMAN} and {braces:String}"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+def server(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
     """Run one server for all tests: they only read."""
-    with running(tmp_path_factory.mktemp("clickhouse")) as started:
+    with running(template.copy(tmp_path_factory.mktemp("clickhouse"))) as started:
         yield started
 
 

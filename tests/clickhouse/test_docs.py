@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from modeltally.server import LocalServer
+    from support.stores import Template
 
 PASSWORD = "what-stays"  # noqa: S105 - a made-up one
 README = Path(__file__).parents[2] / "README.md"
@@ -28,9 +29,9 @@ MONTH = {"2024-12-01": "2025-11-01", "2025-01-01": "2025-12-01"}
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+def server(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
     """Run a server with a password that stays."""
-    with running(tmp_path_factory.mktemp("docs"), clickhouse_password=PASSWORD) as started:
+    with running(template.copy(tmp_path_factory.mktemp("docs")), clickhouse_password=PASSWORD) as started:
         yield started
 
 

@@ -15,13 +15,14 @@ import pytest
 from clickhouse.client import ask, running
 from modeltally.clickhouse import app as door
 from receiver.bodies import body, post
-from receiver.conftest import ask as ask_store
+from support.stores import ask as ask_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from modeltally.server import LocalServer
     from modeltally.store import EmbeddedStore
+    from support.stores import Template
 
 QUESTIONS = 2
 SECONDS = 30
@@ -31,7 +32,7 @@ UNDER_WAY = f"SELECT count() AS questions FROM system.processes WHERE query = '{
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+def server(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
     """Run a server that allows little."""
     limits = {
         "clickhouse_queries": QUESTIONS,
@@ -40,7 +41,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
         "clickhouse_result_rows": 1000,
         "clickhouse_result_bytes": 100_000,
     }
-    with running(tmp_path_factory.mktemp("clickhouse"), **limits) as started:
+    with running(template.copy(tmp_path_factory.mktemp("clickhouse")), **limits) as started:
         yield started
 
 

@@ -20,15 +20,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from modeltally.server import LocalServer
+    from support.stores import Template
 
 SECRET = "only-the-owner-of-this-machine-knows"  # noqa: S105 - a made-up one
 BAD_REQUEST, FORBIDDEN, NOT_FOUND, FAILED, NOT_IMPLEMENTED = 400, 403, 404, 500, 501
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+def server(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
     """Run one server for all tests: none of them may change anything."""
-    with running(tmp_path_factory.mktemp("clickhouse"), clickhouse_password=SECRET) as started:
+    with running(template.copy(tmp_path_factory.mktemp("clickhouse")), clickhouse_password=SECRET) as started:
         yield started
 
 

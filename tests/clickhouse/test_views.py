@@ -14,11 +14,13 @@ from modeltally.settings import Settings
 from modeltally.store import ServedStore, sql
 from modeltally.store.client import Database
 from store.answers import answers, lived_in, questions
+from support.servers import settings_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from modeltally.store import EmbeddedStore
+    from support.stores import Template
 
 VIEWS = sql.view_names()
 # The installed view has columns that cannot travel; it is compared through those that read it.
@@ -26,12 +28,11 @@ OWN_COLUMNS = {"usage_figures"}
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+def server(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
     """Run a server whose store has been lived in."""
-    ports = dict.fromkeys(("otlp_port", "otlp_grpc_port", "http_port", "clickhouse_port"), 0)
     # nothing may be rolled between two readings
-    quiet = {"roll_interval_seconds": 3600.0, "expire_interval_seconds": 3600.0, "min_free_disk_bytes": 0}
-    settings = Settings(dir=tmp_path_factory.mktemp("views"), **ports, **quiet)  # type: ignore[arg-type] # settings by name
+    quiet = {"roll_interval_seconds": 3600.0, "expire_interval_seconds": 3600.0}
+    settings = settings_for(template.copy(tmp_path_factory.mktemp("views")), **quiet)
     with LocalServer(settings, jobs=ADVICE_JOBS) as started:
         lived_in(embedded(started))
         yield started

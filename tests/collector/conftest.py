@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from collector.running import BINARY, MISSING, Collector, StubStore
+from support.environment import forget_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the developer's environment out of the tests."""
-    for name in os.environ:
-        if name.startswith(("OTEL_", "MODELTALLY_", "CLICKHOUSE_")):
-            monkeypatch.delenv(name)
+    forget_environment(monkeypatch)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

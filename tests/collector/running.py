@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Final, Self
 
 import psutil
 
+from support.environment import clean_environment
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -41,15 +43,6 @@ def free_port() -> int:
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
-
-
-def clean_environment() -> dict[str, str]:
-    """Leave the settings of the developer's machine out."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("MODELTALLY_", "OTEL_", "CLICKHOUSE_"))
-    }
 
 
 @dataclass

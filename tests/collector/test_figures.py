@@ -13,7 +13,7 @@ import pytest
 from cli.conftest import RunningServer, run_command, start_server, stop_server
 from cli.trace_truth import write_bursty
 from collector.conftest import settle
-from receiver.conftest import stored
+from support.stores import stored
 
 if TYPE_CHECKING:
     from pathlib import Path

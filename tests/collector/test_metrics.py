@@ -8,7 +8,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 
 from collector.conftest import settle
 from receiver.bodies import START_NS, Sender, put
-from receiver.conftest import stored
+from support.stores import stored
 
 if TYPE_CHECKING:
     from collector.running import Collector, StubStore

@@ -14,7 +14,7 @@ import pytest
 
 from collector.running import CONFIGURATIONS, Collector, StubStore
 from receiver.bodies import PROTOBUF, Sender, body, only_span, request
-from receiver.conftest import stored
+from support.stores import stored
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,7 +11,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceS
 
 from collector.conftest import settle
 from receiver.bodies import PROTOBUF, Sender, body, otlp_json, request
-from receiver.conftest import stored
+from support.stores import stored
 
 if TYPE_CHECKING:
     from collector.running import Collector, StubStore

@@ -10,8 +10,8 @@ import yaml
 from collector.conftest import settle
 from collector.running import CONFIGURATIONS, Collector, StubStore
 from receiver.bodies import ATTRIBUTES, Sender, only_span, put, request
-from receiver.conftest import stored
 from receiver.test_filter import DIALECTS, attributes
+from support.stores import stored
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from collector.conftest import settle
 from modeltally.store import open_store
 from receiver.bodies import JSON, PROTOBUF, Sender, body
-from receiver.conftest import ask
+from support.stores import ask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

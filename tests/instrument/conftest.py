@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 import modeltally
 from instrument.sink import Sink
 from modeltally.testing import Captured, capture, reset
+from support.environment import forget_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def _fresh_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Begin and end each test with telemetry off and without the developer's environment."""
-    for name in os.environ:
-        if name.startswith(("OTEL_", "MODELTALLY_")):
-            monkeypatch.delenv(name)
+    forget_environment(monkeypatch)
     monkeypatch.setenv("MODELTALLY_DIR", str(tmp_path / "data"))
     reset()
     yield

@@ -21,8 +21,8 @@ from opentelemetry.trace import SpanKind, StatusCode
 import modeltally
 from modeltally.instrument.background import mirror
 from modeltally.server import LocalServer
-from modeltally.settings import Settings
-from modeltally.store import open_store, sql
+from support.servers import settings_for
+from support.stores import stored
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import Span
 
     from instrument.sink import Sink
+    from support.stores import Template
 
 
 class Host:
@@ -230,17 +231,10 @@ def test_mirrors_are_made_in_our_thread_outside_of_its_context(host: Host, ours:
     assert threading.get_ident() not in odd.threads
 
 
-def test_mirrors_count_nowhere(host: Host, tmp_path: Path) -> None:
+def test_mirrors_count_nowhere(host: Host, template: Template, tmp_path: Path) -> None:
     """A host whose traces come to our own server has each operation counted once."""
-    settings = Settings(
-        dir=tmp_path / "data",
-        otlp_port=0,
-        otlp_grpc_port=0,
-        http_port=0,
-        clickhouse_port=0,
-        min_free_disk_bytes=0,
-    )
-    with LocalServer(settings) as server:
+    directory = template.copy(tmp_path / "data")
+    with LocalServer(settings_for(directory)) as server:
         exporter = OTLPSpanExporter(f"{server.address.otlp_url}/v1/traces")
         host.provider.add_span_processor(SimpleSpanProcessor(exporter))
         modeltally.configure(endpoint=server.address.otlp_url, mirror=True, export_interval_seconds=0.02)
@@ -250,14 +244,10 @@ def test_mirrors_count_nowhere(host: Host, tmp_path: Path) -> None:
         assert modeltally.shutdown(timeout_seconds=20)
         host.provider.shutdown()
         assert len(host.mirrors()) == 4
-    store = open_store(tmp_path / "data")
     question = """
         SELECT
             (SELECT count() FROM otel_traces WHERE ScopeName = 'modeltally.mirror') AS mirrors,
             (SELECT count() FROM usage_events) AS events,
             (SELECT count() FROM usage_quarantine) AS refused
     """
-    try:
-        assert store.database.query(sql.Statement("question", question)) == [{"mirrors": 4, "events": 4, "refused": 0}]
-    finally:
-        store.close()
+    assert stored(directory, question) == [{"mirrors": 4, "events": 4, "refused": 0}]

@@ -15,7 +15,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_C
 
 from modeltally.store import open_store
 from receiver.bodies import PROTOBUF, START_NS, Answer, Sender, put
-from receiver.conftest import ask
+from support.stores import ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,7 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from receiver.bodies import ATTRIBUTES, all_spans, body, post, put, request
-from receiver.conftest import stored
+from support.stores import stored
 
 if TYPE_CHECKING:
     from modeltally.server import LocalServer

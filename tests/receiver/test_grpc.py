@@ -28,15 +28,17 @@ from modeltally.receiver.counters import METRICS
 from modeltally.server import LocalServer, ServerAddress
 from modeltally.settings import Settings
 from receiver.bodies import all_spans, body, post, request
-from receiver.conftest import StartServer, stored
 from receiver.metric_bodies import STORED_ONCE, counter, metrics_request, post_metrics, rows_of
 from receiver.stock_metrics import ROWS, metrics_data
 from receiver.test_bombs import bombs as span_bombs
 from receiver.test_metrics_bounds import bombs as metric_bombs
+from support.stores import stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from support.servers import StartServer
 
 TRACES_METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 METRICS_METHOD = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"

@@ -12,7 +12,6 @@ from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExp
 from modeltally.receiver.counters import METRICS
 from modeltally.store import EmbeddedStore
 from receiver.bodies import JSON, PROTOBUF, Sender
-from receiver.conftest import StartServer, ask, stored
 from receiver.metric_bodies import (
     KINDS,
     PATH,
@@ -26,9 +25,11 @@ from receiver.metric_bodies import (
     rows_of,
 )
 from receiver.stock_metrics import ROWS, metrics_data
+from support.stores import ask, stored
 
 if TYPE_CHECKING:
     from modeltally.server import LocalServer
+    from support.servers import StartServer
 
 # Tables of the collector's exporter, v0.161: what is in all of them, then what is in each. A Nested column is so many
 # arrays.

@@ -15,16 +15,18 @@ from modeltally.receiver.counters import METRICS
 from modeltally.receiver.metrics.sink import ATTEMPTS
 from modeltally.receiver.spool import shipper
 from modeltally.server import LocalServer
-from modeltally.settings import Settings
 from modeltally.store import EmbeddedStore, open_store
 from receiver.bodies import Sender, body
-from receiver.conftest import StartServer, stored
 from receiver.metric_bodies import KINDS, PATH, STORED_ONCE, counter, metrics_request, post_metrics, rows_of
 from server.test_server import start_process
+from support.servers import StartServer, settings_for
+from support.stores import stored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from support.stores import Template
 
 SEED = 9
 KILLS = 3
@@ -56,16 +58,16 @@ class Unsteady:
 
 
 @pytest.fixture
-def unsteady(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., LocalServer]]:
+def unsteady(
+    template: Template, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., LocalServer]]:
     """Start a server whose store has faults."""
     monkeypatch.setattr(shipper, "MAX_BACKOFF_SECONDS", 0.02)
     servers: list[LocalServer] = []
 
     def start(insert: Callable[[EmbeddedStore, Path, str, str], None], **given: int) -> LocalServer:
-        ports = {"otlp_port": 0, "otlp_grpc_port": 0, "http_port": 0, "clickhouse_port": 0, "min_free_disk_bytes": 0}
-        values: Mapping[str, Any] = {**ports, **given}
         opened: Callable[..., Any] = lambda *where, **how: Unsteady(open_store(*where, **how), insert)  # noqa: E731
-        server = LocalServer(Settings(dir=tmp_path / "data", **values), open_store=opened)
+        server = LocalServer(settings_for(template.copy(tmp_path / "data"), **given), open_store=opened)
         servers.append(server)
         server.start()
         return server

@@ -13,12 +13,14 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 
 from modeltally.receiver.counters import METRICS
 from modeltally.server import LocalServer
-from modeltally.settings import Settings
 from receiver.bodies import JSON, PROTOBUF, Sender
 from receiver.metric_bodies import PATH, TIMES, all_points, counter, metrics_request, post_metrics, rejected
+from support.servers import settings_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from support.stores import Template
 
 MUTATED_BODIES = 1000
 SEED = 9
@@ -26,19 +28,10 @@ NAME = re.compile(r"(modeltally|gen_ai|hw|otel\.sdk)\.[A-Za-z0-9_.\-/]{0,240}")
 
 
 @pytest.fixture(scope="module")
-def small_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+def small_server(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
     """Start one server with small limits for the tests that only refuse."""
-    settings = Settings(
-        dir=tmp_path_factory.mktemp("small"),
-        otlp_port=0,
-        otlp_grpc_port=0,
-        http_port=0,
-        clickhouse_port=0,
-        min_free_disk_bytes=0,
-        max_body_bytes=65_536,
-        max_body_spans=100,
-    )
-    with LocalServer(settings) as server:
+    directory = template.copy(tmp_path_factory.mktemp("small"))
+    with LocalServer(settings_for(directory, max_body_bytes=65_536, max_body_spans=100)) as server:
         yield server
 
 

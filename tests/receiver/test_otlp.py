@@ -14,10 +14,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from receiver.bodies import JSON, PROTOBUF, Sender, all_spans, body, fill, only_span, otlp_json, post, request
-from receiver.conftest import StartServer, stored
+from support.stores import stored
 
 if TYPE_CHECKING:
     from modeltally.server import LocalServer
+    from support.servers import StartServer
 
 COUNT = "SELECT count() AS rows, uniqExact(TraceId, SpanId) AS spans FROM otel_traces"
 

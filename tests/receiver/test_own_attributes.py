@@ -10,8 +10,8 @@ from modeltally.instrument import _names as names
 from modeltally.instrument._privacy import Hasher
 from modeltally.receiver.allow import is_own_name
 from receiver.bodies import ATTRIBUTES, post, request
-from receiver.conftest import stored
 from receiver.test_filter import KEY, attributes, filtered
+from support.stores import stored
 
 if TYPE_CHECKING:
     from modeltally.server import LocalServer

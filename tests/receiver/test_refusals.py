@@ -14,30 +14,22 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from modeltally.server import LocalServer
-from modeltally.settings import Settings
 from receiver.bodies import JSON, PROTOBUF, Sender, all_spans, body, otlp_json, post, request
+from support.servers import settings_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from support.stores import Template
 
 MUTATED_BODIES = 2000
 
 
 @pytest.fixture(scope="module")
-def small_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+def small_server(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
     """Start one server with small limits for all tests of this module."""
-    directory = tmp_path_factory.mktemp("small")
-    settings = Settings(
-        dir=directory,
-        otlp_port=0,
-        otlp_grpc_port=0,
-        http_port=0,
-        clickhouse_port=0,
-        min_free_disk_bytes=0,
-        max_body_bytes=65_536,
-        max_body_spans=100,
-    )
-    with LocalServer(settings) as server:
+    directory = template.copy(tmp_path_factory.mktemp("small"))
+    with LocalServer(settings_for(directory, max_body_bytes=65_536, max_body_spans=100)) as server:
         yield server
 
 

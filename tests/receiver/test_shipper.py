@@ -10,16 +10,17 @@ from instrument.sink import wait_until
 from modeltally.errors import StoreError
 from modeltally.receiver.spool import shipper
 from modeltally.server import LocalServer
-from modeltally.settings import Settings
 from modeltally.store import EmbeddedStore, open_store
 from receiver.bodies import START_NS, all_spans, body, post, request
-from receiver.conftest import StartServer, ask, stored
+from support.servers import StartServer, settings_for
+from support.stores import ask, stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from modeltally.store import QuarantinedSpan
+    from support.stores import Template
 
 COUNT = "SELECT count() AS rows, uniqExact(TraceId, SpanId) AS spans FROM otel_traces"
 
@@ -49,15 +50,15 @@ class Unsteady:
 
 
 @pytest.fixture
-def unsteady(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., LocalServer]]:
+def unsteady(
+    template: Template, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., LocalServer]]:
     """Start a server whose store has faults."""
     monkeypatch.setattr(shipper, "MAX_BACKOFF_SECONDS", 0.02)
     servers: list[LocalServer] = []
 
-    def start(insert: Callable[[EmbeddedStore, Path, str], None], **settings_given: int) -> LocalServer:
-        ports = {"otlp_port": 0, "otlp_grpc_port": 0, "http_port": 0, "clickhouse_port": 0}
-        given: dict[str, Any] = {**ports, "min_free_disk_bytes": 0, **settings_given}
-        settings = Settings(dir=tmp_path / "data", **given)
+    def start(insert: Callable[[EmbeddedStore, Path, str], None], **given: int) -> LocalServer:
+        settings = settings_for(template.copy(tmp_path / "data"), **given)
         opened: Callable[..., Any] = lambda *where, **how: Unsteady(open_store(*where, **how), insert)  # noqa: E731
         server = LocalServer(settings, open_store=opened)
         servers.append(server)

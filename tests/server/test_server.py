@@ -20,10 +20,12 @@ from modeltally.server import LocalServer, ServerAddress, find_server
 from modeltally.settings import Settings
 from modeltally.store import sql
 from receiver.bodies import Sender, body, post
-from receiver.conftest import StartServer, stored
+from support.stores import stored
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from support.servers import StartServer
 
 PARAMETERS = {
     "since": dt.datetime(2020, 1, 1, tzinfo=dt.UTC),

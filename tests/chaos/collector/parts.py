@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from collector.feed import Bodies
 from modeltally.store import open_store
 from receiver.bodies import START_NS
-from receiver.conftest import ask
+from support.stores import ask
 
 if TYPE_CHECKING:
     from pathlib import Path
