@@ -368,6 +368,9 @@ ASGI = (
     WARM
     + PREPARE
     + """
+if os.environ["PATIENT"]:
+    from modeltally.instrument.process import uvicorn
+    uvicorn.MOST_SECONDS = 60.0
 configure()
 async def app(scope, receive, send):
     assert scope["type"] == "http"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import modeltally
+from instrument.services import PATIENT
 from instrument.sink import Answer, Sink, wait_until
 from modeltally.instrument import _runtime
 
@@ -30,14 +31,14 @@ def request(count):
 """
 
 
-def run(code: str, endpoint: str) -> subprocess.CompletedProcess[str]:
+def run(code: str, endpoint: str, *, before: str = PATIENT) -> subprocess.CompletedProcess[str]:
     """Run a service to its end."""
     return subprocess.run(
-        [sys.executable, "-W", "error", "-c", PREPARE + code, endpoint],
+        [sys.executable, "-W", "error", "-c", before + PREPARE + code, endpoint],
         check=False,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
 
 
@@ -80,7 +81,7 @@ def test_process_ends_when_nobody_takes_its_spans(sink: Sink, *, is_hanging: boo
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         refused = f"http://127.0.0.1:{probe.getsockname()[1]}"
-    ended = run("request(1000)", sink.url if is_hanging else refused)
+    ended = run("request(1000)", sink.url if is_hanging else refused, before="")
     assert ended.returncode == 0
     assert "1000 operations were not delivered" in ended.stderr
     assert "Traceback" not in ended.stderr
@@ -206,7 +207,9 @@ def test_child_leaves_a_block_when_forked_while_a_lock_was_held(sink: Sink) -> N
     assert len(sink.operations) == 1
 
 
-SERVICE = """
+SERVICE = (
+    PATIENT
+    + """
 import multiprocessing, sys, modeltally
 
 @modeltally.model_request("child")
@@ -235,6 +238,7 @@ if __name__ == "__main__":
         pool.close()
         pool.join()
 """
+)
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
