@@ -1,4 +1,4 @@
-"""What may be given to ``configure``: each check names the setting, the value and what is allowed."""
+"""Checks of what ``configure`` is given; each error names the setting, the value and what is allowed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ConfigError(ValueError):
 
 
 def is_unreplaced(text: str) -> bool:
-    """Tell whether a text holds a placeholder that a shell, a container or a template should have replaced."""
+    """Return whether a text still contains a placeholder that a shell, container or template should have replaced."""
     return "${" in text
 
 
@@ -33,7 +33,7 @@ def _number(key: str, value: Any) -> Any:
 
 
 def _shown(value: object) -> str:
-    """Show a value that is not usable: plain ones as they are, in short, of others the type."""
+    """Describe an unusable value: plain ones in short, others by their type."""
     kind = type(value)
     if kind is str:
         return repr(value[:MAX_SHOWN])  # type: ignore[index]  # `kind is str` says it is one
@@ -45,14 +45,14 @@ def _shown(value: object) -> str:
 
 
 def _switch(key: str, value: Any) -> Any:
-    """Check what is on or off."""
+    """Check an on/off switch."""
     if not isinstance(value, bool):
         raise ConfigError(f"configure({key}=...) is of type {type(value).__qualname__}; give True or False")
     return value
 
 
 def _text(key: str, value: Any) -> Any:
-    """Return a text without a class of the host's, whose methods would run in our thread."""
+    """Return plain text: methods of a host's own string class must not run in our thread."""
     if value is None:
         return None
     if not isinstance(value, str):
@@ -78,7 +78,7 @@ def _exporter(kind: str) -> Callable[[str, Any], Any]:
 
 
 def _headers(_: str, value: Any) -> Any:
-    """Leave headers to whoever joins them with those of the variables."""
+    """Accept anything: headers are checked once they are joined with those from the environment."""
     return value
 
 

@@ -1,4 +1,4 @@
-"""The clock that operations go by: the kit for tests puts another one in its place."""
+"""The clock of operations; ``modeltally.testing`` replaces it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The settings of a service: one field each, with its meaning, its default and, by its type, its check."""
+"""The settings of a service: each is one field with its meaning and default; its type selects its check."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _RESOURCE_NAMES: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Config:
-    """What one pipeline is told; kept for the pipelines of forked children.
+    """The settings of one pipeline, kept for the pipelines of forked children.
 
     Args:
         endpoint: Base address of an OTLP/HTTP receiver. Else ``MODELTALLY_OTLP_ENDPOINT``, else the standard
@@ -84,12 +84,12 @@ class Config:
     record_error_messages: bool = False
     mirror: bool = False
     handle_sigterm: bool = True
-    # found from those
+    # derived
     destination: Destination = field(init=False)
     metric_target: Destination | MetricExporter | None = field(init=False)  # None: no metrics are exported
 
     def __post_init__(self) -> None:
-        """Check every setting, and find where they lead."""
+        """Check every setting and resolve the destinations."""
         for setting in fields(self):
             if setting.init:
                 value = CHECKS[str(setting.type)](setting.name, getattr(self, setting.name))
@@ -102,6 +102,6 @@ class Config:
 
     @property
     def resource(self) -> dict[str, str]:
-        """What the service says of itself, by attribute."""
+        """Resource attributes that describe the service."""
         told = {attribute: getattr(self, name) for name, attribute in _RESOURCE_NAMES.items()}
         return {attribute: text for attribute, text in told.items() if text is not None}

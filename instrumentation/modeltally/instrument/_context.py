@@ -1,4 +1,4 @@
-"""Where the caller is: the current operation, what surrounds a new one, and opening it there.
+"""Where the caller is: the current operation, the parent of a new one, and how one is opened.
 
 Nesting is kept in a context variable of our own. The host's current span is read, for its ids, and never changed;
 an operation of ours is never the host's current span.
@@ -32,7 +32,7 @@ Kind = TypeVar("Kind", bound=Operation)
 
 
 def current_operation() -> Operation:
-    """Return the innermost operation running here; outside of any, one that ignores whatever it is told."""
+    """Return the innermost operation running here; outside of any, one that ignores every call."""
     return _current.get() or IGNORED
 
 
@@ -55,7 +55,7 @@ def open_operation(operation: str, values: Mapping[str, Stored], size: int) -> O
 
 
 def new_operation(kind: type[Kind], operation: str, values: Mapping[str, Stored], size: int) -> Kind | None:
-    """Make and register an operation of a class; None when telemetry is off."""
+    """Create and register an operation of a class; return None when telemetry is off."""
     if not operation or is_disabled():
         return None
     pipeline = _runtime.active()
@@ -79,10 +79,10 @@ def new_operation(kind: type[Kind], operation: str, values: Mapping[str, Stored]
 
 
 def parent_context() -> tuple[Running | None, int, int, bool, int]:
-    """Look around: the nearest operation of ours still running, trace id, parent span id, sampled flag, host's span id.
+    """Return the nearest running operation of ours, trace id, parent span id, sampled flag and the host's span id.
 
-    Ids come from the enclosing operation of ours, else from the host's current span, else from the message that is
-    being worked on, else they are new.
+    Ids come from the enclosing operation of ours, else from the host's current span, else from the message being
+    processed, else they are new.
     """
     enclosing, span = _current.get(), get_current_span()
     host = None if span is INVALID_SPAN else span.get_span_context()
@@ -100,7 +100,7 @@ def parent_context() -> tuple[Running | None, int, int, bool, int]:
 
 
 def attach(operation: Operation) -> Operation | None:
-    """Make an operation the current one here; returns the former one, which :func:`detach` needs."""
+    """Make an operation the current one; return the previous one for :func:`detach`."""
     former = _current.get()
     if operation is not IGNORED:
         _current.set(operation)
@@ -108,7 +108,7 @@ def attach(operation: Operation) -> Operation | None:
 
 
 def detach(operation: Operation, former: Operation | None) -> None:
-    """Undo :func:`attach`, with whatever was left open inside; elsewhere than inside the operation change nothing.
+    """Undo :func:`attach` and whatever was left open inside; do nothing outside of the operation.
 
     Not by the context variable's own tokens: they bring back what was current when they were made, even if it has
     ended, which is what happens when generators end in another order than they began.

@@ -1,4 +1,4 @@
-"""What happened to operations, in numbers that add up."""
+"""Counts of what happened to operations; they add up."""
 
 from __future__ import annotations
 

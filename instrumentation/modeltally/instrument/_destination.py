@@ -1,4 +1,4 @@
-"""Where spans and metrics are exported to, by argument, by our variables, by OpenTelemetry's."""
+"""Where spans and metrics are exported to: arguments, our variables, OpenTelemetry's variables."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ METADATA_HOSTS: Final = frozenset({"169.254.169.254", "169.254.170.2", "fd00:ec2
 
 
 class Signal(NamedTuple):
-    """What is exported: its part of the standard variables' names, and the path that OTLP over HTTP gives it."""
+    """A signal: its part of the standard variables' names, and its path in OTLP over HTTP."""
 
     name: str
     path: str
@@ -39,7 +39,7 @@ METRICS: Final = Signal("METRICS", "/v1/metrics")
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where spans or metrics go, and why there.
+    """Where spans or metrics go, and which setting said so.
 
     Attributes:
         url: The address of the endpoint.
@@ -146,7 +146,7 @@ def find_metrics(
 
 
 def _named(name: str, signal: Signal) -> str:
-    """Return which of OpenTelemetry's exporter variables holds: the one for this signal, if it is set."""
+    """Return the exporter variable of OpenTelemetry that applies: the one for this signal if it is set."""
     specific = f"OTEL_EXPORTER_OTLP_{signal.name}_{name}"
     return specific if os.environ.get(specific) else f"OTEL_EXPORTER_OTLP_{name}"
 
@@ -187,7 +187,7 @@ def _check_url(url: str, reason: str) -> None:
 
 
 def _is_metadata(host: str) -> bool:
-    """Tell whether a host is one of those, in any of the ways in which an address can be written."""
+    """Return whether a host is a metadata address, however that address is written."""
     name = host.rstrip(".").lower()
     if name[:1].isdigit():  # 2852039166 and 0xa9.254.43518 are addresses too
         from socket import inet_aton, inet_ntoa  # noqa: PLC0415 - only this needs it

@@ -1,4 +1,4 @@
-"""What is kept of an exception: its class and where it was raised; its message only where the host asks for it."""
+"""What is kept of an exception: its class, where it was raised and, only on request, its message."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_MESSAGE: Final = 512  # characters, and bytes once it is sent
 
 
 def is_called_off(kind: type[BaseException]) -> bool:
-    """Tell whether an exception says that the work was called off, and not that it failed."""
+    """Return whether an exception means that the work was cancelled rather than that it failed."""
     # by name: asyncio, concurrent.futures and trio have one each, and importing them takes a service's time
     return issubclass(kind, (GeneratorExit, KeyboardInterrupt, SystemExit)) or any(
         base.__name__ in {"CancelledError", "Cancelled"} for base in kind.__mro__
@@ -21,7 +21,7 @@ def is_called_off(kind: type[BaseException]) -> bool:
 
 
 def error_type(kind: type[BaseException]) -> str:
-    """Return what ``error.type`` says: the class, or one name for what many libraries have classes for."""
+    """Return ``error.type``: the class, or one common name for errors that every library has a class for."""
     if issubclass(kind, TimeoutError):
         return names.TIMEOUT
     if any(base is MemoryError or base.__name__ == "OutOfMemoryError" for base in kind.__mro__):
@@ -30,7 +30,7 @@ def error_type(kind: type[BaseException]) -> str:
 
 
 def error_message(error: BaseException) -> str | None:
-    """Return what the error says, bounded; None when it cannot."""
+    """Return the bounded message of an error; None when it cannot be read."""
     try:
         return str.__str__(str(error))[:MAX_MESSAGE]
     except Exception:  # noqa: BLE001 - the caller's own error cannot say what it is

@@ -1,4 +1,4 @@
-"""The one guard around everything of ours: it catches, counts, and says so once a minute per place.
+"""The guard around all code of ours: it catches, counts, and logs at most once a minute per place.
 
 Telemetry must never break the call it watches. Whatever can fail runs inside :func:`guarded`, or in a ``try`` that
 calls :func:`swallow`; the user's own function always runs outside of both.
@@ -37,7 +37,7 @@ _logged_at: dict[str, float] = {}
 
 
 def problem(site: str, message: str, *arguments: object) -> None:
-    """Count something that went wrong or was not usable; log it at most once a minute per site.
+    """Count a problem; log it at most once a minute per site.
 
     Args:
         site: A short constant naming the kind of problem.
@@ -76,7 +76,7 @@ def problems() -> dict[str, int]:
 
 
 def problem_kinds() -> dict[str, int]:
-    """Return the same by names that may be part of an attribute's: small letters and underscores."""
+    """Return the same counts by names that are valid in an attribute name: small letters and underscores."""
     kinds: dict[str, int] = {}
     for site, count in problems().items():
         kind = _NOT_A_NAME.sub("_", site.lower()).strip("_")[:MAX_KIND] or "other"
@@ -86,7 +86,7 @@ def problem_kinds() -> dict[str, int]:
 
 
 def swallow(site: str, error: Exception) -> None:
-    """Count an error of our own and let the call go on; what every operation passes calls it in a ``try`` of its own.
+    """Count an error of our own and let the call go on; the hot path calls this from a ``try`` of its own.
 
     Args:
         site: Where it happened.
@@ -101,7 +101,7 @@ def swallow(site: str, error: Exception) -> None:
 
 
 def _is_from_a_signal(error: Exception) -> bool:
-    """Tell whether a signal handler of the host's raised an exception: it is not ours, wherever it came up."""
+    """Return whether a signal handler of the host raised the exception: then it is not ours to swallow."""
     try:
         codes = set()
         for number in signal.valid_signals():
@@ -119,7 +119,7 @@ def _is_from_a_signal(error: Exception) -> bool:
 
 
 def guarded(default: D) -> Callable[[Callable[P, R]], Callable[P, R | D]]:
-    """Make a function of ours unable to raise into the caller.
+    """Keep a function of ours from raising into the caller.
 
     Args:
         default: What the function returns when it failed.
@@ -145,7 +145,7 @@ def guarded(default: D) -> Callable[[Callable[P, R]], Callable[P, R | D]]:
 
 
 def after_fork() -> None:
-    """Give a forked child a lock nobody holds, and numbers of its own: the parent's are the parent's."""
+    """Give a forked child a free lock and counts of its own."""
     global _lock  # noqa: PLW0603 - the parent's lock may be held by a thread that does not exist here
     _lock = threading.RLock()
     _counts.clear()

@@ -1,4 +1,4 @@
-"""Random ids from a generator of our own: Python's global one belongs to the host, which may seed it."""
+"""Random ids from our own generator: Python's global one belongs to the host, which may seed it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What came with the message that is being worked on: every operation begun inside takes it over."""
+"""The context of the message being processed: operations begun inside inherit it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["NOTHING", "InboundContext", "inbound"]
 
 
 class InboundContext:
-    """What propagation brought, in effect for a block of code.
+    """The context that a message carried, in effect for a ``with`` block.
 
-    Every operation begun inside says the user, session, project and attempt of the message where it does not say its
-    own; the first one also says how long the message waited. Without a host's span they continue the sender's trace.
+    Every operation begun inside inherits user, session, project and attempt unless it has its own; the first one also
+    records how long the message waited. Without a host's span they continue the sender's trace.
 
     Attributes:
         values: Who asked and for what, by keyword: session, project, attempt and the like.
@@ -39,7 +39,7 @@ class InboundContext:
         span_id: int,
         sampled: bool,
     ) -> None:
-        """Take what the carrier said; :func:`modeltally.extract` makes one."""
+        """Keep what the carrier said; create one with :func:`modeltally.extract`."""
         self.values = values
         self.once = once
         self.trace_id = trace_id
@@ -62,13 +62,13 @@ class InboundContext:
             inbound.set(outer)
 
     def apply_to(self, record: Record) -> None:
-        """Give an operation what it does not say itself."""
+        """Fill in what an operation does not say itself."""
         once, self.once = self.once, {}
         record.values = {**self.values, **once, **record.values}
 
 
 class _Nothing(InboundContext):
-    """What headers without an entry of ours bring: the block is as it is without them."""
+    """The context of headers without an entry of ours; it changes nothing."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""The last hour of this process, in memory: what was done, how well, how fast, what is running.
+"""The last hour of this process in memory: counts, outcomes, durations and what is running.
 
 The calling thread appends one tuple; the background thread, or whoever asks, folds tuples into minutes. Counts cover
 the hour; durations are those of the last 1,000 finished operations of each subject within it.
@@ -93,7 +93,7 @@ class Live:
     """Recent operations of one process; safe to use from several threads."""
 
     def __init__(self, *, clock_ns: Callable[[], int] | None = None) -> None:
-        """Begin with nothing.
+        """Start empty.
 
         Args:
             clock_ns: The time that the window ends at, in nanoseconds since the epoch; None for that of operations.
@@ -113,7 +113,7 @@ class Live:
             self.fold(limit=2)
 
     def fold(self, *, limit: int = 2 * MAX_PENDING) -> None:
-        """Take what was noted into account, or leave it to another thread that is doing so."""
+        """Fold noted operations into minutes, unless another thread is already doing it."""
         if self._lock.acquire(blocking=False):
             try:
                 for _ in range(min(limit, len(self._pending))):
@@ -160,7 +160,7 @@ class Live:
         seen.add(outcome, end_ns, end_ns - start_ns)
 
     def _clear(self, minute: int) -> None:
-        """Drop what is older than the window, and subjects of which nothing is left."""
+        """Drop what is older than the window, then subjects that are empty."""
         self._cleared_minute = minute
         for key, seen in list(self._subjects.items()):
             seen.forget(minute - WINDOW_MINUTES)

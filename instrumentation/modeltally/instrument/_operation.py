@@ -1,4 +1,4 @@
-"""An operation while it runs: told more, then ended once, with what came of it."""
+"""A running operation: it collects values and ends once, with an outcome."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAX_CUSTOM: Final = 256
 
 
 class Operation(Running):
-    """An operation that is running; told more with :meth:`set`, ended by what opened it.
+    """A running operation: add values with :meth:`set`; whatever opened it ends it.
 
     One by :func:`ignoring` never runs and has no pipeline.
     """
@@ -34,7 +34,7 @@ class Operation(Running):
     _pipeline: Pipeline
 
     def set(self, **values: Unpack[Values]) -> None:
-        """Tell more about the operation; a later value replaces an earlier one, None changes nothing.
+        """Add values; a later one replaces an earlier one, and None changes nothing.
 
         Args:
             **values: Any of the keywords of :class:`Values`. Durations are in seconds, sizes in bytes. ``user``,
@@ -50,7 +50,7 @@ class Operation(Running):
 
     @guarded(None)
     def set_attribute(self, name: str, value: object) -> None:
-        """Set an attribute of your own, under the name you give it.
+        """Set an attribute of your own.
 
         Args:
             name: Its full name with your prefix, for example ``acme.team``; at most 256 characters. Names of ours are
@@ -78,7 +78,7 @@ class Operation(Running):
 
     @guarded(None)
     def failed(self, reason: str) -> None:
-        """Say that it ran and the result is not acceptable.
+        """Mark the result as not acceptable, although it ran.
 
         Args:
             reason: A short constant, recorded as ``error.type``; never a message with the user's data.
@@ -87,12 +87,12 @@ class Operation(Running):
 
     @guarded(None)
     def partial(self) -> None:
-        """Say that only a part of the result was made."""
+        """Mark the result as partial."""
         self._set_outcome(names.PARTIAL_SUCCESS, None)
 
     @guarded(None)
     def cancel(self) -> None:
-        """Say that it was called off."""
+        """Mark it as cancelled."""
         self._set_outcome(names.CANCELLED, None)
 
     def _set_outcome(self, outcome: str, error_type: str | None) -> None:
@@ -101,7 +101,7 @@ class Operation(Running):
             self.error_type = None if error_type is None else str.__str__(error_type)[:MAX_NAME]
 
     def _room(self) -> int:
-        """Tell how many bytes may still be added."""
+        """Return how many bytes may still be added."""
         if MAX_SPAN_BYTES - self.size < 2 * MAX_TEXT:
             # values set again and again were added up each time: count what is really there
             self.size = size_of(self.values) + size_of(self.custom or {})
@@ -139,7 +139,7 @@ class Operation(Running):
             swallow("Operation.end", problem_of_ours)
 
     def end_cancelled(self) -> None:
-        """End an operation whose stream was given up before its end."""
+        """End an operation whose stream was abandoned."""
         self.cancel()
         self.end()
 
@@ -168,7 +168,7 @@ class Operation(Running):
                 outer.values.setdefault(fact, value)
 
     def __del__(self) -> None:
-        """A stream nobody holds any more can never end by itself: it was given up."""
+        """End a stream that nobody holds any more as cancelled: it can never end by itself."""
         if getattr(self, "_state", ENDED) == RUNNING:  # without one, it failed before it began
             self.end_cancelled()
 
@@ -177,7 +177,7 @@ Kind = TypeVar("Kind", bound=Operation)
 
 
 def ignoring(kind: type[Kind]) -> Kind:
-    """Make an operation of a class that ignores whatever it is told."""
+    """Create an operation of a class that ignores every call."""
     made = kind("ignored", 0, 0, 0, False, 0)  # noqa: FBT003 - see `Record`
     made._outer, made._clock_ns, made._has_copy, made._state = None, 0, True, ENDED  # noqa: SLF001 - see `Running`
     return made

@@ -1,4 +1,4 @@
-"""A record while it waits: in a fraction of the memory, so that a burst finds room while the collector is away."""
+"""A record while it waits, in a fraction of the memory: room for a burst while the collector is down."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Head = tuple[str, str, str, str | None, str | None, bool, bool, bool, bool]
 
 
 class Shape(NamedTuple):
-    """What records with the same keywords share.
+    """What records with the same keywords have in common.
 
     Attributes:
         keys: The keywords.
@@ -37,18 +37,18 @@ class Shape(NamedTuple):
 
 
 class Shapes:
-    """What records share; kept by the queue they wait in."""
+    """What records have in common; kept by the queue."""
 
     __slots__ = ("by_keys", "heads")
 
     def __init__(self) -> None:
-        """Begin with nothing."""
+        """Start empty."""
         self.by_keys: dict[tuple[str, ...], Shape] = {}
         self.heads: dict[Head, Head] = {}
 
 
 class Packed:
-    """A record that waits.
+    """A record in compact form.
 
     Most values of most operations are the very objects of the one before: constants of the host's code. So it keeps
     those that differ from an earlier record with the same keywords, as bytes; what else is often alike is kept once for
@@ -70,7 +70,7 @@ class Packed:
     )
 
     def __init__(self, record: Record, shapes: Shapes) -> None:
-        """Keep what :meth:`record` gives back."""
+        """Pack a record."""
         head = (
             record.operation,
             record.outcome,
@@ -108,7 +108,7 @@ class Packed:
         )
 
     def record(self) -> Record:
-        """Return the record as it was."""
+        """Unpack the record."""
         ids = self._ids
         operation, outcome, source, error_type, error_site, nested, unfinished, sampled, is_counted = self._head
         record = Record(
@@ -131,7 +131,7 @@ class Packed:
 
 
 def _written(values: tuple[Stored, ...]) -> bytes | tuple[Stored, ...]:
-    """Return values as bytes, which take half the memory of the objects; as they are, if one is a digest."""
+    """Return values as bytes, which take half the memory of the objects; unchanged if one is a digest."""
     try:
         return marshal.dumps(values, MARSHAL_VERSION) if values else values
     except ValueError:
@@ -145,7 +145,7 @@ def _read(written: bytes | tuple[Stored, ...]) -> tuple[Stored, ...]:
 def _compare(
     values: dict[str, Stored], shapes: dict[tuple[str, ...], Shape]
 ) -> tuple[Shape, bytes, tuple[Stored, ...], tuple[Stored, ...]]:
-    """Return the shape that values have, which differ from its row, those, and all that no earlier record holds."""
+    """Return the shape of values, which of them differ from its row, those, and all that are new in memory."""
     keys, row = tuple(values), tuple(values.values())
     shape, mask, own = shapes.get(keys), b"", row
     if shape is not None:

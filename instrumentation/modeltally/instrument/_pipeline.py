@@ -42,7 +42,7 @@ class Pipeline(Queue):
     """Queue, counters, running operations and background thread of one process."""
 
     def __init__(self, config: Config, work: Callable[[Pipeline], object]) -> None:
-        """Begin; nothing is started until the first operation.
+        """Prepare; the thread starts with the first operation.
 
         Args:
             config: The configuration.
@@ -74,7 +74,7 @@ class Pipeline(Queue):
             self._start_thread()
 
     def finish(self, operation: Running) -> None:
-        """Queue an operation that ended; a second time changes nothing."""
+        """Queue an operation that ended; repeated calls change nothing."""
         with self._lock:
             if operation.span_id not in self._running:
                 return
@@ -101,7 +101,7 @@ class Pipeline(Queue):
             log_loss(lost_as)
 
     def add(self, record: Record, *, wait: bool) -> bool:
-        """Queue an operation that was over before it came here.
+        """Queue an operation that was already over when it was recorded.
 
         Args:
             record: The operation.
@@ -188,11 +188,11 @@ class Pipeline(Queue):
         return lost == 0
 
     def interrupt_waits(self, *, is_on: bool) -> None:
-        """Have whoever waits for delivery wait no longer: a signal handler needs the main thread out of here."""
+        """End every wait for delivery: a signal handler needs the main thread to leave this code."""
         self._is_interrupted = is_on
 
     def reset_after_fork(self) -> None:
-        """In a forked child: be silent. What is queued and running here is the parent's, which ends it as well."""
+        """Silence this pipeline in a forked child: what is queued and running belongs to the parent."""
         self._lock = threading.RLock()  # a thread that does not exist here may have held the former one
         self._running.clear()
 
@@ -219,7 +219,7 @@ class Pipeline(Queue):
             self._is_starting = False
 
     def hasher(self) -> Hasher:
-        """Return what hashes users and prompts under the deployment's key; the key is looked for once."""
+        """Return the hasher for users and prompts; the deployment's key is looked up once."""
         if self._hasher is None:
             self._hasher = Hasher(find_user_key(self.config.user_key))
         return self._hasher

@@ -26,21 +26,21 @@ MAX_HASHED_CHARACTERS: Final = 1024 * 1024  # a prompt's hash covers this much o
 
 
 class Fingerprint(NamedTuple):
-    """What is kept of a long text: a digest to be keyed later, and its length in characters."""
+    """The digest of a long text, to be keyed later, and its length in characters."""
 
     digest: bytes
     length: int
 
 
 class Hashed(NamedTuple):
-    """A user who is known by pseudonym only, as a carrier brings it from another process."""
+    """A user known by pseudonym only, as received from another process."""
 
     digits: str
     key_id: str
 
 
 def fingerprint(text: str) -> Fingerprint:
-    """Reduce a text to its digest, of at most the first 1 MiB characters, and its full length."""
+    """Reduce a text to the digest of its first 1 MiB characters and its full length."""
     return Fingerprint(hashlib.sha256(_encoded(text[:MAX_HASHED_CHARACTERS])).digest(), len(text))
 
 
@@ -108,7 +108,7 @@ def _read_key(path: Path) -> str:
 
 
 def _checked(key: str, where: str) -> str | None:
-    """Return a key, or None for one that would be the same, or nearly, wherever the same mistake is made."""
+    """Return a usable key; None for one that is an unreplaced placeholder or not text."""
     stripped = str.__str__(key).strip("\ufeff \t\r\n")
     is_text = stripped.isprintable()  # bytes that are no UTF-8 arrive as what is not
     if stripped and (is_unreplaced(stripped) or not is_text):

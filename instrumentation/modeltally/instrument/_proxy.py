@@ -1,4 +1,4 @@
-"""The object that stands in for a decorated function: everything but calling it is the function's own.
+"""The stand-in for a decorated function: only calling it differs from the function itself.
 
 wrapt keeps signature, names, binding and ``isinstance``; pickling it leaves to us. Hosts hand functions to other
 processes, which works by name, decorated or not.

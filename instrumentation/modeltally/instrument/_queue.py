@@ -1,4 +1,4 @@
-"""What waits to be sent, what runs, and the counts of both: nothing leaves the process uncounted.
+"""Records waiting to be sent, operations running, and their counts: nothing is lost uncounted.
 
 Bounded in items and in bytes. Beyond a share of the room a record is packed, which takes the calling thread as long
 again as the operation itself. What may interrupt these counts, and what that means for them, is told in ``_pipeline``.
@@ -32,10 +32,10 @@ STRANDED: Final = "internal_error"
 
 
 class Queue:
-    """Records on their way, operations that run, and what became of all of them."""
+    """Records on their way, running operations, and what became of them."""
 
     def __init__(self, config: Config) -> None:
-        """Begin with nothing."""
+        """Start empty."""
         self.config = config
         self.live = Live()
         self.closes_at: float | None = None  # monotonic; when set, the thread ends by then
@@ -89,7 +89,7 @@ class Queue:
         return [operation for reference in references if (operation := reference()) is not None]
 
     def is_full(self) -> bool:
-        """Tell whether new operations are being dropped for want of room."""
+        """Return whether the queue has no room for another operation."""
         return len(self._queue) >= self.config.max_queue_items or (
             self._queue_bytes + BASE_BYTES > self.config.max_queue_bytes
         )
@@ -151,7 +151,7 @@ class Queue:
         return [item.record() for item in batch]
 
     def settle(self, *, delivered: int, dropped: int, reason: str | None) -> None:
-        """Account for counted records that are on the way no more."""
+        """Count records that were delivered or dropped."""
         with self._lock:
             if self._is_abandoned:
                 return
@@ -162,7 +162,7 @@ class Queue:
         log_loss(reason if dropped else None)
 
     def settled(self, records: int) -> None:
-        """Say that a batch of so many queue entries is dealt with."""
+        """Note that a batch of that many queue entries is done."""
         with self._lock:
             self._settled_count += records
             self._settled.notify_all()
@@ -170,7 +170,7 @@ class Queue:
                 self.hurry.clear()
 
     def leave_copies(self, *, older_than_seconds: float) -> None:
-        """Queue an unfinished copy of each operation running for longer than that, once for each."""
+        """Queue one unfinished copy of each operation that has been running for longer."""
         started_before_ns = _clock.perf_counter_ns() - int(older_than_seconds * 1e9)
         for operation in self.running():
             if not operation.needs_copy(started_before_ns):

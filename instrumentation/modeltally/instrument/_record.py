@@ -1,4 +1,4 @@
-"""What a call leaves behind: ids, times, outcome and bounded copies of values; nothing of the caller's."""
+"""What a call leaves behind: ids, times, outcome and bounded copies of values; no object of the caller."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ENDED: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class OperationRef:
-    """Names one recorded operation, so that it can be judged later.
+    """A reference to a recorded operation, so that it can be judged later.
 
     Attributes:
         operation: Its kind, for example ``model.request``.
@@ -46,7 +46,7 @@ class OperationRef:
 
 
 class Record:
-    """One operation as the background thread needs it."""
+    """One operation, as the background thread needs it."""
 
     __slots__ = (
         "custom",
@@ -79,7 +79,7 @@ class Record:
         sampled: bool,  # noqa: FBT001 - by position, as all of them: keywords cost every operation a dict
         start_ns: int,
     ) -> None:
-        """Begin with what is known at the start."""
+        """Set what is known at the start."""
         self.operation = operation
         self.trace_id = trace_id
         self.span_id = span_id
@@ -138,12 +138,12 @@ class Record:
 
     @property
     def ref(self) -> OperationRef:
-        """The name of this operation, for :func:`modeltally.evaluate`."""
+        """A reference to this operation, for :func:`modeltally.evaluate`."""
         return OperationRef(self.operation, f"{self.trace_id:032x}", f"{self.span_id:016x}", self.start_ns)
 
 
 def root_record(operation: str, *, start_ns: int) -> Record:
-    """Make a record that belongs to no other: ids of its own, no parent.
+    """Create a record with a trace of its own and no parent.
 
     Args:
         operation: Its kind.
@@ -160,7 +160,7 @@ def root_record(operation: str, *, start_ns: int) -> Record:
 
 
 class Running(Record):
-    """A record of what still runs, as the queue knows it.
+    """A record that is still running, as the queue sees it.
 
     Whoever makes one sets what a record has not: a second ``__init__`` is one more function that every call would have
     to fetch into the processor's caches.
@@ -174,7 +174,7 @@ class Running(Record):
     _state: int
 
     def needs_copy(self, started_before_ns: int) -> bool:
-        """Tell, once, that it runs since before a reading of the performance counter."""
+        """Return, once, whether it has been running since before a reading of the performance counter."""
         if self._has_copy or self._state != RUNNING or self._clock_ns > started_before_ns:
             return False
         self._has_copy = True
@@ -187,12 +187,12 @@ class Running(Record):
 
     @property
     def is_waiting(self) -> bool:
-        """Whether it is queued by its owner and has not started."""
+        """Whether its owner has queued it and it has not started."""
         return False
 
     @property
     def outer(self) -> Running | None:
-        """The operation of ours around it."""
+        """The operation around it."""
         return self._outer
 
 

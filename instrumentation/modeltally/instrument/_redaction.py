@@ -1,4 +1,4 @@
-"""The host's own redaction: asked in the call, before anything of an operation is queued."""
+"""The host's own redaction, called before an operation is queued."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MESSAGE_KEYWORD = "error_message"
 
 
 def redact(record: Record, hook: Redact) -> None:
-    """Let the host's hook see a record's values, and keep what it returns.
+    """Show a record's values to the host's hook and keep what it returns.
 
     A hook that raises, or returns no mapping, has not approved of anything: every text is left out then. Numbers and
     truth values stay, and so do digests, which the hook is not shown.

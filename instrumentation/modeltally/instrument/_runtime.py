@@ -31,7 +31,7 @@ Settings = ParamSpec("Settings")
 
 
 class _State:
-    """What this process has; one object, so that a forked child renews it in one place."""
+    """The state of this process; one object, so that a forked child resets it in one place."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -48,7 +48,7 @@ _state = _State()
 def _takes_settings(
     settings: Callable[Settings, Config],
 ) -> Callable[[Callable[[Config], None]], Callable[Settings, None]]:
-    """Give a function of a configuration the signature and the documentation of its settings."""
+    """Give a function that takes a configuration the signature and documentation of its settings."""
 
     def decorate(function: Callable[[Config], None]) -> Callable[Settings, None]:
         @functools.wraps(function)
@@ -158,7 +158,7 @@ def current() -> Pipeline | None:
 
 
 def reset() -> None:
-    """Forget the pipeline and what was lost without one, as if nobody had configured anything."""
+    """Forget the pipeline and what was lost without one."""
     with _state.lock:
         _state.pipeline = None
         _state.without_pipeline.clear()
@@ -190,7 +190,7 @@ def _replace(pipeline: Pipeline | None) -> None:
 
 @guarded(None)
 def _deliver(*, is_end: bool, timeout_seconds: float | None = None) -> None:
-    """Deliver what is waiting, because the process ends or may end."""
+    """Deliver what is waiting because the process ends or may end."""
     timeout_seconds = EXIT_SECONDS if timeout_seconds is None else timeout_seconds
     pipeline = _state.pipeline
     if pipeline is None or (pipeline.closes_at is not None and not is_end):
@@ -213,7 +213,7 @@ def _interrupt_waits() -> None:
 
 
 def _work(pipeline: Pipeline) -> None:
-    """Do what a pipeline's background thread does; the SDK is imported in that thread."""
+    """Run the background work of a pipeline; the SDK is imported in its thread."""
     with _state.imports:
         from modeltally.instrument.background.worker import Worker  # noqa: PLC0415 - named above
 
@@ -227,7 +227,7 @@ def _import_background() -> None:
 
 
 def _log_metrics(config: Config) -> None:
-    """Say where metrics go when that is not where the spans go."""
+    """Log where metrics go if that differs from where spans go."""
     target = config.metric_target
     if isinstance(target, Destination) and target.reason != config.destination.reason:
         log_info("exporting metrics to %s (from %s)", target.shown, target.reason)
@@ -236,7 +236,7 @@ def _log_metrics(config: Config) -> None:
 
 
 def _before_fork() -> None:
-    """Let an import in the background thread come to its end."""
+    """Wait for an import in the background thread to finish."""
     _state.holds_imports = _state.imports.acquire(timeout=FORK_WAIT_SECONDS)
 
 
@@ -246,7 +246,7 @@ def _after_fork_in_parent() -> None:
 
 
 def _after_fork_in_child() -> None:
-    """Begin anew: what the parent had queued and running is the parent's."""
+    """Start afresh: what is queued and running belongs to the parent."""
     _guard.after_fork()
     _ids.after_fork()
     _state.imports = threading.Lock()

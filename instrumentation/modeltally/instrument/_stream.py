@@ -1,4 +1,4 @@
-"""Streams: an operation that is a generator ends once, when the stream does, however it does.
+"""Streams: the operation of a generator ends once, when and however the stream ends.
 
 The operation is the current one only while the stream is being stepped: between two steps the code that consumes it
 runs, which is not part of the operation. The drivers are real generators, so that type, laziness and closing by

@@ -1,4 +1,4 @@
-"""Carriers: what a worker needs to know of who asked, in the headers of a message.
+"""Carriers: who asked for the work, in the headers of a message.
 
 ::
 
@@ -68,7 +68,7 @@ def inject(carrier: C, /, **values: Unpack[Values]) -> C: ...
 
 
 def inject(carrier: Any, /, **values: Unpack[Values]) -> Any:
-    """Put into a message's headers who asks and when, for :func:`extract` where it is worked on.
+    """Write into a message's headers who asks and when; :func:`extract` reads it where the message is processed.
 
     Args:
         carrier: The headers, changed in place: one entry is added, of ASCII text below 4 KiB.
@@ -138,7 +138,7 @@ def _origin() -> str:
 def extract(
     carrier: Mapping[str, Any], /, *, attempt: int | None = None, redelivered: bool | None = None
 ) -> InboundContext:
-    """Read what :func:`inject` put into a message's headers; in effect for the block of its ``with`` statement.
+    """Read what :func:`inject` wrote into a message's headers; it is in effect within a ``with`` block.
 
     Args:
         carrier: The message's headers; names are compared without regard to case. Headers without an entry of ours,
@@ -198,7 +198,7 @@ def _content(carrier: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _waited(sent_at_ns: object) -> dict[str, Stored]:
-    """Tell how long a message waited; a wait below zero means that two machines' clocks differ."""
+    """Return how long a message waited; a negative wait means that two machines' clocks differ."""
     if type(sent_at_ns) is not int:
         return {}
     seconds = (_clock.time_ns() - sent_at_ns) / 1e9

@@ -1,4 +1,4 @@
-"""Operations driven by hand, for code that cannot be wrapped: callbacks, queues, state machines.
+"""Operations that their owner ends, for code that cannot be wrapped: callbacks, queues, state machines.
 
 ::
 
@@ -37,7 +37,7 @@ _MARK: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 class ManualOperation(Operation):
-    """An operation that its owner starts and ends; whoever loses it has given it up, and it counts as cancelled.
+    """An operation that its owner starts and ends; one that is dropped counts as cancelled.
 
     It is not the current operation anywhere: :meth:`inside` makes it that for a block of code.
     """
@@ -51,12 +51,12 @@ class ManualOperation(Operation):
         return self._is_waiting and self.is_running
 
     def wait(self) -> None:
-        """Let it wait until :meth:`start`; what passes until then is its time in the queue."""
+        """Wait until :meth:`start`; the time until then is its time in the queue."""
         self._is_waiting = True
 
     @guarded(None)
     def start(self) -> None:
-        """Say that the work begins now, after a wait. Called again, it changes nothing."""
+        """Begin the work after a wait; repeated calls change nothing."""
         if not self.is_waiting:
             return
         self._end_wait()
@@ -65,7 +65,7 @@ class ManualOperation(Operation):
 
     @guarded(None)
     def progress(self, fraction: float) -> None:
-        """Say how far it is.
+        """Report progress.
 
         Args:
             fraction: From 0 to 1.
@@ -78,7 +78,7 @@ class ManualOperation(Operation):
 
     @guarded(None)
     def mark(self, name: str) -> None:
-        """Remember that something happened now, as seconds since the start.
+        """Record that something happened now, in seconds since the start.
 
         Args:
             name: What, for example ``first_preview``: small letters, digits and underscores, at most 40 of them. An
@@ -97,7 +97,7 @@ class ManualOperation(Operation):
         self.custom = custom
 
     def finish(self) -> None:
-        """End it; with success, unless :meth:`failed` or :meth:`partial` said otherwise."""
+        """End it successfully, unless :meth:`failed` or :meth:`partial` was called."""
         self.end()
 
     def fail(self, error: BaseException | str) -> None:
@@ -115,7 +115,7 @@ class ManualOperation(Operation):
 
     @guarded(None)
     def cancel(self) -> None:
-        """End it as called off; before its start it lasts no time."""
+        """End it as cancelled; before its start its duration is zero."""
         if self.is_waiting:
             self._end_wait()
             self.set(never_started=True)
@@ -137,11 +137,11 @@ class ManualOperation(Operation):
             detach(self, former)
 
     def needs_copy(self, started_before_ns: int) -> bool:
-        """Tell, once, that it runs since before a reading of the performance counter; it does not while it waits."""
+        """Return the same, not counting the time in which it waits."""
         return not self._is_waiting and super().needs_copy(started_before_ns)
 
     def end_cancelled(self) -> None:
-        """End an operation that nobody holds any more."""
+        """End an operation that was dropped."""
         self.cancel()
 
     def _end_wait(self) -> None:

@@ -1,4 +1,4 @@
-"""Operations that are over already, and judgements that come later."""
+"""Operations that are already over, and evaluations that come later."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def record(
 
 @guarded(None)
 def evaluate(ref: OperationRef, *, name: str, score: float, source: str | None = None) -> OperationRef | None:
-    """Judge an operation after the fact.
+    """Evaluate an operation afterwards.
 
     Args:
         ref: What :func:`record` returned, or :attr:`Operation.ref`.

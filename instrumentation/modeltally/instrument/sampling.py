@@ -1,4 +1,4 @@
-"""A sampler under which span processors see every span, while the same spans as before are exported.
+"""A sampler that lets span processors see every span without changing which ones are exported.
 
 Spans of other libraries follow the host's sampler: what it drops is not even recorded, so nothing can count it. This
 sampler asks the host's own and turns a drop into "record, do not export". Start attributes stay on the span, which

@@ -58,7 +58,7 @@ class Watch:
     __slots__ = ("_entered", "_operation", "_size", "_values")
 
     def __init__(self, operation: str, values: dict[str, Stored], size: int) -> None:
-        """Take what is known of every operation it will watch; :func:`model_request` and the like make one."""
+        """Keep what is known beforehand; create one with :func:`model_request` and the like."""
         self._operation = operation
         self._values = values
         self._size = size
@@ -130,7 +130,7 @@ class Watch:
         return open_operation(self._operation, self._values, self._size)
 
     def _entered_elsewhere(self) -> tuple[Operation, Operation | None]:
-        """Find what to leave when a framework leaves in another context than it entered in."""
+        """Find the operation to leave when a framework exits in another context than it entered."""
         try:
             return self._entered.popitem()[1]
         except KeyError:  # nothing is left that could be ended
@@ -206,7 +206,7 @@ def operation(name: str, model: str | None = None, /, **values: Unpack[Values]) 
 
 @guarded("")
 def own_operation(name: str) -> str:
-    """Return the name of an operation of the host's own, empty when it may not be one."""
+    """Return the name of a host's own kind of operation; empty if it is not allowed."""
     kept = str.__str__(name)
     if names.is_custom(kept):
         return kept
@@ -237,7 +237,7 @@ def _watch(operation: str, subject: str | None, values: Values) -> Watch:
 
 
 def _is_deferred(function: Any) -> bool:
-    """Tell whether calling the function runs nothing of it yet."""
+    """Return whether calling the function does not run its body yet."""
     inner = getattr(function, "__func__", function)  # class and static methods
     return inspect.isasyncgenfunction(inner) or inspect.isgeneratorfunction(inner) or inspect.iscoroutinefunction(inner)
 

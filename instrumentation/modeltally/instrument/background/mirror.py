@@ -36,20 +36,20 @@ class Mirror:
     """Makes the host's spans of operations that ended."""
 
     def __init__(self) -> None:
-        """Begin with nothing to make; the host's provider is looked up each time, since it may come later."""
+        """Start empty; the host's provider is looked up each time, since it may be set later."""
         self._waiting: list[Span] = []
         self._paused_until = 0.0  # monotonic
         self._version = package_version()
 
     def add(self, span: Span) -> None:
-        """Remember a span of ours for :meth:`make`, if it is that of an operation which ended."""
+        """Remember the span of an operation that ended for :meth:`make`."""
         record = span.record
         if record.is_counted and not record.unfinished and record.operation != names.EVALUATION:
             self._waiting.append(span)
 
     @guarded(None)
     def make(self) -> None:
-        """Make the host's spans of everything added; without a provider of the host's there are none."""
+        """Create the host's spans for everything added, if the host has a tracer provider."""
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return

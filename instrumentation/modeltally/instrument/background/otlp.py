@@ -57,12 +57,12 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class ExportResult:
-    """What became of a batch.
+    """The result of sending a batch.
 
     Attributes:
-        delivered: Spans the other side took.
+        delivered: Spans that the receiver accepted.
         dropped_as: Reason under which the rest is lost; None when nothing is.
-        retry_after_seconds: None when it is settled; else when to try again, 0.0 when the other side named no time.
+        retry_after_seconds: None when it is final; else the delay before another try, 0.0 when the receiver named none.
         is_too_large: Whether two halves should be tried instead.
     """
 
@@ -76,26 +76,26 @@ class Sender(Protocol):
     """Where batches go."""
 
     def encode(self, span: Span) -> Any:
-        """Bring a span into the form it is sent in; raises whatever it likes when that cannot be."""
+        """Encode a span; may raise anything when that is impossible."""
 
     def pack(self, spans: Sequence[tuple[Any, bool]]) -> Batch:
-        """Make a batch of encoded spans."""
+        """Put encoded spans into a batch."""
 
     def send(self, batch: Batch, *, timeout_seconds: float) -> ExportResult:
         """Try once."""
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
 
 
 class MetricSender(Protocol):
     """Where metrics go."""
 
     def send(self, data: MetricsData, *, timeout_seconds: float) -> float:
-        """Try once; return how many seconds the other side wants to be left alone, 0.0 for none."""
+        """Try once; return for how many seconds the receiver asks for a pause, 0.0 for none."""
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
 
 
 class OtlpSender:
@@ -218,7 +218,7 @@ class OtlpMetricSender:
         _close(self._session)
 
     def _rejected(self, body: bytes) -> int:
-        """Read how many points the other side did not take; an answer that is no protobuf rejects none."""
+        """Read how many points were rejected; an answer that is not protobuf rejects none."""
         try:
             return int(self._response.FromString(body).partial_success.rejected_data_points)
         except Exception:  # noqa: BLE001 - proxies answer 200 with pages of their own
@@ -257,7 +257,7 @@ def _close(session: requests.Session) -> None:
 def _post(
     session: requests.Session, destination: Destination, body: bytes, *, timeout_seconds: float
 ) -> tuple[requests.Response, bytes]:
-    """Post once, and read the beginning of the answer; raises one of UNREACHABLE when there is none.
+    """Post once and read the beginning of the answer; raise one of UNREACHABLE when there is none.
 
     The request goes to the session's adapter, which follows no redirect. Sent by the session itself, it would appear
     in the traces of hosts that patch sessions and know nothing of OpenTelemetry's ways to look away.
@@ -279,7 +279,7 @@ def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedReque
 
 
 def _rejected(body: bytes) -> int:
-    """Read how many spans the other side did not take; an answer that is no protobuf rejects none."""
+    """Read how many spans were rejected; an answer that is not protobuf rejects none."""
     try:
         return int(ExportTraceServiceResponse.FromString(body).partial_success.rejected_spans)
     except Exception:  # noqa: BLE001 - proxies answer 200 with pages of their own
@@ -287,7 +287,7 @@ def _rejected(body: bytes) -> int:
 
 
 def _retry_after(text: str | None) -> float:
-    """Read a number of seconds; a date or nonsense counts as none named."""
+    """Read a number of seconds; a date or garbage counts as none."""
     try:
         seconds = float(text or 0)
     except ValueError:

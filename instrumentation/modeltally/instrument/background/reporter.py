@@ -1,4 +1,4 @@
-"""When metrics are exported, and how little of the thread's time that may take: the spans wait meanwhile."""
+"""When metrics are exported, and how much of the thread's time that may take: spans wait meanwhile."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Reporter:
             self._report(ATTEMPT_SECONDS)
 
     def report_last(self, closes_at: float) -> None:
-        """Export once more before the end, unless the receiver asked to be left alone.
+        """Export once more before the end, unless the receiver asked for a pause.
 
         Args:
             closes_at: Until when the process waits, monotonic.

@@ -1,4 +1,4 @@
-"""Spans as bytes of OTLP: written directly, for a quarter of what building messages of them costs.
+"""Spans as OTLP bytes, written directly: a quarter of the cost of building protobuf messages.
 
 Each function writes one message of ``opentelemetry/proto``; what is written decodes to the very messages that
 OpenTelemetry's own encoder makes of the same spans, which a test holds it to.
@@ -38,7 +38,7 @@ class Encoder:
     """Writes the spans of one process."""
 
     def __init__(self, resource: Mapping[str, Scalar], *, version: str) -> None:
-        """Take what all spans share.
+        """Encode what all spans share.
 
         Args:
             resource: The process's attributes.

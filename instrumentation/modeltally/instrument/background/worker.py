@@ -132,7 +132,7 @@ class Worker:
             self._mirror.make()
 
     def _send(self, batch: Batch) -> None:
-        """Send until it is settled; while there is room in the queue there is time to wait for the other side."""
+        """Send until the result is final; while the queue has room, there is time to wait for the receiver."""
         attempts = 0
         while True:
             result = self._attempt(batch)
@@ -171,7 +171,7 @@ class Worker:
             return ExportResult(dropped_as="export_failed")
 
     def _pause(self, attempts: int, retry_after_seconds: float) -> bool:
-        """Wait before the next attempt; False when the pipeline closes before it."""
+        """Wait before the next attempt; return False when the pipeline closes first."""
         pipeline = self._pipeline
         backoff = min(LAST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(attempts - 1, 10)) * _ids.jitter()
         until = time.monotonic() + (min(retry_after_seconds, LAST_RETRY_AFTER_SECONDS) or backoff)
@@ -212,7 +212,7 @@ def _reporter(pipeline: Pipeline) -> Reporter | None:
 
 
 def _resource(given: Mapping[str, str], instance_id: str) -> dict[str, Scalar]:
-    """Describe this process; what the host says in OpenTelemetry's variables holds where no argument says otherwise."""
+    """Describe this process; OpenTelemetry's variables apply where no argument overrides them."""
     attributes = {
         "telemetry.sdk.language": "python",
         "telemetry.sdk.name": "opentelemetry",

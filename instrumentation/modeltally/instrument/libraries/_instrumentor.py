@@ -1,4 +1,4 @@
-"""What every instrumentor of a library does alike: find the library, check its version, hook in, undo, warn once.
+"""What all instrumentors share: find the library, check its version, hook in, undo, warn once.
 
 A library is one module here, named as the library is imported, with one class::
 
@@ -34,8 +34,8 @@ class Hook(NamedTuple):
     """One place where a library calls us.
 
     Attributes:
-        install: Begin; raises whatever it likes where the library has no such place.
-        remove: End; what others have put over it stays.
+        install: Begin; may raise anything when the library lacks the place.
+        remove: End; leave alone what others have put over it.
     """
 
     install: Callable[[], object]
@@ -65,7 +65,7 @@ class Instrumentor:
         return made
 
     def hooks(self, library: Any) -> Iterable[Hook]:
-        """Name the places where the library calls us; raises whatever it likes where it has no such place.
+        """Yield the hooks; may raise anything when the library lacks one of the places.
 
         Args:
             library: The imported package.
@@ -84,7 +84,7 @@ class Instrumentor:
 
     @guarded(None)
     def instrument(self, **kwargs: Any) -> None:
-        """Begin; called again it changes nothing.
+        """Begin; repeated calls change nothing.
 
         Args:
             **kwargs: What ``opentelemetry-instrument`` passes. With ``skip_dep_check`` a missing library is no problem.
@@ -109,7 +109,7 @@ class Instrumentor:
 
     @guarded(None)
     def uninstrument(self, **kwargs: Any) -> None:
-        """End; called again it changes nothing.
+        """End; repeated calls change nothing.
 
         Args:
             **kwargs: Ignored.
@@ -134,7 +134,7 @@ class Instrumentor:
         return True
 
     def _unknown_version(self) -> str | None:
-        """Return the library's version if it is outside of those known; None when it is known, or does not say."""
+        """Return the library's version if it is outside the known range; None if it is within or cannot be read."""
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             version = importlib.metadata.version(self.library)
             first, last = map(_release, self.versions)
@@ -143,7 +143,7 @@ class Instrumentor:
 
 
 def patched(owner: Any, name: str, around: Callable[..., Any], *, is_on: Callable[[], bool]) -> Hook:
-    """Make a hook that puts a function of ours around one of a library.
+    """Create a hook that wraps a function of a library.
 
     Args:
         owner: The class or module that has it.
@@ -170,7 +170,7 @@ def patched(owner: Any, name: str, around: Callable[..., Any], *, is_on: Callabl
 
 
 def _release(version: str) -> tuple[int, ...]:
-    """Read the numbers that a version begins with: a candidate counts as the release it is for."""
+    """Return the leading numbers of a version; a release candidate counts as its release."""
     matched = re.match(r"\d+(?:\.\d+)*", version)
     numbers = [int(number) for number in matched.group().split(".")] if matched else []
     while numbers and numbers[-1] == 0:

@@ -1,4 +1,4 @@
-"""celery: who asked, how long it waited and which try it is, from where a task is sent to where it runs.
+"""celery: who asked, how long a task waited and which attempt it is, from sender to worker.
 
 ::
 
@@ -55,7 +55,7 @@ class CeleryInstrumentor(Instrumentor):
 
     @guarded(None)
     def _sent(self, headers: MutableMapping[str, Any] | None = None, **_: Any) -> None:
-        """Say in a message who asks for the task, unless its sender has done so."""
+        """Write into a message who asks for the task, unless its sender has done so."""
         if headers is None:
             return
         own = headers.get(HEADER)
@@ -95,7 +95,7 @@ class CeleryInstrumentor(Instrumentor):
 
 
 def _header(request: Any) -> str | None:
-    """Return our entry of a request: beside celery's own where it came as a message, else among the custom ones."""
+    """Return our header of a request: beside celery's own if it came as a message, else among the custom ones."""
     text = request.get(HEADER)
     if text is None:
         custom: Mapping[str, Any] = request.headers or {}
@@ -104,7 +104,7 @@ def _header(request: Any) -> str | None:
 
 
 def _seconds_since(eta: object) -> float | None:
-    """Tell how long ago a task was due that was not to run before a time; None when it could run at once."""
+    """Return how long ago a delayed task was due; None for a task without a delay."""
     if not isinstance(eta, str):
         return None
     due = datetime.fromisoformat(eta)

@@ -1,4 +1,4 @@
-"""When a process forks and when it ends, in the several ways Python and its process managers have for either.
+"""How processes fork and end, in all the ways that Python and process managers know.
 
 ========================================  ====================================================================
 how it ends                               what delivers
@@ -68,7 +68,7 @@ def at_end(*, deliver: Deliver, interrupt_waits: Callable[[], object], import_ba
 
 
 def at_fork(*, before: Callable[[], object], in_parent: Callable[[], object], in_child: Callable[[], object]) -> None:
-    """Do something around each fork, where the system has forks.
+    """Register functions to run around each fork, where the system forks.
 
     Args:
         before: Runs in the parent, before it forks.
@@ -81,7 +81,7 @@ def at_fork(*, before: Callable[[], object], in_parent: Callable[[], object], in
 
 
 def configured(*, handle_sigterm: bool) -> None:
-    """Arrange the end of this process, now that there is something to deliver.
+    """Prepare the end of this process, now that there is something to deliver.
 
     Args:
         handle_sigterm: Whether SIGTERM may be handled.
@@ -94,7 +94,7 @@ def configured(*, handle_sigterm: bool) -> None:
 
 
 def ended() -> None:
-    """Leave the signal to the system again: nothing will be recorded."""
+    """Return the signal to the system: nothing will be recorded."""
     sigterm.uninstall()
 
 
@@ -117,7 +117,7 @@ def _arrange() -> None:
 
 @guarded(None)
 def _before_fork() -> None:
-    """Arrange the end of the child that may be about to be made, by whatever makes children in this process."""
+    """Prepare the end of the child about to be forked, whatever forks it."""
     for package in FORKING:
         util: Any = sys.modules.get(f"{package}.util")
         if util is not None and id(util.register_after_fork) not in _ending.hooked:

@@ -50,7 +50,7 @@ class Deliver(Protocol):
 
 
 class _Handling:
-    """What the handler does, and how far it is."""
+    """The state of the handler."""
 
     def __init__(self) -> None:
         self.deliver: Deliver | None = None
@@ -89,7 +89,7 @@ def uninstall() -> None:
 
 
 def after_fork() -> None:
-    """Forget in a forked child what its parent was about to do."""
+    """Forget, in a forked child, what the parent was about to do."""
     if sys.getprofile() is _on_return:
         sys.setprofile(None)
     _handling.since = None
@@ -145,7 +145,7 @@ def _deliver_and_die(deliver: Deliver | None) -> None:
 
 
 def _is_ours(frame: FrameType | None) -> bool:
-    """Tell whether the main thread was interrupted inside our own code, or in something that it called."""
+    """Return whether the main thread was interrupted in our own code or in something it called."""
     while frame is not None:
         if _is_closed(frame.f_globals.get("__name__")):
             return True
@@ -155,13 +155,13 @@ def _is_ours(frame: FrameType | None) -> bool:
 
 @cache
 def _is_closed(module: str | None) -> bool:
-    """Tell whether a module is ours and runs no code of the caller's."""
+    """Return whether a module is ours and runs no code of the caller."""
     package, _, name = (module or "").partition(f"{PACKAGE}.")
     return not package and bool(name) and name.partition(".")[0] not in OPEN
 
 
 def _watch(since: float) -> None:
-    """See to it, from another thread, that the process ends whatever the main thread is caught in."""
+    """Make sure, from another thread, that the process ends whatever blocks the main thread."""
 
     def watch() -> None:
         for seconds in (STEP_BACK_SECONDS + GRACE_SECONDS / 2, END_SECONDS + GRACE_SECONDS):
@@ -178,7 +178,7 @@ def _watch(since: float) -> None:
 
 
 def _native(module: str, name: str) -> Any:
-    """Return a function as it is without gevent and eventlet: a greenlet does not run while the main one is caught."""
+    """Return a function as it is without gevent and eventlet: no greenlet runs while the main one is blocked."""
     gevent: Any = sys.modules.get("gevent.monkey")
     eventlet: Any = sys.modules.get("eventlet.patcher")
     found = getattr(sys.modules[module], name)
@@ -190,7 +190,7 @@ def _native(module: str, name: str) -> Any:
 
 
 def _is_in_event_loop() -> bool:
-    """Tell whether the handler runs in the loop of gevent or eventlet itself, where nothing may wait."""
+    """Return whether the handler runs in the event loop of gevent or eventlet, where nothing may wait."""
     greenlet: Any = sys.modules.get("greenlet")
     gevent: Any = sys.modules.get("gevent.hub")
     eventlet: Any = sys.modules.get("eventlet.hubs")

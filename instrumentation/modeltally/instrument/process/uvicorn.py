@@ -28,7 +28,7 @@ MOST_SECONDS: Final = 2.2  # delivery ends by itself within two
 
 @guarded(None)
 def watch(deliver: Deliver) -> None:
-    """Deliver when the server that runs in this process, if one does, has shut down.
+    """Deliver when the server running in this process has shut down.
 
     Args:
         deliver: Delivers what is waiting, two seconds at most; it does not raise.
@@ -56,7 +56,7 @@ def watch(deliver: Deliver) -> None:
 
 
 async def _deliver(deliver: Deliver) -> None:
-    """Deliver in a thread of our own; the loop goes on meanwhile."""
+    """Deliver in a separate thread while the event loop goes on."""
     loop, is_done = asyncio.get_running_loop(), asyncio.Event()
 
     def work() -> None:
