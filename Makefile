@@ -114,6 +114,11 @@ chaos-collector: $(READY) $(COLLECTOR)  # the collector killed, its store away, 
 bench-collector: $(READY) $(COLLECTOR)  # spans per second through the collector and the local receiver, in one run
 	PYTHONPATH=tests $(RUN)python -m bench.collector
 
+.PHONY: breaks
+breaks: $(READY)  # one-line breaks of store, receiver, instrument and SQL, and how many the tests catch: N=200 SEED=1 COMMIT=HEAD
+	PYTHONPATH=tests $(RUN)python -m bench.breaks --seed $(SEED) $(if $(COMMIT),--commit $(COMMIT)) \
+		$(if $(filter command line,$(origin N)),--breaks $(N))
+
 .PHONY: wheel
 wheel: $(READY)  # build the wheel, install it elsewhere, run the demonstration from it
 	rm -rf dist
