@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic_core import PydanticUndefined
 
+from modeltally.analytics.topics import TOPICS, Topic
 from modeltally.cli._exit import ExitCode
 from modeltally.instrument import _names as names
 from modeltally.settings import Settings
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = (ROOT / "README.md", ROOT / "instrumentation" / "SERVICES.md")
+DOCUMENTS = (ROOT / "README.md", ROOT / "instrumentation" / "SERVICES.md", ROOT / "docs" / "topics.md")
 TESTS = ROOT / "tests" / "README.md"
 
 
@@ -43,7 +44,26 @@ def _keywords() -> str:
     return "\n".join([*lines, *rows])
 
 
-TABLES = {"settings": _settings, "exit codes": _exit_codes, "keywords": _keywords}
+def _topics() -> str:
+    parts = []
+    for group in dict.fromkeys(topic.group for topic in TOPICS.values()):
+        parts.append(f"## {group}")
+        parts += [_topic(topic) for topic in TOPICS.values() if topic.group == group]
+    return "\n\n".join(parts)
+
+
+def _topic(topic: Topic[Any]) -> str:
+    takes = [f"`{name}`" for name in (*(each.parameter for each in topic.arguments), *topic.settings)]
+    also = f", which also takes {' and '.join(takes)}" if takes else ""
+    lines = [f"### {topic.name}", "", f"{topic.sentence} View `{topic.view}`{also}.", ""]
+    lines += ["| column | unit | what |", "|---|---|---|"]
+    for column in topic.columns:
+        unit = f"{column.unit}, or none" if column.is_nullable else column.unit
+        lines.append(f"| `{column.name}` | {unit} | {column.sentence} |")
+    return "\n".join(lines)
+
+
+TABLES = {"settings": _settings, "exit codes": _exit_codes, "keywords": _keywords, "topics": _topics}
 
 
 def filled(text: str, tables: Mapping[str, Callable[[], str]] = TABLES) -> str:

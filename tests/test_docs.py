@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 DOCUMENTS = sorted(
     [
         *ROOT.glob("*.md"),
+        *ROOT.glob("docs/*.md"),
         *ROOT.glob("instrumentation/*.md"),
         *ROOT.glob("queries/*.md"),
         *ROOT.glob("deploy/*.md"),

@@ -16,6 +16,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from modeltally.jobs import runners
 from modeltally.settings import Settings
 from modeltally.store import EmbeddedStore, sql
 from modeltally.store.client import Database
@@ -137,7 +138,9 @@ def measure(events: int, directory: Path) -> Inputs:
         The sizes, and the rate of the insert; the collector's rate is not measured here.
     """
     database = Database.open_directory(directory / "chdb")
-    store = EmbeddedStore(database, settings=Settings(), jobs={}, clock=lambda: dt.datetime(2026, 3, 3, tzinfo=dt.UTC))
+    store = EmbeddedStore(
+        database, settings=Settings(), jobs=runners(), clock=lambda: dt.datetime(2026, 3, 3, tzinfo=dt.UTC)
+    )
     try:
         store.migrate()
         began = time.perf_counter()

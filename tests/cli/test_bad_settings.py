@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modeltally.cli import _up, main
+from modeltally import connect
+from modeltally.cli import main
 from modeltally.cli._exit import ExitCode
 from modeltally.errors import SettingError
 from modeltally.settings import MAX_FILE_BYTES, Settings, load_settings
@@ -39,7 +40,7 @@ def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(_up, "serve", lambda *_args, **_kwargs: pytest.fail("it was not refused"))
+    monkeypatch.setattr(connect, "serve", lambda *_args, **_kwargs: pytest.fail("it was not refused"))
     yield
     assert {path.name for path in tmp_path.iterdir()} <= {"modeltally.toml"}
 

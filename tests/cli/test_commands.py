@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cli.conftest import COMMAND, HEADER, ROWS, start_server, stop_server
+from modeltally.analytics.topics import TOPICS
 from modeltally.cli._exit import ExitCode
-from modeltally.cli._stats import TOPICS
 from support.environment import clean_environment
 
 if TYPE_CHECKING:

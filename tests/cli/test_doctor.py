@@ -9,13 +9,15 @@ import threading
 import time
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from modeltally.cli import _local_state, _surroundings
+from modeltally.cli._doctor import exit_code
 from modeltally.cli._exit import ExitCode
-from modeltally.cli._findings import Level, exit_code, fail, ok, warn
+from modeltally.doctor import machine
+from modeltally.doctor import store as doctor_store
+from modeltally.doctor.findings import Level, fail, ok, warn
 from modeltally.instrument._privacy import Hasher
 from modeltally.settings import Settings
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cli.conftest import Run, RunningServer
+    from modeltally.analytics.topics import CompletenessRow
 
 
 class _Receiver(BaseHTTPRequestHandler):
@@ -305,13 +308,13 @@ def test_doctor_sees_a_server_that_does_not_answer(run: Run, server: RunningServ
 def test_versions_below_what_is_supported_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """An old package is a warning with the range that is supported and the command that brings it."""
     installed = {"modeltally": "1.0", "opentelemetry-api": "1.9.1", "opentelemetry-sdk": "1.99.0"}
-    monkeypatch.setattr(_surroundings, "_version", installed.get)
+    monkeypatch.setattr(machine, "_version", installed.get)
     monkeypatch.setattr(
-        _surroundings,
+        machine,
         "requires",
         lambda _: ["opentelemetry-api<2,>=1.43", "opentelemetry-sdk<2,>=1.43", "chdb-core<27,>=26.9; extra == 'local'"],
     )
-    _, old, engine = _surroundings.examine_versions()
+    _, old, engine = machine.examine_versions()
     assert old == warn(
         "versions",
         "opentelemetry-api 1.9.1 is not supported: >=1.43,<2 is",
@@ -330,7 +333,7 @@ def test_status_of_a_server_in_trouble_is_read() -> None:
         "quarantined": {"bad_identity": 3},
         "refused": {"too_large": 1200},
     }
-    found = list(_local_state._examine_status(status))
+    found = list(doctor_store._examine_status(status))
     assert [each.level for each in found] == [Level.WARN, Level.FAIL, Level.WARN, Level.WARN, Level.WARN]
     text = "\n".join(each.what for each in found)
     for part in (
@@ -343,15 +346,15 @@ def test_status_of_a_server_in_trouble_is_read() -> None:
         assert part in text
     assert "and more" not in text
     well = {"spool": {"bytes": 1, "cap_bytes": 100, "oldest_age_seconds": 0.1}, "last_roll": {"at": "x", "seconds": 1}}
-    assert [each.level for each in _local_state._examine_status(well)] == [Level.OK, Level.OK]
+    assert [each.level for each in doctor_store._examine_status(well)] == [Level.OK, Level.OK]
 
 
 def test_verdicts_of_the_last_day_are_summed_up() -> None:
     """Processes by verdict, what is missing of them, and every reason and kind added up."""
 
-    def row(verdict: str, unexplained: int | None, **more: dict[str, int]) -> dict[str, object]:
+    def row(verdict: str, unexplained: int | None, **more: dict[str, int]) -> CompletenessRow:
         nothing: dict[str, object] = {"dropped_by_reason": {}, "problems_by_kind": {}}
-        return {"verdict": verdict, "unexplained": unexplained, **nothing, **more}
+        return cast("CompletenessRow", {"verdict": verdict, "unexplained": unexplained, **nothing, **more})
 
     rows = [
         row("incomplete", 1000, dropped_by_reason={"queue_full": 2}),
@@ -360,7 +363,7 @@ def test_verdicts_of_the_last_day_are_summed_up() -> None:
         row("never reported", None),
         row("complete", 0),
     ]
-    summary, *warnings = _local_state._judge(rows)
+    summary, *warnings = doctor_store._judge(rows)
     assert summary == ok(
         "completeness",
         "processes of the last 24 hours: complete 1, ended without goodbye 1, incomplete 2, never reported 1",
@@ -374,13 +377,13 @@ def test_verdicts_of_the_last_day_are_summed_up() -> None:
         "problems, no operation lost by them: no_user_key 3",
     ]
     assert warnings[-1].todo == "give the services the user key"
-    (nothing,) = _local_state._judge([])
+    (nothing,) = doctor_store._judge([])
     assert nothing.level is Level.OK
 
 
 def test_destination_that_cannot_be_reached_outweighs_other_failures() -> None:
     """Warnings end in success, failures in their code, and 4 comes before 6."""
-    unreachable = fail("traces", "x", "y", code=ExitCode.UNAVAILABLE)
+    unreachable = fail("traces", "x", "y", is_unreachable=True)
     broken = fail("server", "x", "y")
     assert exit_code([ok("a", "b"), warn("a", "b", "c")]) is ExitCode.OK
     assert exit_code([broken]) is ExitCode.FOUND
@@ -395,4 +398,4 @@ def test_every_setting_is_a_known_variable(monkeypatch: pytest.MonkeyPatch) -> N
     for field in Settings.model_fields:
         monkeypatch.setenv(f"MODELTALLY_{field.upper()}", "1")
     monkeypatch.setenv("modeltally_host", "127.0.0.1")
-    assert [found.level for found in _surroundings._unknown_variables()] == [Level.OK]
+    assert [found.level for found in machine._unknown_variables()] == [Level.OK]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from clickhouse.client import connect
-from modeltally.recommend import ADVICE_JOBS
+from modeltally.jobs import runners
 from modeltally.server import LocalServer
 from modeltally.settings import Settings
 from modeltally.store import ServedStore, sql
@@ -33,7 +33,7 @@ def server(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iter
     # nothing may be rolled between two readings
     quiet = {"roll_interval_seconds": 3600.0, "expire_interval_seconds": 3600.0}
     settings = settings_for(template.copy(tmp_path_factory.mktemp("views")), **quiet)
-    with LocalServer(settings, jobs=ADVICE_JOBS) as started:
+    with LocalServer(settings) as started:
         lived_in(embedded(started))
         yield started
 
@@ -48,7 +48,7 @@ def reader(server: LocalServer) -> Iterator[ServedStore]:
     """Open the server's store over HTTP, as a store on a ClickHouse server is opened."""
     url = server.address.clickhouse_url.replace("://", "://default@") + "/modeltally"
     database = Database.open_url(url, password=server.address.token)
-    yield ServedStore(database, settings=Settings(), jobs={})
+    yield ServedStore(database, settings=Settings(), jobs=runners())
     database.close()
 
 

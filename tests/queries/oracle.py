@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modeltally.errors import StoreError
+from modeltally.jobs import runners
 from modeltally.settings import Settings
 from modeltally.store import sql
 from modeltally.store.client import Database
@@ -112,7 +113,7 @@ class Oracle:
         database = (_Broken if edits else Database).open_directory(directory, name=name)
         if isinstance(database, _Broken):
             database.edits = edits or {}
-        self.store = EmbeddedStore(database, settings=Settings(), jobs={})
+        self.store = EmbeddedStore(database, settings=Settings(), jobs=runners())
         self.store.migrate()
         for table in ("otel_traces", "usage_events"):  # what a power cut would lose is no question here
             text = f"ALTER TABLE {table} MODIFY SETTING fsync_after_insert = 0"

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modeltally.recommend import ADVICE_JOBS
 from queries.given import EPOCH, Given, Operation, empty, give
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ AS_OF = dt.datetime(2026, 7, 20, tzinfo=dt.UTC)
 @pytest.fixture(scope="module")
 def opened(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
     """Open one store for a module."""
-    with template.opened(tmp_path_factory.mktemp("advice"), jobs=ADVICE_JOBS, clock=lambda: EPOCH) as store:
+    with template.opened(tmp_path_factory.mktemp("advice"), clock=lambda: EPOCH) as store:
         yield store
 
 

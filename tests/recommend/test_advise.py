@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modeltally.errors import ParameterError
-from modeltally.recommend import ADVICE_JOBS
+from modeltally.recommend.kinds import ADVICE
 from modeltally.settings import Settings
 from queries.given import Given, Operation, give
 from recommend.conftest import AS_OF
@@ -33,7 +33,7 @@ def test_advice_is_given_back_with_its_evidence_as_a_record(store: EmbeddedStore
     assert isinstance(stored["evidence"], str)
 
 
-@pytest.mark.parametrize("job", sorted(ADVICE_JOBS))
+@pytest.mark.parametrize("job", sorted(advice.job for advice in ADVICE.values()))
 def test_every_row_is_stored_with_its_window_and_expiry(store: EmbeddedStore, job: str) -> None:
     """An advice says what it looked at and until when it may be followed."""
     store.run(job, {"as_of": AS_OF})

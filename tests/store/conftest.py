@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modeltally.recommend import ADVICE_JOBS
 from modeltally.store.client import Database
 
 if TYPE_CHECKING:
@@ -28,5 +27,5 @@ def database(tmp_path: Path) -> Iterator[Database]:
 @pytest.fixture
 def store(template: Template, tmp_path: Path) -> Iterator[EmbeddedStore]:
     """Open a migrated store."""
-    with template.opened(tmp_path, jobs=ADVICE_JOBS) as opened:
+    with template.opened(tmp_path) as opened:
         yield opened

@@ -10,7 +10,7 @@ import clickhouse_connect
 import pytest
 
 from modeltally.errors import ParameterError, StoreError
-from modeltally.recommend import ADVICE_JOBS
+from modeltally.jobs import runners
 from modeltally.settings import Settings
 from modeltally.store import EmbeddedStore, sql
 from modeltally.store.client import READ_SETTINGS, Database
@@ -178,7 +178,7 @@ def _roll(front: _Spread) -> None:
 
 def _lived_in_on(front: _Spread) -> EmbeddedStore:
     """Bring shards through the same months as one store, with each statement where deploy/OUTGROWING.md says."""
-    store = EmbeddedStore(front, settings=Settings(), jobs=ADVICE_JOBS, clock=lambda: AS_OF)
+    store = EmbeddedStore(front, settings=Settings(), jobs=runners(), clock=lambda: AS_OF)
     give(store, GIVEN)
     _roll(front)
     front.command(sql.statement("expire/freeze_month"), {"month": JANUARY_FIRST, "as_of": AS_OF})
@@ -218,7 +218,7 @@ def _comparable(rows: list[Row]) -> list[Row]:
 @pytest.fixture(scope="module")
 def of_one_store(template: Template, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Row]]:
     """Answers of one store that was lived in."""
-    with template.opened(tmp_path_factory.mktemp("one"), jobs=ADVICE_JOBS, clock=lambda: AS_OF) as store:
+    with template.opened(tmp_path_factory.mktemp("one"), clock=lambda: AS_OF) as store:
         lived_in(store)
         return {name: _comparable(rows) for name, rows in answers(store).items() if name.split()[0] not in PER_SHARD}
 

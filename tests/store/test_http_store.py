@@ -17,11 +17,10 @@ import pytest
 
 from modeltally.cli._exit import ExitCode
 from modeltally.errors import InputError, ServerError, SettingError, StoreError
-from modeltally.recommend import ADVICE_JOBS
+from modeltally.jobs import runners
 from modeltally.settings import Settings, load_settings
 from modeltally.store import ServedStore, open_served_store, sql
 from modeltally.store._gate import ServerGate
-from modeltally.store.check import CHECK_JOBS
 from modeltally.store.client import Database
 from store.answers import AS_OF, answers, lived_in, questions
 from store.served import PASSWORD, Server, served
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from modeltally.store import DatabaseStore, Row
     from support.stores import Template
 
-JOBS = {**ADVICE_JOBS, **CHECK_JOBS}
+JOBS = runners(is_served=True)
 COMMAND = Path(sys.executable).parent / "modeltally"
 COLUMNS = """
 SELECT table AS of_table, name, type, default_kind, default_expression, compression_codec
@@ -78,7 +77,7 @@ def life_of(store: DatabaseStore) -> dict[str, Any]:
 def lives(template: Template, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], dict[str, Any]]:
     """Bring two stores through the same life: one in this process, one behind HTTP."""
     root = tmp_path_factory.mktemp("lives")
-    with template.opened(root / "embedded", jobs=JOBS, clock=lambda: AS_OF) as embedded:
+    with template.opened(root / "embedded", clock=lambda: AS_OF) as embedded:
         in_process = life_of(embedded)
     with served(root / "served") as server:
         store = open_on(server)
@@ -126,7 +125,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 def test_migrate_makes_the_database_once(server: Server) -> None:
     """A server without the database gets it; the second time nothing is left to apply."""
-    store = ServedStore(Database.open_url(server.url, password=PASSWORD), settings=Settings(), jobs={})
+    store = ServedStore(Database.open_url(server.url, password=PASSWORD), settings=Settings(), jobs=runners())
     with pytest.raises(StoreError, match=r"does not exist.*`modeltally migrate`"):
         store.read("usage_overview", questions(sql.view("usage_overview"))[0])
     assert len(store.migrate()) == len(sql.schema()) - 1 + len(sql.ingest())
@@ -382,7 +381,7 @@ def test_server_is_trusted_by_its_certificate_alone(tmp_path: Path) -> None:
 
 def test_export_over_a_server_names_the_way(server: Server) -> None:
     """The job itself refuses too, for whoever asks it without a command."""
-    from modeltally.cli._engine import open_served  # noqa: PLC0415 - only this test needs a command's store
+    from modeltally.connect import open_served  # noqa: PLC0415 - only this test needs a command's store
 
     settings = Settings(store=server.url, store_password=PASSWORD)  # type: ignore[arg-type] # made a secret by pydantic
     with open_served(settings) as store, pytest.raises(InputError, match="BACKUP"):

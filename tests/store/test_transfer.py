@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from modeltally.errors import InputError, StoreError
-from modeltally.recommend import ADVICE_JOBS
+from modeltally.jobs import runners
 from modeltally.settings import Settings
 from modeltally.store import EmbeddedStore, ServedStore, sql
-from modeltally.store._transfer_jobs import ALWAYS, LANDING, METRICS, NOT_EXPORTED
 from modeltally.store.client import Database
-from modeltally.store.transfer import IMPORT_JOBS, TRANSFER_JOBS, export_store, import_export
+from modeltally.store.transfer import export_store, import_export
+from modeltally.store.transfer_jobs import ALWAYS, LANDING, METRICS, NOT_EXPORTED
 from queries.given import Alias, Given, Operation, give
 from store.answers import AS_OF, MARCH, answers, lived_in
 from support.stores import ask
@@ -39,7 +39,7 @@ Opened = Callable[[Path], contextlib.AbstractContextManager[EmbeddedStore]]
 def opened_as_it_is(directory: Path) -> Iterator[EmbeddedStore]:
     """Open the store of a directory; a process can have one open at a time."""
     database = Database.open_directory(directory / "chdb")
-    store = EmbeddedStore(database, settings=Settings(), jobs={**ADVICE_JOBS, **TRANSFER_JOBS}, clock=lambda: AS_OF)
+    store = EmbeddedStore(database, settings=Settings(), jobs=runners(), clock=lambda: AS_OF)
     try:
         store.migrate()
         yield store
@@ -63,7 +63,10 @@ def opened(template: Template) -> Opened:
 def opened_as_server(directory: Path) -> Iterator[ServedStore]:
     """Open a directory as a server's store is used: files are sent to it, it does not read them itself."""
     store = ServedStore(
-        Database.open_directory(directory / "chdb"), settings=Settings(), jobs=IMPORT_JOBS, clock=lambda: AS_OF
+        Database.open_directory(directory / "chdb"),
+        settings=Settings(),
+        jobs=runners(is_served=True),
+        clock=lambda: AS_OF,
     )
     try:
         store.migrate()
@@ -432,7 +435,7 @@ def test_import_that_fails_takes_everything_back(
 ) -> None:
     """The engine refusing in the middle leaves an empty store, and the import can be repeated."""
     directory, _, rows = exported
-    with template.opened(tmp_path, jobs=TRANSFER_JOBS, clock=lambda: AS_OF, database=_Failing) as store:
+    with template.opened(tmp_path, clock=lambda: AS_OF, database=_Failing) as store:
         assert isinstance(store.database, _Failing)
         store.database.fail_at = (f"transfer/{statement}", after)
         with pytest.raises(StoreError, match="no space left"):

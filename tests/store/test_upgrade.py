@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from modeltally.jobs import runners
 from modeltally.settings import Settings
 from modeltally.store import EmbeddedStore, sql
 from modeltally.store.client import Database
@@ -69,7 +70,7 @@ OBJECTS = "SELECT create_table_query AS made FROM system.tables WHERE database =
 @contextlib.contextmanager
 def opened(directory: Path, name: str) -> Iterator[EmbeddedStore]:
     """Open one of several databases of a directory."""
-    store = EmbeddedStore(Database.open_directory(directory, name=name), settings=Settings(), jobs={})
+    store = EmbeddedStore(Database.open_directory(directory, name=name), settings=Settings(), jobs=runners())
     try:
         yield store
     finally:

@@ -8,6 +8,7 @@ import re
 import shutil
 from typing import TYPE_CHECKING, Any
 
+from modeltally.jobs import runners
 from modeltally.settings import Settings
 from modeltally.store import EmbeddedStore, open_store, sql
 from modeltally.store.client import Database
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from modeltally.store import DatabaseStore, Job
+    from modeltally.store import DatabaseStore
 
 # A folder of rows: the engine writes such files once and replaces them, it never changes one.
 _PART = re.compile(r".*_\d+_\d+_\d+(_\d+)?")
@@ -62,7 +63,6 @@ class Template:
         self,
         directory: Path,
         *,
-        jobs: Mapping[str, Job] | None = None,
         clock: Callable[[], dt.datetime] | None = None,
         database: type[Database] = Database,
     ) -> EmbeddedStore:
@@ -70,25 +70,23 @@ class Template:
 
         Args:
             directory: The data directory to make.
-            jobs: Jobs beside those of the store itself.
             clock: The store's time; the machine's when not given.
             database: The kind of database, where a test has one of its own.
         """
         opened = database.open_directory(self.copy(directory) / "chdb")
         timed = {} if clock is None else {"clock": clock}
-        return EmbeddedStore(opened, settings=Settings(), jobs=jobs or {}, **timed)
+        return EmbeddedStore(opened, settings=Settings(), jobs=runners(), **timed)
 
     @contextlib.contextmanager
     def opened(
         self,
         directory: Path,
         *,
-        jobs: Mapping[str, Job] | None = None,
         clock: Callable[[], dt.datetime] | None = None,
         database: type[Database] = Database,
     ) -> Iterator[EmbeddedStore]:
         """Open a copy as :meth:`open` does, and close it at the end of the block."""
-        store = self.open(directory, jobs=jobs, clock=clock, database=database)
+        store = self.open(directory, clock=clock, database=database)
         try:
             yield store
         finally:

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 import typer
 from rich.text import Text
 
-from modeltally.cli._console import output_console
+from modeltally.cli._console import output_console, print_rows
 from modeltally.cli._exit import ExitCode
-from modeltally.cli._options import Directory, Format  # noqa: TC001 - typer reads these annotations at run time
-from modeltally.cli._output import OutputFormat, clean_text, write_rows
-from modeltally.cli._store import open_reader
-from modeltally.settings import load_settings
+from modeltally.cli._options import TABLE, Directory, Format
+from modeltally.show.units import clean_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,15 +23,17 @@ if TYPE_CHECKING:
 __all__ = ["check"]
 
 
-def check(*, output_format: Format = OutputFormat.TABLE, directory: Directory = None) -> None:
+def check(*, output_format: Format = TABLE, directory: Directory = None) -> None:
     """Ask the store every invariant there is; one that is broken is shown with its first rows."""
-    settings = load_settings(dir=directory)
-    with open_reader(settings) as store:
+    from modeltally.connect import open_reader
+    from modeltally.settings import load_settings
+
+    with open_reader(load_settings(dir=directory)) as store:
         report = store.run("check", {})
-    if output_format is OutputFormat.TABLE:
+    if output_format == TABLE:
         _print_report(report, console=output_console())
     else:
-        write_rows(report, output_format)
+        print_rows(report, output_format)
     if any(row["broken_rows"] for row in report):
         raise typer.Exit(ExitCode.FOUND)
 

@@ -3,36 +3,29 @@
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import sys
 from typing import TYPE_CHECKING, NoReturn, ParamSpec
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from modeltally.cli._exit import ExitCode, exit_code_for
-from modeltally.cli._output import clean_text
 from modeltally.errors import ModelTallyError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["error_console", "guarded", "output_console"]
+    from rich.console import Console
+
+__all__ = ["error_console", "guarded", "log_to_stderr", "output_console", "print_rows"]
 
 P = ParamSpec("P")
 
 
-class _PipeConsole(Console):
-    """A console that leaves a closed pipe to ``guarded``."""
-
-    def on_broken_pipe(self) -> NoReturn:
-        raise BrokenPipeError
-
-
 def output_console() -> Console:
     """Make the console for answers."""
-    return _PipeConsole(highlight=False)
+    return _console()
 
 
 def error_console(*, is_quiet: bool = False) -> Console:
@@ -44,7 +37,38 @@ def error_console(*, is_quiet: bool = False) -> Console:
     Returns:
         The console.
     """
-    return _PipeConsole(stderr=True, highlight=False, quiet=is_quiet)
+    return _console(stderr=True, quiet=is_quiet)
+
+
+def _console(*, stderr: bool = False, quiet: bool = False) -> Console:
+    from rich.console import Console
+
+    class PipeConsole(Console):
+        """A console that leaves a closed pipe to ``guarded``."""
+
+        def on_broken_pipe(self) -> NoReturn:
+            raise BrokenPipeError
+
+    return PipeConsole(stderr=stderr, highlight=False, quiet=quiet)
+
+
+def print_rows(rows: Sequence[Mapping[str, object]], format_name: str) -> None:
+    """Print rows for a program.
+
+    Args:
+        rows: The answer.
+        format_name: A format other than the table for people.
+    """
+    from modeltally.show.rows import write_rows
+
+    write_rows(rows, format_name, file=sys.stdout)
+
+
+def log_to_stderr() -> None:
+    """Have a process that runs until it is stopped write its log to stderr."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
 
 
 def guarded(command: Callable[P, None]) -> Callable[P, None]:
@@ -66,8 +90,7 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
             command(*args, **kwargs)
             sys.stdout.flush()
         except ModelTallyError as error:
-            message = Text("error: ", style="bold red").append(clean_text(str(error)), style="red")
-            error_console().print(message, soft_wrap=True)
+            _print_error(error)
             raise typer.Exit(exit_code_for(error)) from error
         except BrokenPipeError:
             # The interpreter flushes stdout once more at its end: give it somewhere to write.
@@ -75,3 +98,12 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
             raise typer.Exit(ExitCode.OK) from None
 
     return run
+
+
+def _print_error(error: ModelTallyError) -> None:
+    from rich.text import Text
+
+    from modeltally.show.units import clean_text
+
+    message = Text("error: ", style="bold red").append(clean_text(str(error)), style="red")
+    error_console().print(message, soft_wrap=True)

@@ -7,19 +7,22 @@ import shutil
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
+from modeltally.analytics.readers import read
+from modeltally.analytics.topics import FAILURES, MODELS, OVERVIEW
+from modeltally.analytics.window import Window, format_moment
+from modeltally.cli._advice import print_advice
 from modeltally.cli._console import error_console, output_console
-from modeltally.cli._engine import local_server
 from modeltally.cli._progress import WaitingBar, exporting_to
-from modeltally.cli._recommend import print_advice
-from modeltally.cli._stats import print_topic
-from modeltally.cli._window import Window, format_moment
+from modeltally.cli._table import write_table
+from modeltally.connect import temporary_server
 from modeltally.demo import LONGEST_DAYS, SHORTEST_DAYS, plan
 from modeltally.errors import InputError, ServerError, StoreError
+from modeltally.recommend.kinds import CLEANUP, PERFORMANCE, PRELOAD, advise, parameters_of
 from modeltally.replay import Feed
 from modeltally.server.client import RemoteStore
 from modeltally.settings import Settings, load_settings
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from modeltally.analytics.topics import Topic
     from modeltally.replay import Delivered
     from modeltally.store import Store
 
@@ -39,8 +43,8 @@ _SEED = 1
 _CLEANUP_DAYS = 200
 _SERVICE_NAME = "demo-studio"
 _PATIENCE_SECONDS = 60.0
-_TOPICS = ("overview", "models", "failures")
-_KINDS = ("preload", "performance", "cleanup")
+_TOPICS: tuple[Topic[Any], ...] = (OVERVIEW, MODELS, FAILURES)
+_KINDS = (PRELOAD, PERFORMANCE, CLEANUP)
 
 
 def demo(
@@ -59,9 +63,8 @@ def demo(
     console = output_console()
     ends_at = datetime.now(UTC)
     with _data_directory(directory, keep=keep) as data:
-        ports = dict.fromkeys(("otlp_port", "otlp_grpc_port", "http_port", "clickhouse_port"), 0)
-        settings = load_settings(dir=data, **ports, roll_interval_seconds=3600.0)
-        with local_server(settings) as server:
+        settings = load_settings(dir=data, roll_interval_seconds=3600.0)
+        with temporary_server(settings) as server:
             delivered = _send(days, ends_at, endpoint=server.address.otlp_url, settings=settings)
             if not server.wait_until_stored():
                 raise StoreError("what the server acknowledged did not reach the database in time; please report this")
@@ -108,9 +111,9 @@ def _send(days: int, ends_at: datetime, *, endpoint: str, settings: Settings) ->
 
 def _print_answers(store: Store, window: Window, *, settings: Settings, console: Console) -> None:
     for topic in _TOPICS:
-        print_topic(store, topic, window, settings=settings, console=console)
+        write_table(read(store, topic, window, settings=settings), topic.layout, console=console)
     for kind in _KINDS:
-        print_advice(store, kind, window, console=console)
+        print_advice(advise(store, kind, parameters_of(kind, window)), kind, console=console)
 
 
 def _print_next(days: int, delivered: Delivered, kept: Path | None, *, console: Console) -> None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path  # noqa: TC003 - typer reads the annotation at run time
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from modeltally.cli._console import error_console, output_console
-from modeltally.cli._options import Directory  # noqa: TC001 - typer reads the annotation at run time
-from modeltally.cli._output import clean_text
-from modeltally.cli._progress import WaitingBar
-from modeltally.cli._store import open_reader
-from modeltally.settings import load_settings
+from modeltally.cli._options import Directory, Quiet
+from modeltally.show.units import clean_text
 
 __all__ = ["export"]
 
@@ -27,14 +24,17 @@ def export(
     with_metrics: Annotated[
         bool, typer.Option("--with-metrics", help="Also the metrics; no figure needs them.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print no progress and no summary.")] = False,
+    quiet: Quiet = False,
     directory: Directory = None,
 ) -> None:
     """Write events, figures, users, aliases, erasures and advice to a directory, as they are at this moment.
 
     A server may be running and go on receiving: what comes after the beginning is not in the export.
     """
-    from modeltally.store.transfer import export_store  # noqa: PLC0415 - slow to import
+    from modeltally.cli._progress import WaitingBar
+    from modeltally.connect import open_reader
+    from modeltally.settings import load_settings
+    from modeltally.store.transfer import export_store
 
     settings = load_settings(dir=directory)
     progress_console = error_console(is_quiet=quiet)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path  # noqa: TC003 - typer reads the annotation at run time
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from modeltally.cli._console import error_console, output_console
-from modeltally.cli._options import Directory  # noqa: TC001 - typer reads the annotation at run time
-from modeltally.cli._output import clean_text
-from modeltally.cli._progress import WaitingBar
-from modeltally.cli._store import open_any
-from modeltally.settings import load_settings
+from modeltally.cli._options import Directory, Quiet
+from modeltally.show.units import clean_text
 
 __all__ = ["import_"]
 
@@ -21,11 +18,14 @@ __all__ = ["import_"]
 def import_(
     export: Annotated[Path, typer.Argument(help="What `modeltally export` wrote.", show_default=False)],
     *,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print no progress and no summary.")] = False,
+    quiet: Quiet = False,
     directory: Directory = None,
 ) -> None:
     """Bring an export into an empty store, whole or not at all; repeating it changes nothing."""
-    from modeltally.store.transfer import import_export, read_export  # noqa: PLC0415 - slow to import
+    from modeltally.cli._progress import WaitingBar
+    from modeltally.connect import open_any
+    from modeltally.settings import load_settings
+    from modeltally.store.transfer import import_export, read_export
 
     settings = load_settings(dir=directory)
     read_export(export)  # a wrong directory must not make a store

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-import logging
-import signal
-import sys
-import threading
-from pathlib import Path  # noqa: TC003 - typer reads the annotation at run time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modeltally.cli._console import error_console, output_console
-from modeltally.cli._options import Directory, Format  # noqa: TC001 - typer reads the annotations at run time
-from modeltally.cli._output import OutputFormat, write_rows
-from modeltally.cli._store import open_any
-from modeltally.errors import ModelTallyError
-from modeltally.settings import load_settings
+from modeltally.cli._console import error_console, log_to_stderr, output_console, print_rows
+from modeltally.cli._options import TABLE, Directory, Format
 
 if TYPE_CHECKING:
-    from modeltally.server.scheduler import Task
     from modeltally.settings import Settings
-    from modeltally.store import Row, Store
+    from modeltally.store import Store
 
 __all__ = ["jobs"]
 
@@ -37,7 +28,7 @@ def jobs(
         typer.Option(
             "--every",
             min=0.1,
-            help="Seconds between two rolls. Default: the setting roll_interval_seconds.",
+            help="Seconds between two rollups. Default: the setting roll_interval_seconds.",
             show_default=False,
         ),
     ] = None,
@@ -45,67 +36,52 @@ def jobs(
         Path | None,
         typer.Option(help="Touched while the last run of every job went well, for a health check.", show_default=False),
     ] = None,
-    output_format: Format = OutputFormat.TABLE,
+    output_format: Format = TABLE,
     directory: Directory = None,
 ) -> None:
     """Roll new events into hours and days and expire old ones: once, or at intervals until SIGTERM or Ctrl-C.
 
     Where `modeltally up` runs, it does this itself; doing it twice changes nothing.
     """
+    from modeltally.connect import open_any
+    from modeltally.jobs import intervals, summary
+    from modeltally.settings import load_settings
+
     settings = load_settings(dir=directory, roll_interval_seconds=every_seconds)
     with open_any(settings) as store:
-        if once:
-            report = _run_once(store)
-            if output_format is OutputFormat.TABLE:
-                output_console().print("\n".join(f"{row['job']}: {row['changes']} {row['what']}" for row in report))
-            else:
-                write_rows(report, output_format)
-        else:
+        if not once:
             _run_until_stopped(store, settings, alive_file=alive_file)
-
-
-def _run_once(store: Store) -> list[Row]:
-    rolled = sum(int(str(row["buckets"])) for row in store.run("roll", {}))
-    dropped = len(store.run("expire", {}))
-    return [
-        {"job": "roll", "changes": rolled, "what": "buckets rolled"},
-        {"job": "expire", "changes": dropped, "what": "partitions dropped"},
-    ]
+            return
+        report = [summary(name, store.run(name, {})) for name in intervals(settings)]
+    if output_format == TABLE:
+        output_console().print("\n".join(f"{row['job']}: {row['changes']} {row['what']}" for row in report))
+    else:
+        print_rows(report, output_format)
 
 
 def _run_until_stopped(store: Store, settings: Settings, *, alive_file: Path | None) -> None:
-    from modeltally.server.scheduler import Scheduler, Task  # noqa: PLC0415 - slow to import
+    from modeltally.jobs import intervals
+    from modeltally.server.scheduler import Scheduler, tasks_of
+    from modeltally.server.stopping import stopped_by_signals
 
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    intervals = {"roll": settings.roll_interval_seconds, "expire": settings.expire_interval_seconds}
-
-    def task(name: str, interval_seconds: float) -> Task:
-        return Task(name, interval_seconds, lambda now: store.run(name, {"as_of": now}))
-
-    tasks = [task(name, interval_seconds) for name, interval_seconds in intervals.items()]
-    stop = threading.Event()
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
-    scheduler = Scheduler(tasks, now=_now)
-    scheduler.start()
-    error_console().print(f"running {', '.join(intervals)}; Ctrl-C stops it")
-    try:
-        while not stop.wait(_POLL_SECONDS):
-            if alive_file is not None and not any(task.status().get("error") for task in tasks):
-                _touch(alive_file)
-    finally:
-        scheduler.stop()
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    log_to_stderr()
+    tasks = tasks_of(store, intervals(settings))
+    scheduler = Scheduler(tasks, now=lambda: dt.datetime.now(dt.UTC))
+    with stopped_by_signals() as stop:
+        scheduler.start()
+        error_console().print(f"running {', '.join(task.name for task in tasks)}; Ctrl-C stops it")
+        try:
+            while not stop.wait(_POLL_SECONDS):
+                if alive_file is not None and not any(task.status().get("error") for task in tasks):
+                    _touch(alive_file)
+        finally:
+            scheduler.stop()
 
 
 def _touch(path: Path) -> None:
+    from modeltally.errors import ModelTallyError
+
     try:
         path.touch()
     except OSError as error:
         raise ModelTallyError(f"cannot touch the alive file {path}: {error}") from error
-
-
-def _now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)

@@ -10,11 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from modeltally.cli._console import error_console, output_console
-from modeltally.cli._engine import checked_for_cluster, open_directory, open_served
-from modeltally.cli._options import Directory  # noqa: TC001 - typer reads the annotation at run time
+from modeltally.cli._options import Directory
 from modeltally.errors import InputError
-from modeltally.server.client import find_server
-from modeltally.settings import load_settings
 
 if TYPE_CHECKING:
     from modeltally.settings import Settings
@@ -41,6 +38,9 @@ def migrate(
     directory: Directory = None,
 ) -> None:
     """Bring the schema of a data directory up to date; stored data stays."""
+    from modeltally.connect import migrate as bring_up_to_date
+    from modeltally.settings import load_settings
+
     settings = load_settings(dir=directory)
     if cluster is not None:
         if not dry_run:
@@ -52,20 +52,15 @@ def migrate(
         return
     if dry_run:
         raise InputError("--dry-run goes with --cluster NAME; without one, migrate changes nothing that is stored")
-    console = output_console()
-    if settings.store:
-        with open_served(settings) as store:
-            store.migrate()
-        console.print(f"{settings.store}: the schema is up to date", soft_wrap=True)
-        return
-    if find_server(settings.dir) is not None:
-        console.print(f"{settings.dir}: a server is running there; it brought the schema up to date when it started")
-        return
-    with open_directory(settings):
-        console.print(f"{settings.dir}: the schema is up to date")
+    is_done = bring_up_to_date(settings)
+    done = "the schema is up to date"
+    said = done if is_done else "a server is running there; it brought the schema up to date when it started"
+    output_console().print(f"{settings.store or settings.dir}: {said}", soft_wrap=True)
 
 
 def _print_for_cluster(settings: Settings, cluster: str) -> None:
+    from modeltally.connect import checked_for_cluster
+
     with tempfile.TemporaryDirectory(prefix="modeltally-") as scratch:
         statements = checked_for_cluster(settings.model_copy(update={"dir": Path(scratch)}), cluster)
     for statement in statements:

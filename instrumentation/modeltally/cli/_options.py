@@ -7,9 +7,19 @@ from typing import Annotated
 
 import typer
 
-from modeltally.cli._output import OutputFormat
+from modeltally.show.rows import WRITERS
 
-__all__ = ["AsOf", "Directory", "Format", "Since", "Until"]
+__all__ = ["FORMATS", "TABLE", "AsOf", "Directory", "Format", "Quiet", "Since", "Until"]
+
+TABLE = "table"
+FORMATS = (TABLE, *WRITERS)
+
+
+def _known_format(value: str) -> str:
+    if value not in FORMATS:
+        raise typer.BadParameter(f"{value!r} is not one of {', '.join(FORMATS)}.")
+    return value
+
 
 Directory = Annotated[
     Path | None,
@@ -37,4 +47,14 @@ AsOf = Annotated[
     str | None,
     typer.Option("--as-of", metavar="DATE", show_default=False, help="Answer as of this moment. Default: now."),
 ]
-Format = Annotated[OutputFormat, typer.Option("--format", help="A table for people, JSON or CSV for programs.")]
+Format = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        metavar=f"[{'|'.join(FORMATS)}]",
+        callback=_known_format,
+        autocompletion=lambda: list(FORMATS),
+        help="A table for people, the others for programs.",
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print no progress and no summary.")]

@@ -5,21 +5,21 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from pathlib import Path  # noqa: TC003 - typer reads the annotation at run time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
-from modeltally.cli._console import error_console, output_console
-from modeltally.cli._engine import local_server
-from modeltally.cli._options import Directory, Format  # noqa: TC001 - typer reads the annotations at run time
-from modeltally.cli._output import OutputFormat, clean_text, write_rows
+from modeltally.cli._console import error_console, output_console, print_rows
+from modeltally.cli._options import TABLE, Directory, Format, Quiet
 from modeltally.cli._progress import WaitingBar, exporting_to
+from modeltally.connect import running_server, temporary_server
 from modeltally.errors import InputError, ServerError
 from modeltally.replay import FORMATS, Feed, replay_file
-from modeltally.server.client import RemoteStore, find_server
+from modeltally.server.client import RemoteStore
 from modeltally.settings import Settings, load_settings
+from modeltally.show.units import clean_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,8 +60,8 @@ def replay(
     patience_seconds: Annotated[
         float, typer.Option(min=0, help="How long to wait for a server that takes nothing.")
     ] = 600.0,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print no progress and no summary.")] = False,
-    output_format: Format = OutputFormat.TABLE,
+    quiet: Quiet = False,
+    output_format: Format = TABLE,
     directory: Directory = None,
 ) -> None:
     """Import recorded operations from a CSV file; a row counts once, however often it is imported."""
@@ -80,8 +80,8 @@ def replay(
             raise
         delivered = feed.delivered()
         _wait_until_stored(server, patience_seconds=patience_seconds)
-    if output_format is not OutputFormat.TABLE:
-        write_rows([_summary_row(file, account, delivered)], output_format)
+    if output_format != TABLE:
+        print_rows([_summary_row(file, account, delivered)], output_format)
     elif not quiet:
         _print_summary(file, account, delivered)
     if delivered.lost:
@@ -98,7 +98,7 @@ def _receiver(
     Yields:
         The address, None for what the environment names; and the server, where it is one of ours on this machine.
     """
-    server = find_server(settings.dir) if endpoint is None else None
+    server = running_server(settings) if endpoint is None else None
     if server is not None:
         yield server.address.otlp_url, server
     elif endpoint is not None or any(os.environ.get(name) for name in _ENDPOINT_VARIABLES):
@@ -106,8 +106,7 @@ def _receiver(
     else:
         message = f"no server runs on {settings.dir}: starting one for the time of the import"
         console.print(Text(message), soft_wrap=True)
-        ports = dict.fromkeys(("otlp_port", "otlp_grpc_port", "http_port", "clickhouse_port"), 0)
-        with local_server(settings.model_copy(update=ports)) as started:
+        with temporary_server(settings) as started:
             yield started.address.otlp_url, RemoteStore(started.address)
 
 

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import enum
 import json
-import logging
 import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
-from modeltally.cli._console import error_console, output_console
-from modeltally.cli._engine import serve
-from modeltally.cli._options import Directory  # noqa: TC001 - typer reads the annotation at run time
+from modeltally.cli._console import error_console, log_to_stderr, output_console
+from modeltally.cli._options import Directory
 from modeltally.server.client import ADDRESS_FILE_NAME
-from modeltally.settings import load_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,6 +67,9 @@ def up(
     directory: Directory = None,
 ) -> None:
     """Receive OTLP, store it, roll it up and answer the other commands, until SIGTERM or Ctrl-C."""
+    from modeltally.connect import serve
+    from modeltally.settings import load_settings
+
     settings = load_settings(
         dir=directory,
         otlp_port=otlp_port,
@@ -77,9 +77,7 @@ def up(
         http_port=http_port,
         clickhouse_port=clickhouse_port,
     )
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    log_to_stderr()
     serve(settings, ready=lambda address: _announce(address, settings.dir, output_format))
     if output_format is ReadyFormat.TEXT:
         error_console().print("stopped; everything acknowledged is kept")

@@ -1,4 +1,4 @@
-"""The advice jobs: each writes what it advises and what it refuses, with evidence, and gives those rows back."""
+"""Gives advice: a job writes what it advises and what it refuses, with evidence, and gives those rows back."""
 
 from __future__ import annotations
 
@@ -7,88 +7,54 @@ import json
 from typing import TYPE_CHECKING
 
 from modeltally.errors import ParameterError
+from modeltally.recommend.kinds import GUARDED
 from modeltally.store import sql
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from modeltally.store import DatabaseStore, Row, StoreJob
+    from modeltally.recommend.kinds import Advice, Rule
+    from modeltally.settings import Settings
+    from modeltally.store import DatabaseStore, Row
 
-__all__ = ["ADVICE_JOBS"]
-
-_TREND_DAYS = 28
-_SEED_DAYS = 30
-_POLICIES = ("guarded", "seed")
+__all__ = ["run_advice"]
 
 
-def _cleanup(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
-    policy = str(parameters.get("policy", "guarded"))
+def run_advice(advice: Advice, store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
+    """Make one kind of advice in a database, and give what was made.
+
+    Args:
+        advice: The kind of advice.
+        store: The store to advise about.
+        parameters: ``policy``; ``since`` and ``until`` where the advice takes a window; ``as_of``.
+
+    Returns:
+        Every advice and every refusal.
+
+    Raises:
+        ParameterError: There is no such policy, or a time is none.
+        StoreError: The database refused or failed.
+    """
+    policy = str(parameters.get("policy", GUARDED))
+    if policy not in advice.rules:
+        raise ParameterError(f"policy = {policy!r} is not one of {', '.join(advice.rules)}")
+    rule = advice.rules[policy]
     as_of = store.as_of(parameters)
-    settings = store.settings
-    if policy == "seed":
-        values: dict[str, object] = {
-            "since": as_of - dt.timedelta(days=_SEED_DAYS),
-            "min_uses_per_day": settings.cleanup_seed_uses_per_day,
-            "min_success_rate": settings.cleanup_seed_success_rate,
-            "abandoned_after_seconds": settings.abandoned_after_seconds,
-        }
-        return _advise(store, "cleanup_seed", kind="cleanup", policy=policy, as_of=as_of, values=values)
-    if policy != "guarded":
-        raise ParameterError(f"policy = {policy!r} is not one of {', '.join(_POLICIES)}")
-    values = {
-        "history_days": settings.cleanup_history_days,
-        "age_days": settings.cleanup_age_days,
-        "never_used_days": settings.cleanup_never_used_days,
-        "idle_days": settings.cleanup_threshold_days,
-        "few_uses": settings.cleanup_few_uses,
-        "few_uses_idle_days": settings.cleanup_few_uses_idle_days,
-        "evidence_idle_days": settings.cleanup_evidence_idle_days,
-    }
-    return _advise(store, "cleanup", kind="cleanup", policy=policy, as_of=as_of, values=values)
-
-
-def _preload(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
-    as_of = store.as_of(parameters)
-    settings = store.settings
-    today = as_of.replace(hour=0, minute=0, second=0, microsecond=0)
-    values = {
-        "since": today - dt.timedelta(days=_TREND_DAYS),
-        "until": today,
-        "history_days": settings.preload_history_days,
-        "min_uses_per_day": settings.preload_threshold_frequency,
-        "min_success_rate": settings.preload_success_rate,
-        "min_probability": settings.preload_probability,
-        "unknown_load_seconds": settings.preload_unknown_load_seconds,
-        "abandoned_after_seconds": settings.abandoned_after_seconds,
-    }
-    return _advise(store, "preload", kind="preload", policy="guarded", as_of=as_of, values=values)
-
-
-def _performance(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
-    as_of = store.as_of(parameters)
-    settings = store.settings
-    until = sql.time_of(parameters, "until") or as_of
-    since = sql.time_of(parameters, "since") or until - dt.timedelta(days=settings.performance_tracking_window_days)
-    values = {
-        "since": since,
-        "until": until,
-        "slow_seconds": settings.performance_slow_seconds,
-        "min_success_rate": settings.performance_success_rate,
-        "abandoned_after_seconds": settings.abandoned_after_seconds,
-    }
-    return _advise(store, "performance", kind="performance", policy="guarded", as_of=as_of, values=values)
-
-
-def _advise(
-    store: DatabaseStore, file: str, *, kind: str, policy: str, as_of: dt.datetime, values: Mapping[str, object]
-) -> list[Row]:
-    store.database.command(sql.statement(f"recommend/{file}"), {"as_of": as_of, **values})
-    made = store.read("recommendations_made", {"kind": kind, "policy": policy, "as_of": as_of})
+    statement = sql.statement(f"recommend/{rule.statement}")
+    values = {name: getattr(store.settings, setting) for name, setting in rule.settings.items()}
+    window = _window(rule, as_of, parameters if advice.has_window else {}, settings=store.settings)
+    values |= {name: value for name, value in window.items() if name in statement.parameters}
+    store.database.command(statement, {"as_of": as_of, **values})
+    made = store.read("recommendations_made", {"kind": advice.name, "policy": policy, "as_of": as_of})
     return [{**row, "evidence": json.loads(str(row["evidence"]))} for row in made]
 
 
-ADVICE_JOBS: Mapping[str, StoreJob] = {
-    "recommend_cleanup": _cleanup,
-    "recommend_preload": _preload,
-    "recommend_performance": _performance,
-}
+def _window(
+    rule: Rule, as_of: dt.datetime, parameters: Mapping[str, object], *, settings: Settings
+) -> dict[str, dt.datetime]:
+    if rule.days_back is None:
+        return {}
+    end = as_of.replace(hour=0, minute=0, second=0, microsecond=0) if rule.is_whole_days else as_of
+    until = sql.time_of(parameters, "until") or end
+    days = getattr(settings, rule.days_back) if isinstance(rule.days_back, str) else rule.days_back
+    return {"since": sql.time_of(parameters, "since") or until - dt.timedelta(days=days), "until": until}

@@ -123,13 +123,16 @@ class RemoteStore:
         """
         return self._ask("job", job, parameters)
 
-    def status(self) -> dict[str, Any]:
+    def status(self, *, timeout_seconds: float = _CONTROL_TIMEOUT_SECONDS) -> dict[str, Any]:
         """What the server says of itself.
+
+        Args:
+            timeout_seconds: How long to wait for it.
 
         Raises:
             ServerError: The server could not be asked, or failed.
         """
-        status, content = self._request("GET", "/status", None)
+        status, content = self._request("GET", "/status", None, timeout_seconds=timeout_seconds)
         if status != _OK:
             raise ServerError(f"the server at {self.address.http_url} answered {status}: {content}")
         return content
@@ -150,9 +153,11 @@ class RemoteStore:
             raise ServerError(f"the server at {self.address.http_url} does not know this client; was it restarted?")
         raise ServerError(f"the server at {self.address.http_url} failed: {message}")
 
-    def _request(self, method: str, path: str, body: bytes | None) -> tuple[int, dict[str, Any]]:
+    def _request(
+        self, method: str, path: str, body: bytes | None, *, timeout_seconds: float = _CONTROL_TIMEOUT_SECONDS
+    ) -> tuple[int, dict[str, Any]]:
         url = urlsplit(self.address.http_url)
-        connection = http.client.HTTPConnection(url.hostname or "127.0.0.1", url.port, timeout=_CONTROL_TIMEOUT_SECONDS)
+        connection = http.client.HTTPConnection(url.hostname or "127.0.0.1", url.port, timeout=timeout_seconds)
         with contextlib.closing(connection):
             try:
                 connection.request(

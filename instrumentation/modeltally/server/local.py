@@ -7,8 +7,6 @@ import datetime as dt
 import logging
 import os
 import secrets
-import signal
-import threading
 import time
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
@@ -18,6 +16,7 @@ from modeltally.clickhouse.engine import Engine
 from modeltally.clickhouse.settings import Limits
 from modeltally.errors import ServerError, SettingError
 from modeltally.instrument._privacy import Hasher
+from modeltally.jobs import intervals, runners
 from modeltally.keys import ensure_user_key
 from modeltally.receiver.accept import InFlight, MetricAcceptor, Parsers, SpanAcceptor
 from modeltally.receiver.counters import Stats
@@ -30,18 +29,18 @@ from modeltally.receiver.spool.spool import Spool, SpoolFullError
 from modeltally.server.binding import listen, own, url
 from modeltally.server.client import ServerAddress
 from modeltally.server.control import control_app
-from modeltally.server.scheduler import Scheduler, Task
+from modeltally.server.scheduler import Scheduler, tasks_of
+from modeltally.server.stopping import stopped_by_signals
 from modeltally.server.web import Web
 from modeltally.store import Store, open_store
 from modeltally.store.client import DATABASE_NAME
 from modeltally.store.embedded import database_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     from modeltally.settings import Settings
-    from modeltally.store import Job
 
 __all__ = ["LocalServer", "ServerStore", "serve"]
 
@@ -77,17 +76,11 @@ def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-def serve(
-    settings: Settings,
-    *,
-    jobs: Mapping[str, Job] | None = None,
-    ready: Callable[[ServerAddress], None] | None = None,
-) -> None:
+def serve(settings: Settings, *, ready: Callable[[ServerAddress], None] | None = None) -> None:
     """Run the local server until SIGTERM or Ctrl-C; call it in the main thread.
 
     Args:
         settings: Directory, addresses, limits, intervals.
-        jobs: Jobs beside those of the store, by name.
         ready: Told the address once requests are answered.
 
     Raises:
@@ -95,9 +88,8 @@ def serve(
         StoreInUseError: Another process owns the directory.
         StoreError: The database cannot be opened.
     """
-    stop = threading.Event()
-    server = LocalServer(settings, jobs=jobs)
-    with _signals(stop):
+    server = LocalServer(settings)
+    with stopped_by_signals() as stop:
         server.start()
         try:
             if ready is not None:
@@ -107,16 +99,6 @@ def serve(
                     raise ServerError("the server's network side ended by itself; the log says why")
         finally:
             server.stop()
-
-
-@contextlib.contextmanager
-def _signals(stop: threading.Event) -> Iterator[None]:
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class LocalServer:
@@ -131,7 +113,6 @@ class LocalServer:
         self,
         settings: Settings,
         *,
-        jobs: Mapping[str, Job] | None = None,
         open_store: Callable[..., ServerStore] = open_store,
         clock: Callable[[], dt.datetime] = _now,
     ) -> None:
@@ -139,14 +120,12 @@ class LocalServer:
 
         Args:
             settings: Directory, addresses, limits, intervals.
-            jobs: Jobs beside those of the store, by name.
             open_store: Opens the store of a directory.
             clock: The time that jobs go by.
         """
         self.directory = settings.dir
         self.stats = Stats()
         self._settings = settings
-        self._jobs = jobs
         self._open_store = open_store
         self._clock = clock
         self._address: ServerAddress | None = None
@@ -224,7 +203,7 @@ class LocalServer:
         cleanup.callback(grpc_door.stop)
         hasher = Hasher(os.environ.get("MODELTALLY_USER_KEY") or ensure_user_key(directory))
 
-        self._store = store = self._open_store(directory, settings=settings, jobs=self._jobs)
+        self._store = store = self._open_store(directory, settings=settings, jobs=runners())
         cleanup.callback(store.close)
         store.migrate()
         self._spool = spool = self._open_spool(directory / "spool")
@@ -237,7 +216,7 @@ class LocalServer:
         metrics = MetricLane(metrics_spool, store, stats=self.stats)
         self._hand_over(spool, spans)
         self._hand_over(metrics_spool, metrics)
-        self._scheduler = Scheduler(self._tasks(store), now=self._clock)
+        self._scheduler = Scheduler(tasks_of(store, intervals(settings)), now=self._clock)
         self._scheduler.start()
         cleanup.callback(self._scheduler.stop)
         parsers = Parsers()
@@ -303,17 +282,6 @@ class LocalServer:
         spools = {"spool": self._spool, "metrics_spool": self._metrics_spool}
         return {name: spool for name, spool in spools.items() if spool is not None}
 
-    def _tasks(self, store: ServerStore) -> list[Task]:
-        intervals = {
-            "roll": self._settings.roll_interval_seconds,
-            "expire": self._settings.expire_interval_seconds,
-        }
-
-        def task(name: str, interval_seconds: float) -> Task:
-            return Task(name, interval_seconds, lambda now: store.run(name, {"as_of": now}))
-
-        return [task(name, interval_seconds) for name, interval_seconds in intervals.items()]
-
     # -- what it says of itself ------------------------------------------------------------------------------------
 
     def problem(self) -> str | None:
@@ -326,13 +294,11 @@ class LocalServer:
         return self.stats.store_failure
 
     def _status(self) -> dict[str, object]:
-        scheduler = self._scheduler
-        jobs = scheduler.status() if scheduler is not None else {}
+        ran = self._scheduler.status() if self._scheduler is not None else {}
         return {
             **self.stats.snapshot(),
             **{name: _spool_status(spool) for name, spool in self._spools().items()},
-            "last_roll": jobs.get("roll", {}),
-            "last_expire": jobs.get("expire", {}),
+            **{f"last_{name}": ran.get(name, {}) for name in intervals(self._settings)},
             "uptime_seconds": round(time.monotonic() - self._started_at, 3),
             "pid": os.getpid(),
             "versions": _versions(),

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from modeltally.store import Row
+    from modeltally.store import Row, Store
 
-__all__ = ["Scheduler", "Task"]
+__all__ = ["Scheduler", "Task", "tasks_of"]
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -54,6 +54,23 @@ class Task:
             "error": error,
             "failures": earlier_failures + (error is not None),
         }
+
+
+def tasks_of(store: Store, intervals: Mapping[str, float]) -> list[Task]:
+    """Make the tasks that run a store's jobs.
+
+    Args:
+        store: What runs them.
+        intervals: Seconds between two runs, by the job's name.
+
+    Returns:
+        A task for each.
+    """
+
+    def task(name: str, interval_seconds: float) -> Task:
+        return Task(name, interval_seconds, lambda now: store.run(name, {"as_of": now}))
+
+    return [task(name, interval_seconds) for name, interval_seconds in intervals.items()]
 
 
 class Scheduler:

@@ -2,13 +2,12 @@
 
 from modeltally.store._database_store import DatabaseStore, StoreJob
 from modeltally.store.client import QuarantinedSpan, RefusedMetrics, Row, Store
-from modeltally.store.embedded import EmbeddedStore, Job, open_store
+from modeltally.store.embedded import EmbeddedStore, open_store
 from modeltally.store.served import ServedStore, open_served_store
 
 __all__ = [
     "DatabaseStore",
     "EmbeddedStore",
-    "Job",
     "QuarantinedSpan",
     "RefusedMetrics",
     "Row",

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
 
 from modeltally.errors import UnknownNameError
 from modeltally.store import sql
 from modeltally.store.client import Database, Row
 from modeltally.store.migrate import migrate
-from modeltally.store.retention import erase_user, expire
-from modeltally.store.roll import Roller
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from modeltally.settings import Settings
 
-__all__ = ["STORE_JOBS", "DatabaseStore", "StoreJob"]
+__all__ = ["DatabaseStore", "StoreJob"]
 
 StoreJob = Callable[["DatabaseStore", Mapping[str, object]], list[Row]]
 
@@ -40,7 +38,7 @@ class DatabaseStore:
         database: Database,
         *,
         settings: Settings,
-        jobs: Mapping[str, Callable[[Self, Mapping[str, object]], list[Row]]],
+        jobs: Mapping[str, StoreJob],
         clock: Callable[[], dt.datetime] = _now,
     ) -> None:
         """Take what it is made of.
@@ -48,13 +46,12 @@ class DatabaseStore:
         Args:
             database: The database.
             settings: Retention and the like.
-            jobs: Jobs beside those every store has, by name.
+            jobs: What it can run, by name.
             clock: The time that jobs go by which are given none.
         """
         self.database = database
         self.settings = settings
-        # each takes a store of this very kind, which an attribute's type cannot say
-        self._jobs: Mapping[str, Callable[[Any, Mapping[str, object]], list[Row]]] = {**STORE_JOBS, **jobs}
+        self._jobs = jobs
         self._clock = clock
 
     def migrate(self) -> list[str]:
@@ -108,25 +105,3 @@ class DatabaseStore:
     def close(self) -> None:
         """Let go of the database."""
         self.database.close()
-
-
-def _roll(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
-    del parameters
-    return Roller(store.database).run()
-
-
-def _expire(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
-    return expire(
-        store.database,
-        as_of=store.as_of(parameters),
-        event_retention_days=store.settings.event_retention_days,
-        landing_retention_days=store.settings.landing_retention_days,
-        metrics_retention_days=store.settings.metrics_retention_days,
-    )
-
-
-def _erase_user(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
-    return erase_user(store.database, user_hash=str(parameters.get("user_hash", "")), as_of=store.as_of(parameters))
-
-
-STORE_JOBS: Mapping[str, StoreJob] = {"roll": _roll, "expire": _expire, "erase_user": _erase_user}

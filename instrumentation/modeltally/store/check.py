@@ -9,10 +9,10 @@ from modeltally.store import sql
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from modeltally.store._database_store import DatabaseStore, StoreJob
+    from modeltally.store._database_store import DatabaseStore
     from modeltally.store.client import Row
 
-__all__ = ["CHECK_JOBS", "checks"]
+__all__ = ["checks", "run_checks"]
 
 # of each broken invariant; the rest is counted
 _SHOWN_ROWS = 5
@@ -34,7 +34,12 @@ def _rule(check: sql.Statement) -> str:
     return " ".join(lines)
 
 
-def _check(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
+def run_checks(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
+    """Ask a store every invariant: a row each, with how many rows break it and the first of them.
+
+    Raises:
+        StoreError: The database refused or failed.
+    """
     del parameters
     report: list[Row] = []
     for check in checks():
@@ -43,6 +48,3 @@ def _check(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
             {"check": check.name, "broken_rows": len(rows), "rule": _rule(check), "first_rows": rows[:_SHOWN_ROWS]}
         )
     return report
-
-
-CHECK_JOBS: Mapping[str, StoreJob] = {"check": _check}

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from modeltally.settings import Settings, load_settings
 from modeltally.store import sql
-from modeltally.store._database_store import STORE_JOBS, DatabaseStore
-from modeltally.store._transfer_jobs import finish_import
-from modeltally.store.client import Database, QuarantinedSpan, RefusedMetrics, Row
+from modeltally.store._database_store import DatabaseStore
+from modeltally.store.client import Database, QuarantinedSpan, RefusedMetrics
 from modeltally.store.migrate import check_schema
+from modeltally.store.transfer_jobs import finish_import
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["STORE_JOBS", "EmbeddedStore", "Job", "database_directory", "open_store"]
+    from modeltally.store._database_store import StoreJob
 
-Job = Callable[["EmbeddedStore", Mapping[str, object]], list[Row]]
+__all__ = ["EmbeddedStore", "database_directory", "open_store"]
 
 
 class EmbeddedStore(DatabaseStore):
@@ -110,14 +109,14 @@ def database_directory(directory: Path) -> Path:
 
 
 def open_store(
-    directory: Path, *, settings: Settings | None = None, jobs: Mapping[str, Job] | None = None
+    directory: Path, *, settings: Settings | None = None, jobs: Mapping[str, StoreJob] | None = None
 ) -> EmbeddedStore:
     """Open the store of a data directory; only one process may have it open.
 
     Args:
         directory: The data directory; the database is in its folder ``chdb``.
         settings: Retention and the like; read from file and environment when not given.
-        jobs: Jobs beside those of the store itself, by name.
+        jobs: What it can run, by name.
 
     Raises:
         StoreInUseError: Another process has it open.

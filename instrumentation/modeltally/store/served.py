@@ -33,7 +33,7 @@ def open_served_store(*, settings: Settings | None = None, jobs: Mapping[str, St
 
     Args:
         settings: Address and password, retention and the like; read from file and environment when not given.
-        jobs: Jobs beside those of every store, by name.
+        jobs: What it can run, by name.
 
     Raises:
         SettingError: The address or the password cannot be used.

@@ -18,14 +18,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from modeltally.errors import InputError, ModelTallyError, StoreError
-from modeltally.store._transfer_jobs import (
+from modeltally.store.transfer_jobs import (
     ALWAYS,
-    EXPORT_JOBS,
-    IMPORT_JOBS,
     LANDING,
     METRICS,
     PACKED,
-    TRANSFER_JOBS,
     hash_file,
 )
 
@@ -35,9 +32,6 @@ if TYPE_CHECKING:
     from modeltally.store.client import Row, Store
 
 __all__ = [
-    "EXPORT_JOBS",
-    "IMPORT_JOBS",
-    "TRANSFER_JOBS",
     "Export",
     "Imported",
     "export_store",

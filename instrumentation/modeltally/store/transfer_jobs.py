@@ -25,18 +25,15 @@ from modeltally.store.roll import numbering_stopped
 if TYPE_CHECKING:
     import datetime as dt
 
-    from modeltally.store._database_store import DatabaseStore, StoreJob
+    from modeltally.store._database_store import DatabaseStore
     from modeltally.store.client import Database, Row
 
 __all__ = [
     "ALWAYS",
-    "EXPORT_JOBS",
-    "IMPORT_JOBS",
     "LANDING",
     "METRICS",
     "NOT_EXPORTED",
     "PACKED",
-    "TRANSFER_JOBS",
     "finish_import",
     "hash_file",
 ]
@@ -111,7 +108,7 @@ def finish_import(database: Database, *, as_of: dt.datetime) -> None:
     _drop_scratch(database, _EXPORT_PREFIX)
 
 
-def _export_begin(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
+def export_begin(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
     """Copy the tables as they are at one moment; the row says what there is to write."""
     database = store.database
     directory = _path(parameters, "to")
@@ -149,7 +146,7 @@ def _export_begin(store: DatabaseStore, parameters: Mapping[str, object]) -> lis
     ]
 
 
-def _export_piece(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
+def export_piece(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
     """Write one partition of a copy to its file, see it on the disk, and read it back."""
     scratch = _EXPORT_PREFIX + _export_id(parameters)
     table, partition_id = _table(parameters), str(parameters.get("partition_id", ""))
@@ -168,7 +165,7 @@ def _export_piece(store: DatabaseStore, parameters: Mapping[str, object]) -> lis
     return [{"path": str(relative), "rows": counted[0]["stored_rows"], "bytes": size, "sha256": digest}]
 
 
-def _export_end(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
+def export_end(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
     """Take the copies away."""
     scratch = _EXPORT_PREFIX + _export_id(parameters)
     with _one_transfer():
@@ -176,7 +173,7 @@ def _export_end(store: DatabaseStore, parameters: Mapping[str, object]) -> list[
     return []
 
 
-def _import_begin(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
+def import_begin(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
     """Check that an export can come in here, and make empty tables to read it into."""
     database = store.database
     export_id = _export_id(parameters)
@@ -198,7 +195,7 @@ def _import_begin(store: DatabaseStore, parameters: Mapping[str, object]) -> lis
     return [{"state": "staging"}]
 
 
-def _import_piece(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
+def import_piece(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
     """Read one file into its staged table."""
     scratch, table = _IMPORT_PREFIX + _export_id(parameters), _table(parameters)
     with _one_transfer(), _disk_errors():
@@ -206,7 +203,7 @@ def _import_piece(store: DatabaseStore, parameters: Mapping[str, object]) -> lis
     return []
 
 
-def _import_publish(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
+def import_publish(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
     """Put everything that was read in place, all of it or nothing."""
     database = store.database
     export_id = _export_id(parameters)
@@ -236,7 +233,7 @@ def _import_publish(store: DatabaseStore, parameters: Mapping[str, object]) -> l
     return [{"state": "done"}]
 
 
-def _import_abort(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
+def import_abort(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
     """Take staged rows away."""
     with _one_transfer():
         _command(store.database, "drop_scratch", scratch=_IMPORT_PREFIX + _export_id(parameters))
@@ -343,17 +340,3 @@ def _path(parameters: Mapping[str, object], name: str) -> Path:
     if not path.is_absolute():
         raise ParameterError(f"{name} = {str(path)[:80]!r} is no absolute path")
     return path
-
-
-EXPORT_JOBS: Final[Mapping[str, StoreJob]] = {
-    "export_begin": _export_begin,
-    "export_piece": _export_piece,
-    "export_end": _export_end,
-}
-IMPORT_JOBS: Final[Mapping[str, StoreJob]] = {
-    "import_begin": _import_begin,
-    "import_piece": _import_piece,
-    "import_publish": _import_publish,
-    "import_abort": _import_abort,
-}
-TRANSFER_JOBS: Final[Mapping[str, StoreJob]] = {**EXPORT_JOBS, **IMPORT_JOBS}

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from modeltally.cli._exit import ExitCode
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-__all__ = ["Finding", "Level", "exit_code", "fail", "ok", "warn"]
+__all__ = ["Finding", "Level", "fail", "ok", "warn"]
 
 
 class Level(enum.StrEnum):
@@ -31,14 +25,14 @@ class Finding:
         area: What was looked at, one word.
         what: What was found, with the values; never a secret.
         todo: What to do about it; empty where there is nothing to do.
-        code: What a failure ends the command with.
+        is_unreachable: A destination cannot be reached, which a script is told by a code of its own.
     """
 
     level: Level
     area: str
     what: str
     todo: str = ""
-    code: ExitCode = ExitCode.FOUND
+    is_unreachable: bool = False
 
 
 def ok(area: str, what: str) -> Finding:
@@ -51,14 +45,6 @@ def warn(area: str, what: str, todo: str) -> Finding:
     return Finding(Level.WARN, area, what, todo)
 
 
-def fail(area: str, what: str, todo: str, *, code: ExitCode = ExitCode.FOUND) -> Finding:
+def fail(area: str, what: str, todo: str, *, is_unreachable: bool = False) -> Finding:
     """Say that something does not work."""
-    return Finding(Level.FAIL, area, what, todo, code)
-
-
-def exit_code(findings: Sequence[Finding]) -> ExitCode:
-    """Say what the findings end the command with: that a destination cannot be reached outweighs all else."""
-    codes = {finding.code for finding in findings if finding.level is Level.FAIL}
-    if ExitCode.UNAVAILABLE in codes:
-        return ExitCode.UNAVAILABLE
-    return max(codes, default=ExitCode.OK)
+    return Finding(Level.FAIL, area, what, todo, is_unreachable)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from modeltally.cli._window import parse_window
+from modeltally.analytics.window import parse_window
 from modeltally.errors import InputError
 
 NOW = datetime(2024, 12, 1, 12, 0, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""For ``modeltally doctor``: the local server, and whether what services did is all in the store."""
+"""The local server, and whether what services did is all in the store."""
 
 from __future__ import annotations
 
@@ -9,20 +9,23 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import modeltally
-from modeltally.cli._findings import Finding, fail, ok, warn
-from modeltally.cli._output import clean_text, format_value
-from modeltally.cli._store import has_store, open_reader
-from modeltally.cli._window import format_moment
-from modeltally.errors import ModelTallyError, SettingError
+from modeltally.analytics.readers import read
+from modeltally.analytics.topics import COMPLETENESS, OPERATIONS
+from modeltally.analytics.window import Window
+from modeltally.connect import has_store, open_reader
+from modeltally.doctor.findings import Finding, fail, ok, warn
+from modeltally.errors import ModelTallyError, ServerError, SettingError
 from modeltally.instrument._checks import ConfigError
 from modeltally.instrument._destination import find_destination
+from modeltally.show.units import clean_text, format_value
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping
+    from collections.abc import Generator, Iterable, Iterator, Mapping
 
+    from modeltally.analytics.topics import CompletenessRow
     from modeltally.server.client import RemoteStore
     from modeltally.settings import Settings
-    from modeltally.store import Row, Store
+    from modeltally.store import Store
 
 __all__ = ["examine_completeness", "examine_server", "send_one"]
 
@@ -34,7 +37,6 @@ _LOOK_AGAIN_SECONDS: Final = 0.2
 _WINDOW: Final = dt.timedelta(hours=24)
 _OLD_SPOOL_SECONDS: Final = 60.0
 _FULL_SHARE: Final = 0.9
-_OK: Final = 200
 _THIS_MACHINE: Final = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 _NO_USER_KEY: Final = "no_user_key"
 
@@ -60,26 +62,14 @@ def examine_server(server: RemoteStore | None, settings: Settings) -> Generator[
     clickhouse = f", ClickHouse {address.clickhouse_url}" if address.clickhouse_url else ""
     where = f"OTLP {address.otlp_url}{grpc}, status {address.http_url}/status{clickhouse}"
     yield ok("server", f"process {address.pid} on {settings.dir}: {where}")
-    status = _status(address.http_url)
-    if isinstance(status, str):
-        yield fail("server", f"it does not answer: {status}", f"look at its log, or restart process {address.pid}")
+    try:
+        status = server.status(timeout_seconds=STATUS_SECONDS)  # a server that hangs is a finding, not to be waited for
+    except ServerError as error:
+        reason = type(error.__cause__ or error).__name__
+        yield fail("server", f"it does not answer: {reason}", f"look at its log, or restart process {address.pid}")
         return False
     yield from _examine_status(status)
     return True
-
-
-def _status(http_url: str) -> dict[str, Any] | str:
-    """Ask for the status, or say why there is none; with a deadline of its own, since a hung server is a finding."""
-    import requests  # noqa: PLC0415 - slow to import, and only this command needs it
-
-    try:
-        with requests.Session() as session:
-            session.trust_env = False  # a proxy does not lead to this machine
-            response = session.get(f"{http_url}/status", timeout=STATUS_SECONDS)
-            content = response.json()
-    except (requests.RequestException, ValueError) as error:
-        return type(error).__name__
-    return content if response.status_code == _OK and isinstance(content, dict) else f"status {response.status_code}"
 
 
 def _examine_status(status: Mapping[str, Any]) -> Iterator[Finding]:
@@ -124,15 +114,7 @@ def examine_completeness(settings: Settings, *, now: dt.datetime) -> Iterator[Fi
         return
     try:
         with open_reader(settings) as store:
-            rows = store.read(
-                "completeness_by_instance",
-                {
-                    "since": format_moment(now - _WINDOW),
-                    "until": format_moment(now),
-                    "as_of": format_moment(now),
-                    "event_retention_days": settings.event_retention_days,
-                },
-            )
+            rows = read(store, COMPLETENESS, Window(now - _WINDOW, until=now, as_of=now), settings=settings)
     except SettingError:
         yield ok("completeness", "not looked at: no server runs, and the engine is not installed here")
     except ModelTallyError as error:
@@ -141,8 +123,8 @@ def examine_completeness(settings: Settings, *, now: dt.datetime) -> Iterator[Fi
         yield from _judge(rows)
 
 
-def _judge(rows: list[Row]) -> Iterator[Finding]:
-    verdicts = collections.Counter(str(row["verdict"]) for row in rows)
+def _judge(rows: list[CompletenessRow]) -> Iterator[Finding]:
+    verdicts = collections.Counter(row["verdict"] for row in rows)
     if not rows:
         yield ok("completeness", "no process spoke in the last 24 hours")
         return
@@ -154,10 +136,11 @@ def _judge(rows: list[Row]) -> Iterator[Finding]:
         ("never reported", "sent operations and no heartbeat: nobody can tell what is missing"),
     ):
         if verdicts[verdict]:
-            missing = sum(_number(row["unexplained"]) for row in rows if row["verdict"] == verdict)
+            missing = sum(row["unexplained"] or 0 for row in rows if row["verdict"] == verdict)
             tail = "" if verdict == "never reported" else f": {missing:,} operations"
             yield warn("completeness", f"{verdicts[verdict]:,} {meaning}{tail}", see)
-    dropped, problems = _sum(rows, "dropped_by_reason"), _sum(rows, "problems_by_kind")
+    dropped = _sum(row["dropped_by_reason"] for row in rows)
+    problems = _sum(row["problems_by_kind"] for row in rows)
     if dropped:
         yield warn("completeness", f"dropped in their life: {_counts(dropped)}", "see the services' log")
     if problems:
@@ -209,16 +192,11 @@ def _is_same_place(url: str, other_url: str) -> bool:
 
 def _wait_until_visible(store: Store, settings: Settings, *, since: dt.datetime) -> float | None:
     until = since + dt.timedelta(seconds=DELIVERY_SECONDS + VISIBLE_SECONDS)
-    parameters = {
-        "since": format_moment(since),
-        "until": format_moment(until),
-        "as_of": format_moment(until),
-        "abandoned_after_seconds": settings.abandoned_after_seconds,
-    }
+    window = Window(since, until=until, as_of=until)
     deadline = time.monotonic() + VISIBLE_SECONDS
     while time.monotonic() < deadline:
         try:
-            rows = store.read("usage_by_operation", parameters)
+            rows = read(store, OPERATIONS, window, settings=settings)
         except ModelTallyError:
             return None
         if any(row["operation"] == SENT_OPERATION for row in rows):
@@ -227,17 +205,11 @@ def _wait_until_visible(store: Store, settings: Settings, *, since: dt.datetime)
     return None
 
 
-def _sum(rows: list[Row], column: str) -> collections.Counter[str]:
+def _sum(counts: Iterable[Mapping[str, int]]) -> collections.Counter[str]:
     total: collections.Counter[str] = collections.Counter()
-    for row in rows:
-        counts = row[column]
-        if isinstance(counts, dict):
-            total.update({str(name): _number(count) for name, count in counts.items()})
+    for each in counts:
+        total.update(each)
     return +total
-
-
-def _number(value: object) -> int:
-    return value if isinstance(value, int) else 0
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -1,4 +1,4 @@
-"""For ``modeltally doctor``: where a service started here would export, and whether anybody takes it there."""
+"""Where a service started here would export, and whether anybody takes it there."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit, urlunsplit
 
-from modeltally.cli._exit import ExitCode
-from modeltally.cli._findings import Finding, Level, fail, ok, warn
+from modeltally.doctor.findings import Finding, Level, fail, ok, warn
 from modeltally.instrument._checks import ConfigError
 from modeltally.instrument._destination import METRICS, TRACES, Destination, find_destination
 
@@ -183,7 +182,7 @@ def _judge(answer: Answer, destination: Destination, area: str) -> Finding:
             "make sure that a receiver is behind it, not a page that says yes to everything",
         )
     what, todo = _refusal(answer, destination, area)
-    return fail(area, f"{where} {what}", todo, code=ExitCode.UNAVAILABLE)
+    return fail(area, f"{where} {what}", todo, is_unreachable=True)
 
 
 def _refusal(answer: Answer, destination: Destination, area: str) -> tuple[str, str]:

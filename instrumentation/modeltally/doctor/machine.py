@@ -1,16 +1,18 @@
-"""For ``modeltally doctor``: what this machine gives to a service started on it: versions, variables, the user key."""
+"""What this machine gives to a service started on it: versions, variables, the user key."""
 
 from __future__ import annotations
 
 import difflib
 import os
-import re
 import stat
 import sys
 from importlib.metadata import PackageNotFoundError, metadata, requires, version
 from typing import TYPE_CHECKING, Final
 
-from modeltally.cli._findings import Finding, ok, warn
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+from modeltally.doctor.findings import Finding, ok, warn
 from modeltally.instrument._privacy import KEY_FILE_NAME, Hasher, data_directory
 from modeltally.instrument._switch import is_disabled
 from modeltally.settings import Settings
@@ -34,7 +36,6 @@ _PACKAGES: Final = (
     "chdb-core",
     "clickhouse-connect",
 )
-_BOUND: Final = re.compile(r"(>=|<)\s*([0-9.]+)")
 
 
 def examine_versions() -> Iterator[Finding]:
@@ -42,8 +43,10 @@ def examine_versions() -> Iterator[Finding]:
     found = {"python": ".".join(map(str, sys.version_info[:3])), "modeltally": _version("modeltally") or "0"}
     found |= {name: number for name in _PACKAGES if (number := _version(name))}
     yield ok("versions", ", ".join(f"{name} {number}" for name, number in found.items()))
-    for name, bounds in _supported().items():
-        if name in found and not _is_within(found[name], bounds):
+    for name, supported in _supported().items():
+        if name in found and not supported.contains(found[name], prereleases=True):
+            # the lower bound first, as people write it
+            bounds = ",".join(sorted(map(str, supported), reverse=True))
             yield warn(
                 "versions", f"{name} {found[name]} is not supported: {bounds} is", f"pip install '{name}{bounds}'"
             )
@@ -58,30 +61,14 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _supported() -> dict[str, str]:
+def _supported() -> dict[str, SpecifierSet]:
     """The ranges this package names, by package."""
     try:
-        ranges = {"python": metadata("modeltally")["Requires-Python"] or ""}
-        for requirement in requires("modeltally") or []:
-            bare = requirement.partition(";")[0]
-            name = re.split(r"[\s<>=!~\[(]", bare, maxsplit=1)[0]
-            bounds = _BOUND.findall(bare)
-            if name in _PACKAGES and bounds:
-                ranges[name] = ",".join(f"{sign}{number}" for sign, number in sorted(bounds, reverse=True))
+        ranges = {"python": SpecifierSet(metadata("modeltally")["Requires-Python"] or "")}
+        named = [Requirement(text) for text in requires("modeltally") or []]
     except PackageNotFoundError:
         return {}
-    return ranges
-
-
-def _is_within(number: str, bounds: str) -> bool:
-    given = _parts(number)
-    return all(
-        given >= _parts(limit) if sign == ">=" else given < _parts(limit) for sign, limit in _BOUND.findall(bounds)
-    )
-
-
-def _parts(number: str) -> list[int]:
-    return [int(part) for part in re.findall(r"\d+", number)[:3]]
+    return ranges | {each.name: each.specifier for each in named if each.name in _PACKAGES and each.specifier}
 
 
 def examine_environment() -> Iterator[Finding]:

@@ -1,0 +1,111 @@
+"""How rows look on a terminal: a table that fits, with the columns that matter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from modeltally.show.units import column_header, format_value, is_number_like
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rich.console import Console
+
+    from modeltally.analytics.topics import ContextRow, Layout
+    from modeltally.analytics.window import Window
+
+__all__ = ["write_context", "write_table"]
+
+_WIDER_THAN_ANY_TERMINAL = 100_000
+
+
+def write_table(rows: Sequence[Mapping[str, object]], layout: Layout, *, console: Console) -> None:
+    """Draw rows as a table that fits the terminal.
+
+    Args:
+        rows: The answer.
+        layout: Which columns, which of them first give way, and what to say when there is no row.
+        console: Where to draw.
+    """
+    console.print()
+    if not rows:
+        console.print(Text(f"{layout.title}: {layout.when_empty}"))
+        return
+    columns = [name for name in layout.columns if name in rows[0]] or list(rows[0])
+    if layout.is_record:
+        console.print(_record_table(rows[0], columns, layout))
+        return
+    unbounded = console.options.update(max_width=_WIDER_THAN_ANY_TERMINAL)
+    left_out: list[str] = []
+    table = _grid(rows, columns, layout, width=console.width)
+    for name in layout.first_to_give_way:
+        if Measurement.get(console, unbounded, table).maximum <= console.width:
+            break
+        if name in columns:
+            left_out.append(column_header(name))
+            columns.remove(name)
+            table = _grid(rows, columns, layout, width=console.width)
+    console.print(table)
+    if left_out:
+        console.print(Text(f"no room for {', '.join(left_out)}: widen the terminal or use --format", style="dim"))
+
+
+def _record_table(row: Mapping[str, object], columns: Sequence[str], layout: Layout) -> Table:
+    table = Table(title=layout.title, title_justify="left", box=box.SIMPLE, show_header=False)
+    table.add_column(style="dim")
+    table.add_column(justify="right", overflow="fold")
+    for name in columns:
+        table.add_row(column_header(name), format_cell(name, row[name]))
+    return table
+
+
+def _grid(rows: Sequence[Mapping[str, object]], columns: Sequence[str], layout: Layout, *, width: int) -> Table:
+    table = Table(title=layout.title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in columns:
+        is_number = all(is_number_like(name, row[name]) for row in rows)
+        table.add_column(
+            column_header(name),
+            justify="right" if is_number else "left",
+            no_wrap=is_number,
+            # a long name takes a few lines rather than the room of the figures
+            max_width=None if is_number else width // 3,
+            overflow="fold",
+        )
+    for row in rows:
+        table.add_row(*(format_cell(name, row[name]) for name in columns))
+    return table
+
+
+def format_cell(name: str, value: object) -> Text:
+    """Format one value for a table.
+
+    Args:
+        name: The column's name; its ending names the unit.
+        value: The value.
+
+    Returns:
+        Text that is printed as it stands, whatever characters it holds.
+    """
+    return Text(format_value(name, value))
+
+
+def write_context(context: ContextRow, window: Window, *, console: Console) -> None:
+    """Say which window an answer is about and how far it can be trusted.
+
+    Args:
+        context: What the answer rests on.
+        window: The window asked about.
+        console: Where to draw.
+    """
+    since, until = (format_value("at", context[name]) for name in ("window_since", "window_until"))
+    parts = [f"{since} to {until} UTC as of {format_value('as_of_at', window.as_of)}"]
+    parts += [
+        f"{column_header(name)}: {format_value(name, context[name])}"
+        for name in ("newest_at", "coverage", "known_loss", "dirty_hours")
+    ]
+    console.print(Text("; ".join(parts), style="dim"))

@@ -1,0 +1,147 @@
+"""Every job, once: what it does, how often the scheduler runs it, which stores can.
+
+Whatever lists jobs is made from ``JOBS``: the jobs of a store, the scheduler of a server, ``modeltally jobs``.
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modeltally.errors import InputError
+from modeltally.recommend.advise import run_advice
+from modeltally.recommend.kinds import ADVICE
+from modeltally.store import transfer_jobs
+from modeltally.store.check import run_checks
+from modeltally.store.retention import erase_user, expire
+from modeltally.store.roll import Roller
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from modeltally.settings import Settings
+    from modeltally.store import DatabaseStore, Row, StoreJob
+
+__all__ = ["JOBS", "Job", "Where", "intervals", "runners", "summary"]
+
+
+class Where(enum.Enum):
+    """Which stores can run a job."""
+
+    ANYWHERE = "any store"
+    DIRECTORY = "a data directory"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job.
+
+    Attributes:
+        name: What it is called.
+        run: Does it; takes a store and parameters, gives the rows it reports.
+        every: The setting with the seconds between two runs; None where it runs only when it is asked for.
+        where: Which stores can run it.
+        counts: For one that runs at intervals: the column of its rows that is summed up, None for the rows themselves,
+            and what they are.
+    """
+
+    name: str
+    run: StoreJob
+    every: str | None = None
+    where: Where = Where.ANYWHERE
+    counts: tuple[str | None, str] = (None, "rows")
+
+
+def _roll(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
+    del parameters
+    return Roller(store.database).run()
+
+
+def _expire(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
+    return expire(
+        store.database,
+        as_of=store.as_of(parameters),
+        event_retention_days=store.settings.event_retention_days,
+        landing_retention_days=store.settings.landing_retention_days,
+        metrics_retention_days=store.settings.metrics_retention_days,
+    )
+
+
+def _erase_user(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
+    return erase_user(store.database, user_hash=str(parameters.get("user_hash", "")), as_of=store.as_of(parameters))
+
+
+_ADVICE_JOBS = tuple(Job(advice.job, functools.partial(run_advice, advice)) for advice in ADVICE.values())
+
+JOBS: dict[str, Job] = {
+    job.name: job
+    for job in (
+        Job("roll", _roll, every="roll_interval_seconds", counts=("buckets", "buckets rolled")),
+        Job("expire", _expire, every="expire_interval_seconds", counts=(None, "partitions dropped")),
+        Job("erase_user", _erase_user),
+        Job("check", run_checks),
+        *_ADVICE_JOBS,
+        # with files beside the engine, where a server's are not
+        Job("export_begin", transfer_jobs.export_begin, where=Where.DIRECTORY),
+        Job("export_piece", transfer_jobs.export_piece, where=Where.DIRECTORY),
+        Job("export_end", transfer_jobs.export_end, where=Where.DIRECTORY),
+        Job("import_begin", transfer_jobs.import_begin),
+        Job("import_piece", transfer_jobs.import_piece),
+        Job("import_publish", transfer_jobs.import_publish),
+        Job("import_abort", transfer_jobs.import_abort),
+    )
+}
+
+
+def runners(*, is_served: bool = False) -> dict[str, StoreJob]:
+    """Give what a store runs, by name.
+
+    Args:
+        is_served: The store is on a ClickHouse server; a job that cannot run there says so.
+
+    Returns:
+        A function for each job.
+    """
+    return {
+        job.name: _refusal(job.name) if is_served and job.where is Where.DIRECTORY else job.run for job in JOBS.values()
+    }
+
+
+def intervals(settings: Settings) -> dict[str, float]:
+    """Give the jobs that run by themselves, and the seconds between two runs of each.
+
+    Args:
+        settings: Hold the seconds.
+
+    Returns:
+        Seconds by name.
+    """
+    return {job.name: getattr(settings, job.every) for job in JOBS.values() if job.every is not None}
+
+
+def summary(name: str, rows: Sequence[Row]) -> Row:
+    """Sum up in one row what a job that runs by itself has done.
+
+    Args:
+        name: The job.
+        rows: What it reported.
+
+    Returns:
+        The job, how many changes it made, and what they are.
+    """
+    column, what = JOBS[name].counts
+    changes = len(rows) if column is None else sum(int(str(row[column])) for row in rows)
+    return {"job": name, "changes": changes, "what": what}
+
+
+def _refusal(name: str) -> StoreJob:
+    def refuse(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
+        del store, parameters
+        raise InputError(
+            f"{name.partition('_')[0]} works on a data directory, with files beside the engine; on a ClickHouse server"
+            " use its own BACKUP"
+        )
+
+    return refuse

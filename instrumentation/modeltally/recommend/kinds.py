@@ -1,0 +1,219 @@
+"""What advice there is: one record a kind, with the rules that give it and the settings each rule goes by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime  # noqa: TC003 - the row type is read at run time
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict, cast
+
+from modeltally.errors import InputError, UnknownNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from modeltally.analytics.window import Window
+    from modeltally.store import Store
+
+__all__ = ["ADVICE", "GUARDED", "POLICIES", "Advice", "AdviceRow", "Rule", "advice_named", "advise", "parameters_of"]
+
+GUARDED = "guarded"
+
+
+class AdviceRow(TypedDict):
+    """What an advice says of one subject, or why it says nothing."""
+
+    kind: Annotated[str, "The kind of advice."]
+    policy: Annotated[str, "The rule that gave it."]
+    subject: Annotated[str, "The model; * stands for the run itself."]
+    verdict: Annotated[str, "What it says: advise, refused, or what was seen."]
+    reason: Annotated[str, "Why, as a code and a sentence."]
+    confidence: Annotated[float | None, "How sure it is."]
+    priority: Annotated[str, "How soon to act."]
+    evidence: Annotated[dict[str, Any], "The figures it rests on."]
+    window_since: Annotated[datetime, "Where the window it looked at begins."]
+    window_until: Annotated[datetime, "Where it ends."]
+    expires_at: Annotated[datetime, "When it is not to be followed any more."]
+    is_unsafe: Annotated[bool, "It comes from a rule without guards."]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One way to come to an advice.
+
+    Attributes:
+        statement: The file below ``queries/jobs/recommend/``.
+        settings: The setting behind each of its parameters.
+        days_back: How many days before its end its window begins: a number or a setting; None for no window.
+        is_whole_days: Its window ends at the last midnight (UTC), else at the time of the answer.
+    """
+
+    statement: str
+    settings: Mapping[str, str]
+    days_back: int | str | None = None
+    is_whole_days: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """One kind of advice.
+
+    Attributes:
+        name: What people call it.
+        title: What stands above it.
+        sentence: What it advises.
+        when_empty: What no row means.
+        rules: Its rules by the name of the policy; each has one called guarded.
+        has_window: It looks at a window that may be given; otherwise at the whole history up to ``as_of``.
+    """
+
+    name: str
+    title: str
+    sentence: str
+    when_empty: str
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+    has_window: bool = False
+
+    @property
+    def job(self) -> str:
+        """The job that gives it."""
+        return f"recommend_{self.name}"
+
+
+CLEANUP = Advice(
+    "cleanup",
+    title="Cleanup",
+    sentence="Which models may go.",
+    when_empty="no model is worth removing",
+    rules={
+        GUARDED: Rule(
+            "cleanup",
+            settings={
+                "history_days": "cleanup_history_days",
+                "age_days": "cleanup_age_days",
+                "never_used_days": "cleanup_never_used_days",
+                "idle_days": "cleanup_threshold_days",
+                "few_uses": "cleanup_few_uses",
+                "few_uses_idle_days": "cleanup_few_uses_idle_days",
+                "evidence_idle_days": "cleanup_evidence_idle_days",
+            },
+        ),
+        "seed": Rule(
+            "cleanup_seed",
+            settings={
+                "min_uses_per_day": "cleanup_seed_uses_per_day",
+                "min_success_rate": "cleanup_seed_success_rate",
+                "abandoned_after_seconds": "abandoned_after_seconds",
+            },
+            days_back=30,
+        ),
+    },
+)
+PRELOAD = Advice(
+    "preload",
+    title="Preload",
+    sentence="Which models to load before they are asked for.",
+    when_empty="no model's use is rising towards a peak",
+    rules={
+        GUARDED: Rule(
+            "preload",
+            settings={
+                "history_days": "preload_history_days",
+                "min_uses_per_day": "preload_threshold_frequency",
+                "min_success_rate": "preload_success_rate",
+                "min_probability": "preload_probability",
+                "unknown_load_seconds": "preload_unknown_load_seconds",
+                "abandoned_after_seconds": "abandoned_after_seconds",
+            },
+            days_back=28,
+            is_whole_days=True,
+        )
+    },
+)
+PERFORMANCE = Advice(
+    "performance",
+    title="Performance",
+    sentence="Which models are slow, unsteady or unreliable.",
+    when_empty="every model is quick, steady and reliable",
+    rules={
+        GUARDED: Rule(
+            "performance",
+            settings={
+                "slow_seconds": "performance_slow_seconds",
+                "min_success_rate": "performance_success_rate",
+                "abandoned_after_seconds": "abandoned_after_seconds",
+            },
+            days_back="performance_tracking_window_days",
+        )
+    },
+    has_window=True,
+)
+
+ADVICE: dict[str, Advice] = {advice.name: advice for advice in (CLEANUP, PRELOAD, PERFORMANCE)}
+
+
+POLICIES: tuple[str, ...] = tuple(dict.fromkeys(policy for advice in ADVICE.values() for policy in advice.rules))
+
+
+def advice_named(name: str) -> Advice:
+    """Find a kind of advice.
+
+    Args:
+        name: What people call it.
+
+    Returns:
+        The kind.
+
+    Raises:
+        UnknownNameError: There is none of that name; the message offers the nearest.
+    """
+    if name not in ADVICE:
+        raise UnknownNameError("kind of advice", name, ADVICE)
+    return ADVICE[name]
+
+
+def parameters_of(
+    advice: Advice, window: Window, *, has_bounds: bool = False, policy: str | None = None
+) -> dict[str, object]:
+    """Write what was asked as the job of the advice takes it.
+
+    Args:
+        advice: The kind of advice.
+        window: The window asked about, and the time of the answer.
+        has_bounds: The window was given, not made up from defaults.
+        policy: The name of a rule; None for the guarded one.
+
+    Returns:
+        The job's parameters.
+
+    Raises:
+        InputError: The advice takes no window, or no policy.
+    """
+    if has_bounds and not advice.has_window:
+        raise InputError(
+            f"advice {advice.name!r} takes no --since or --until: it looks at the whole history up to --as-of"
+        )
+    if policy is not None and len(advice.rules) == 1:
+        takers = ", ".join(other.name for other in ADVICE.values() if len(other.rules) > 1)
+        raise InputError(f"advice {advice.name!r} takes no --policy; only {takers} does")
+    parameters = window.parameters()
+    if not advice.has_window:
+        parameters = {"as_of": parameters["as_of"]}
+    return parameters | {"policy": policy or GUARDED}
+
+
+def advise(store: Store, advice: Advice, parameters: Mapping[str, object]) -> list[AdviceRow]:
+    """Ask for advice.
+
+    Args:
+        store: What answers.
+        advice: The kind of advice.
+        parameters: What ``parameters_of`` made of the question.
+
+    Returns:
+        Every advice and every refusal.
+
+    Raises:
+        StoreError: The database refused or failed.
+        ServerError: The server could not be asked, or failed.
+    """
+    return cast("list[AdviceRow]", store.run(advice.job, parameters))

@@ -1,0 +1,1 @@
+"""How answers are shown outside this process: values for people, rows for programs."""
