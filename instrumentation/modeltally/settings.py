@@ -11,25 +11,17 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Self
 
 from platformdirs import user_data_path
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from modeltally.errors import SettingError
-
-if TYPE_CHECKING:
-    from importlib.resources.abc import Traversable
 
 __all__ = ["Settings", "load_settings"]
 
 FILE_NAME = "modeltally.toml"
+PREFIX: Final = "MODELTALLY_"
 MAX_FILE_BYTES: Final = 1024 * 1024
 MAX_SHOWN: Final = 80
 SECRETS: Final = frozenset({"clickhouse_password", "store_password"})
@@ -49,18 +41,10 @@ def _default_directory() -> Path:
     return user_data_path("modeltally", appauthor=False)
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Everything an operator can set; immutable once read."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="MODELTALLY_",
-        env_ignore_empty=True,  # as OpenTelemetry's variables, and ours in a service
-        frozen=True,
-        extra="forbid",
-        toml_file=FILE_NAME,
-        populate_by_name=True,
-        allow_inf_nan=False,
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
     dir: Path = Field(
         default_factory=_default_directory,
@@ -211,18 +195,6 @@ class Settings(BaseSettings):
         default=0.8, ge=0, le=1, description="Success rate below which a model counts as unreliable."
     )
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Flags beat the environment, the environment beats the file."""
-        return (init_settings, env_settings, _File(settings_cls))
-
     @field_validator("dir", mode="before")
     @classmethod
     def _check_dir(cls, value: object) -> object:
@@ -276,45 +248,59 @@ def load_settings(**flags: Any) -> Settings:
     Raises:
         SettingError: A value is not allowed; the message names the key, the value and what is allowed.
     """
-    if os.path.lexists(FILE_NAME) and not Path(FILE_NAME).is_file():
-        raise SettingError(f"{FILE_NAME} is no file; remove it, or make it one")
     given = {name: value for name, value in flags.items() if value is not None}
     try:
-        return Settings(**given)
+        return Settings(**{**_file(), **_environment(), **given})
     except ValidationError as error:
         raise SettingError("; ".join(_explain(problem, given) for problem in error.errors())) from None
     except OSError as error:
         raise SettingError(f"cannot read {FILE_NAME}: {error}") from None
 
 
-class _File(TomlConfigSettingsSource):
-    """The settings file; whatever is wrong with it is said with its line."""
+def _environment() -> dict[str, str]:
+    """Read the variables that are settings, in whatever case; an empty one is none, as OpenTelemetry's are."""
+    given = {name.upper(): value for name, value in os.environ.items() if value}
+    return {name: given[key] for name in Settings.model_fields if (key := PREFIX + name.upper()) in given}
 
-    def _read_file(self, file_path: Path | Traversable) -> dict[str, Any]:
-        with file_path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
-            is_private = os.name != "posix" or not os.fstat(file.fileno()).st_mode & 0o077
-        if len(content) > MAX_FILE_BYTES:
-            raise SettingError(f"{FILE_NAME} is larger than {MAX_FILE_BYTES} bytes; it holds a line for each setting")
-        if content.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
-            raise SettingError(f"{FILE_NAME}, line 1 begins with a byte order mark; save it as plain UTF-8")
-        try:
-            text = content.decode()
-        except UnicodeDecodeError as error:
-            line = content.count(b"\n", 0, error.start) + 1
-            raise SettingError(f"{FILE_NAME}, line {line} is not UTF-8; save it as that") from None
-        try:
-            settings = tomllib.loads(text)
-        except RecursionError:
-            raise SettingError(f"{FILE_NAME} is nested too deeply; it holds a line for each setting") from None
-        except ValueError as error:  # not TOML; or a number longer than Python reads
-            raise SettingError(f"{FILE_NAME}: {error}{_key_at(text, str(error))}; give lines of key = value") from None
-        held = sorted(SECRETS.intersection(settings))
-        if held and not is_private:
-            raise SettingError(
-                f"{FILE_NAME} holds {', '.join(held)} and others than its owner can read it; chmod 600 it"
-            )
-        return settings
+
+def _file() -> dict[str, Any]:
+    """Read the settings file, where there is one.
+
+    Raises:
+        SettingError: It is no file of settings; the message says where and why.
+        OSError: It cannot be read.
+    """
+    path = Path(FILE_NAME)
+    if not os.path.lexists(path):
+        return {}
+    if not path.is_file():
+        raise SettingError(f"{FILE_NAME} is no file; remove it, or make it one")
+    with path.open("rb") as file:
+        content = file.read(MAX_FILE_BYTES + 1)
+        is_private = os.name != "posix" or not os.fstat(file.fileno()).st_mode & 0o077
+    settings = _parsed(content)
+    held = sorted(SECRETS.intersection(settings))
+    if held and not is_private:
+        raise SettingError(f"{FILE_NAME} holds {', '.join(held)} and others than its owner can read it; chmod 600 it")
+    return settings
+
+
+def _parsed(content: bytes) -> dict[str, Any]:
+    if len(content) > MAX_FILE_BYTES:
+        raise SettingError(f"{FILE_NAME} is larger than {MAX_FILE_BYTES} bytes; it holds a line for each setting")
+    if content.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+        raise SettingError(f"{FILE_NAME}, line 1 begins with a byte order mark; save it as plain UTF-8")
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise SettingError(f"{FILE_NAME}, line {line} is not UTF-8; save it as that") from None
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise SettingError(f"{FILE_NAME} is nested too deeply; it holds a line for each setting") from None
+    except ValueError as error:  # not TOML; or a number longer than Python reads
+        raise SettingError(f"{FILE_NAME}: {error}{_key_at(text, str(error))}; give lines of key = value") from None
 
 
 def _key_at(text: str, message: str) -> str:
@@ -354,7 +340,7 @@ def _where(key: str, flags: dict[str, Any]) -> str:
     """Say where a setting was set: the flag, else the variable, else the file, as they take precedence."""
     if key in flags:
         return f" (from --{key.replace('_', '-')})"
-    variable = f"MODELTALLY_{key.upper()}"
+    variable = PREFIX + key.upper()
     if os.environ.get(variable):
         return f" (from {variable})"
     with Path(FILE_NAME).open(encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""The commands, each loaded when it is asked for: in the order of ``_EXAMPLES``, which the help has too."""
+"""The commands, each loaded when it is asked for: in the order of ``_COMMANDS``, as in the help."""
 
 from __future__ import annotations
 
@@ -18,40 +18,40 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-# a command is a function in a module of its own, both of its name
-_EXAMPLES = {
-    "up": "modeltally up --dir ./data",
-    "migrate": "modeltally migrate --dir ./data",
-    "jobs": "modeltally jobs --once",
-    "export": "modeltally export --to ./moving",
-    "import": "modeltally import ./moving --dir ./data",
-    "replay": "modeltally replay trace.csv --skip-bad",
-    "stats": "modeltally stats models --since 7d --format json",
-    "recommend": "modeltally recommend cleanup --as-of 2024-12-01",
-    "doctor": "modeltally doctor --send",
-    "check": "modeltally check --format json",
-    "demo": "modeltally demo --days 200 --keep",
+# name: what it does, in a line, and an example; a command is a function in a module of its own, both of its name
+_COMMANDS = {
+    "up": ("Receive OTLP, store it, answer the other commands.", "modeltally up --dir ./data"),
+    "migrate": ("Bring the schema of a store up to date.", "modeltally migrate --dir ./data"),
+    "jobs": ("Roll up and expire, where no server does it.", "modeltally jobs --once"),
+    "export": ("Write everything a store knows to a directory.", "modeltally export --to ./moving"),
+    "import": ("Bring an export into an empty store.", "modeltally import ./moving --dir ./data"),
+    "replay": ("Import recorded operations from a CSV file.", "modeltally replay trace.csv --skip-bad"),
+    "stats": ("Show statistics of a window of time.", "modeltally stats models --since 7d --format json"),
+    "recommend": ("Advise what to clean up, preload, make faster.", "modeltally recommend cleanup --as-of 2024-12-01"),
+    "doctor": ("Say why nothing is seen, whether anything is lost.", "modeltally doctor --send"),
+    "check": ("Ask a store every invariant there is.", "modeltally check --format json"),
+    "demo": ("Simulate days of a small studio, show the answers.", "modeltally demo --days 200 --keep"),
 }
 _EXIT_CODES = "Exit codes: " + "; ".join(f"{code.value} {code.meaning}" for code in ExitCode) + "."
 
 
-class _Commands(Mapping[str, Any]):
+class _Loader(Mapping[str, Any]):
     """Every command by its name; its module is imported when it is looked up."""
 
     def __getitem__(self, name: str) -> Any:
-        if name not in _EXAMPLES:
+        if name not in _COMMANDS:
             raise KeyError(name)
         module = importlib.import_module(f"modeltally.cli._{name}")
         function = getattr(module, f"{name}_" if keyword.iskeyword(name) else name)
-        alone = typer.Typer(add_completion=False)
-        alone.command(name, epilog=f"Example: {_EXAMPLES[name]}")(guarded(function))
+        alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+        alone.command(name, epilog=f"Example: {_COMMANDS[name][1]}")(guarded(function))
         return typer.main.get_command(alone)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_EXAMPLES)
+        return iter(_COMMANDS)
 
     def __len__(self) -> int:
-        return len(_EXAMPLES)
+        return len(_COMMANDS)
 
 
 class _Group(TyperGroup):
@@ -59,11 +59,16 @@ class _Group(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        self.commands = cast("MutableMapping[str, Any]", _Commands())
+        self.commands = cast("MutableMapping[str, Any]", _Loader())
 
     def list_commands(self, _: object) -> list[str]:
         """Name the commands, without loading them."""
         return list(self.commands)
+
+    def format_commands(self, _: object, formatter: Any) -> None:
+        """Write a line for each command, without loading them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (line, _) in _COMMANDS.items()])
 
 
 app = typer.Typer(
@@ -73,6 +78,7 @@ app = typer.Typer(
     epilog=_EXIT_CODES,
     no_args_is_help=True,
     add_completion=True,
+    rich_markup_mode=None,  # plain help: the frames of rich take longer to load than a command to answer
     # a traceback is for a bug report: plain, whole, and without the values of local variables
     pretty_exceptions_enable=False,
 )
