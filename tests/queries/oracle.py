@@ -45,6 +45,8 @@ from queries.oracle_truth import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from modeltally.store.client import Row
+
 DAYS = 120
 _COLUMNS = (
     "Timestamp",
@@ -78,16 +80,25 @@ CONTROLS: dict[str, dict[str, tuple[tuple[str, str], ...]]] = {
 
 
 class _Broken(Database):
-    """A database whose statements are changed on the way in; for controls."""
+    """A database whose statements are changed on the way in, wherever a file's text stands; for controls."""
 
-    edits: dict[str, tuple[tuple[str, str], ...]]
+    edits: list[tuple[str, str]]
+
+    def change(self, edits: dict[str, tuple[tuple[str, str], ...]]) -> None:
+        texts = {path.stem: path.read_text() for path in sql.root().rglob("*.sql")}
+        for file, pairs in edits.items():
+            for old, _ in pairs:
+                assert old in texts[file.split("/")[-1]], f"the control's text {old!r} is not in {file}"
+        self.edits = [pair for pairs in edits.values() for pair in pairs]
 
     def _edited(self, statement: sql.Statement) -> sql.Statement:
         text = statement.text
-        for old, new in self.edits.get(statement.name, ()):
-            assert old in text, f"the control's text {old!r} is not in {statement.name}"
+        for old, new in self.edits:
             text = text.replace(old, new)
         return sql.Statement(statement.name, text)
+
+    def query(self, statement: sql.Statement, *args: object, **kwargs: object) -> list[Row]:
+        return super().query(self._edited(statement), *args, **kwargs)  # type: ignore[arg-type] # passed through
 
     def command(self, statement: sql.Statement, *args: object, **kwargs: object) -> None:
         super().command(self._edited(statement), *args, **kwargs)  # type: ignore[arg-type] # passed through
@@ -112,7 +123,7 @@ class Oracle:
         name = f"oracle_{abs(hash((seed, str(edits)))) % 10**9}"
         database = (_Broken if edits else Database).open_directory(directory, name=name)
         if isinstance(database, _Broken):
-            database.edits = edits or {}
+            database.change(edits or {})
         self.store = EmbeddedStore(database, settings=Settings(), jobs=runners())
         self.store.migrate()
         for table in ("otel_traces", "usage_events"):  # what a power cut would lose is no question here

@@ -152,6 +152,7 @@ def _set_up(directory: Path, shard_names: Sequence[str]) -> Iterator[_Spread]:
             for statement in render("tally", shard_database=shard_name):
                 bare.command(_without_a_cluster(statement, shards=len(shard_names)))
         front = _Spread(client("modeltally"))
+        front._over_shards = True
         front.shards = [Database(client(shard_name)) for shard_name in shard_names]
         yield front
 

@@ -113,6 +113,7 @@ class Database:
         self._client = client
         self._connect: Callable[[], Client] | None = None
         self._write_settings = dict(write_settings or {})
+        self._over_shards: bool | None = False
         # Held by what must see no insert of spans under way: freezing a month, erasing a user.
         self.insert_gate: InsertGate = OwnGate()
 
@@ -185,6 +186,7 @@ class Database:
         # a user who may only read may not choose the others
         database = cls(client, write_settings=_WRITE_SETTINGS)
         database.insert_gate = ServerGate(database._inserts_under_way)
+        database._over_shards = None  # asked when first needed: there may be no database yet
         return database
 
     def create(self) -> None:
@@ -215,6 +217,20 @@ class Database:
             self._client.close()
             self._client = self._connect()
 
+    @property
+    def is_over_shards(self) -> bool:
+        """Whether the tables here are those over all shards of a cluster, each of which answers for its own rows.
+
+        Raises:
+            StoreError: The engine refused.
+        """
+        if self._over_shards is None:
+            self._over_shards = bool(self.query(sql.statement("read/over_shards"))[0]["is_over_shards"])
+        return self._over_shards
+
+    def _body(self, statement: sql.Statement) -> str:
+        return statement.over_shards if statement.calls_shards and self.is_over_shards else statement.body
+
     def _inserts_under_way(self) -> set[str]:
         return {str(row["query_id"]) for row in self.query(sql.statement("expire/inserts_under_way"))}
 
@@ -234,7 +250,7 @@ class Database:
         bound = statement.bind(values or {})
         settings = {"max_result_rows": limit_rows} if limit_rows else None
         try:
-            result = self._client.query(statement.body, parameters=bound, settings=settings)
+            result = self._client.query(self._body(statement), parameters=bound, settings=settings)
         except ClickHouseError as error:
             raise _failed(f"{statement.name} failed", error) from error
         return [dict(zip(result.column_names, map(_aware, row), strict=True)) for row in map(list, result.result_rows)]
@@ -255,7 +271,7 @@ class Database:
         bound = statement.bind(values or {})
         try:
             self._client.command(
-                statement.body, parameters=bound, settings={**self._write_settings, **(settings or {})}
+                self._body(statement), parameters=bound, settings={**self._write_settings, **(settings or {})}
             )
         except ClickHouseError as error:
             raise _failed(f"{statement.name} failed", error) from error

@@ -42,8 +42,6 @@ PASSED_THROUGH: Final = frozenset({"usage_input"})
 EVERYWHERE: Final = frozenset(
     {"schema_migrations", "frozen_months", "erased_users", "users", "aliases", "recommendations", "imports"}
 )
-# Views that must be answered from one state of one shard's rows; all others read these.
-_ON_EACH_SHARD: Final = ("usage_cover", "usage_figures")
 
 _ENGINE: Final = re.compile(r"\bENGINE = ((?:\w+)?MergeTree)(?:\(([^()]*)\))?")
 _SHARD_PATH: Final = "'/clickhouse/tables/{shard}/{database}/{table}', '{replica}'"
@@ -83,17 +81,17 @@ def render(
         changed = _local(filling.redefinition, places, names)
         statements.append(sql.Statement(f"{changed.name} changed", changed.text))
     statements += [_template("read_everywhere", table, names | {"table": table}) for table in sorted(EVERYWHERE)]
-    places |= dict.fromkeys(_ON_EACH_SHARD, shard_database)
-    views = [view for view in sql.views_in_order() if view.name in _ON_EACH_SHARD]
-    statements += [_view(view, places, names | {"database": shard_database}) for view in views]
+    places |= dict.fromkeys(sql.ON_EACH_SHARD, shard_database)
+    views = [view for view in sql.views_in_order() if view.name in sql.ON_EACH_SHARD]
+    statements += [_view(view.name, view.text, places, names | {"database": shard_database}) for view in views]
     for table, (how, column) in SHARDED.items():
         statements.append(_template(f"spread_{how}", table, names | {"table": table, "shard_by": column}))
     front = dict.fromkeys([*SHARDED, *EVERYWHERE, *sql.view_names()], database)
     for view in sql.views_in_order():
-        if view.name in _ON_EACH_SHARD:
+        if view.name in sql.ON_EACH_SHARD:
             statements.append(_template("fan_out", view.name, names | {"view": view.name}))
         else:
-            statements.append(_view(view, front, names))
+            statements.append(_view(view.name, view.over_shards, front, names))
     return statements
 
 
@@ -142,11 +140,11 @@ def _local(file: sql.Statement, places: dict[str, str], names: dict[str, str]) -
     return sql.Statement(file.name, f"{made['what']} {head.text}{rest}")
 
 
-def _view(view: sql.Statement, places: dict[str, str], names: dict[str, str]) -> sql.Statement:
+def _view(name: str, text: str, places: dict[str, str], names: dict[str, str]) -> sql.Statement:
     head = sql.Statement(
-        view.name, "CREATE OR REPLACE VIEW {database:Identifier}.{view:Identifier} ON CLUSTER {cluster:Identifier} AS"
-    ).with_names(names | {"view": view.name})
-    return sql.Statement(view.name, f"{head.text}\n{_qualified(view.body, places)}")
+        name, "CREATE OR REPLACE VIEW {database:Identifier}.{view:Identifier} ON CLUSTER {cluster:Identifier} AS"
+    ).with_names(names | {"view": name})
+    return sql.Statement(name, f"{head.text}\n{_qualified(text, places)}")
 
 
 def _qualified(text: str, places: dict[str, str]) -> str:

@@ -1,26 +1,28 @@
 """The SQL files: where they are, what they are called, which parameters they take.
 
 All SQL is in ``queries/``, one statement per file; the wheel carries the folder as ``modeltally/sql``. A file's name is
-the name of its view or statement. Parameters are ClickHouse's own, ``{name:Type}``; values never become text of a
-statement.
+the name of its view or statement. Parameters are ClickHouse's own, ``{name:Type}``; a caller's values never become text
+of a statement. Where a file calls a view of ours, the view's text is put in when the file is loaded.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
-from graphlib import TopologicalSorter
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from modeltally.errors import ParameterError, UnknownNameError
+from modeltally.store._include import PARAMETER, include, without_comments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 __all__ = [
+    "ON_EACH_SHARD",
     "IngestView",
     "Statement",
     "as_utc",
@@ -34,9 +36,9 @@ __all__ = [
     "views_in_order",
 ]
 
-_PARAMETER = re.compile(r"\{(\w+):((?:[^{}]|\([^{}]*\))+)\}")
+# Views that must be answered from one state of one shard's rows; all others read these.
+ON_EACH_SHARD: Final = ("usage_cover", "usage_figures")
 _NAME = re.compile(r"\{(\w+):Identifier\}")
-_COMMENT = re.compile(r"--[^\n]*")
 _UNSIGNED = re.compile(r"UInt(8|16|32|64)")
 _ARRAY = re.compile(r"Array\((.+)\)")
 _INGEST = re.compile(
@@ -50,20 +52,32 @@ _MAX_VALUES = 100_000
 
 @dataclass(frozen=True)
 class Statement:
-    """One SQL file."""
+    """One SQL file.
+
+    Attributes:
+        name: What it is called.
+        text: What it says, with the text of every view it calls in the place of the call.
+        over_shards: The same, with calls left where a view answers for each shard; empty where it comes from no file.
+    """
 
     name: str
     text: str
+    over_shards: str = field(default="", repr=False)
 
     @cached_property
     def body(self) -> str:
         """The statement without its comments."""
-        return _COMMENT.sub("", self.text).strip()
+        return without_comments(self.text)
+
+    @property
+    def calls_shards(self) -> bool:
+        """Whether there is anything in it that on a cluster each shard answers for itself."""
+        return self.over_shards not in {"", self.text}
 
     @cached_property
     def parameters(self) -> dict[str, str]:
         """The ClickHouse type of each parameter, by name; names of tables are filled in by :meth:`with_names`."""
-        return {name: kind for name, kind in _PARAMETER.findall(self.body) if kind != "Identifier"}
+        return {name: kind for name, kind in PARAMETER.findall(self.body) if kind != "Identifier"}
 
     def with_names(self, names: Mapping[str, str]) -> Statement:
         """Fill in the names of tables and databases, which the engine takes as parameters in few places.
@@ -81,7 +95,7 @@ class Statement:
                 raise ParameterError(f"{self.name}: {found[1]} = {name[:80]!r} is no name of a table or database")
             return name
 
-        return Statement(self.name, _NAME.sub(fill, self.text))
+        return Statement(self.name, _NAME.sub(fill, self.text), _NAME.sub(fill, self.over_shards))
 
     def bind(self, values: Mapping[str, object]) -> dict[str, object]:
         """Check and convert the values of a call.
@@ -241,8 +255,12 @@ def root() -> Path:
 
 @cache
 def statement(name: str) -> Statement:
-    """Read one statement of ``jobs/``, named by its path without the ending, for example ``roll/number_users``."""
-    return Statement(name, (root() / "jobs" / f"{name}.sql").read_text())
+    """Read one statement of ``jobs/``, named by its path without the ending, for example ``roll/number_users``.
+
+    Raises:
+        RuntimeError: It calls a view in another way than the view wants.
+    """
+    return _loaded(name, (root() / "jobs" / f"{name}.sql").read_text(), _views())
 
 
 def schema() -> list[Statement]:
@@ -257,14 +275,38 @@ def ingest() -> list[IngestView]:
     return [found[name] for name in TopologicalSorter(after).static_order()]
 
 
+def _loaded(name: str, text: str, views: Mapping[str, Statement]) -> Statement:
+    """A file with the views that it calls put in."""
+
+    def whole(callee: str) -> str | None:
+        return views[callee].text if callee in views else None
+
+    def over_shards(callee: str) -> str | None:
+        return None if callee not in views or callee in ON_EACH_SHARD else views[callee].over_shards
+
+    body = without_comments(text)
+    alone, among = include(name, body, whole), include(name, body, over_shards)
+    return Statement(name, alone, among)
+
+
 @cache
 def _views() -> dict[str, Statement]:
-    return {path.stem: Statement(path.stem, path.read_text()) for path in sorted((root() / "views").rglob("*.sql"))}
+    """Every view, each after the views it reads."""
+    texts = {path.stem: path.read_text() for path in sorted((root() / "views").rglob("*.sql"))}
+    named = re.compile(r"\b(" + "|".join(map(re.escape, texts)) + r")\b")
+    reads = {name: sorted({*named.findall(without_comments(text))} - {name}) for name, text in texts.items()}
+    views: dict[str, Statement] = {}
+    try:
+        for name in TopologicalSorter(reads).static_order():
+            views[name] = _loaded(name, texts[name], views)
+    except CycleError as error:
+        raise RuntimeError(f"views read each other in a circle: {', '.join(error.args[1])}") from None
+    return views
 
 
 def view_names() -> list[str]:
     """The name of every view."""
-    return list(_views())
+    return sorted(_views())
 
 
 def view(name: str) -> Statement:
@@ -281,13 +323,4 @@ def view(name: str) -> Statement:
 
 def views_in_order() -> list[Statement]:
     """Every view, each after the views it reads."""
-    names = re.compile(r"\b(" + "|".join(map(re.escape, _views())) + r")\b")
-    reads = {name: set(names.findall(found.body)) - {name} for name, found in _views().items()}
-    ordered: list[str] = []
-    while len(ordered) < len(reads):
-        ready = [name for name in reads if name not in ordered and reads[name] <= set(ordered)]
-        if not ready:
-            circle = sorted(set(reads) - set(ordered))
-            raise RuntimeError(f"views read each other in a circle: {', '.join(circle)}")
-        ordered.extend(ready)
-    return [_views()[name] for name in ordered]
+    return list(_views().values())
