@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import socket
-import threading
 import time
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -20,6 +17,8 @@ from modeltally.doctor import store as doctor_store
 from modeltally.doctor.findings import Level, fail, ok, warn
 from modeltally.instrument._privacy import Hasher
 from modeltally.settings import Settings
+from support.ports import refused_url
+from support.sink import Answer, Listener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,38 +28,26 @@ if TYPE_CHECKING:
     from modeltally.analytics.topics import CompletenessRow
 
 
-class _Receiver(BaseHTTPRequestHandler):
-    """Answers every POST as its server is told."""
-
-    server: Any
-
-    def do_POST(self) -> None:
-        self.send_response_only(self.server.status)
-        headers = {"Date": formatdate(usegmt=True), "Content-Length": "0", **self.server.headers}
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Keep quiet."""
-
-
 @pytest.fixture
 def answering() -> Iterator[Callable[..., str]]:
     """Start receivers that answer in a given way; each call gives an address."""
-    servers = []
+    listeners = []
 
     def start(status: int, **headers: str) -> str:
-        server: Any = ThreadingHTTPServer(("127.0.0.1", 0), _Receiver)
-        server.status, server.headers = status, {name.replace("_", "-"): value for name, value in headers.items()}
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        servers.append(server)
-        return f"http://127.0.0.1:{server.server_address[1]}"
+        answer = Answer(status, {name.replace("_", "-"): value for name, value in headers.items()})
+        listeners.append(Listener(lambda *_: answer))
+        return listeners[-1].url
 
     yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    for listener in listeners:
+        listener.close()
+
+
+@pytest.fixture
+def unanswered() -> Iterator[str]:
+    """Give an address where nobody listens."""
+    with refused_url() as url:
+        yield url
 
 
 def ask(run: Run, *arguments: object, **environment: str) -> tuple[int, list[dict[str, str]]]:
@@ -73,13 +60,6 @@ def ask(run: Run, *arguments: object, **environment: str) -> tuple[int, list[dic
 def lines(findings: list[dict[str, str]], area: str) -> list[str]:
     """What was found in one area: level, what, todo."""
     return [f"{found['level']}: {found['what']} -> {found['todo']}" for found in findings if found["area"] == area]
-
-
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_doctor_is_content_with_a_server_that_runs(run: Run, server: RunningServer) -> None:
@@ -97,12 +77,11 @@ def test_doctor_is_content_with_a_server_that_runs(run: Run, server: RunningServ
     assert lines(found, "completeness")[0].startswith("ok")
 
 
-def test_doctor_says_what_to_do_where_nobody_listens(run: Run, tmp_path: Path) -> None:
+def test_doctor_says_what_to_do_where_nobody_listens(run: Run, unanswered: str, tmp_path: Path) -> None:
     """A destination that cannot be reached is the failure a script can tell from all others."""
-    endpoint = f"http://127.0.0.1:{free_port()}"
-    answer = run("doctor", "--dir", tmp_path / "data", environment={"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint})
+    answer = run("doctor", "--dir", tmp_path / "data", environment={"OTEL_EXPORTER_OTLP_ENDPOINT": unanswered})
     assert answer.returncode == ExitCode.UNAVAILABLE
-    assert f"fail traces       {endpoint}/v1/traces cannot be reached: nobody listens there" in answer.stdout
+    assert f"fail traces       {unanswered}/v1/traces cannot be reached: nobody listens there" in answer.stdout
     assert "-> start `modeltally up` there" in answer.stdout
     assert "from OTEL_EXPORTER_OTLP_ENDPOINT" in answer.stdout
     assert not (tmp_path / "data").exists()
@@ -294,10 +273,12 @@ def test_doctor_looks_only_where_it_sent(run: Run, answering: Callable[..., str]
     assert "it went elsewhere" in lines(found, "test")[1]
 
 
-def test_doctor_sees_a_server_that_does_not_answer(run: Run, server: RunningServer, tmp_path: Path) -> None:
+def test_doctor_sees_a_server_that_does_not_answer(
+    run: Run, server: RunningServer, unanswered: str, tmp_path: Path
+) -> None:
     """An address in the data directory behind which nobody answers is a failure, and the store is not waited for."""
-    url = f"http://127.0.0.1:{free_port()}"
-    address = {"pid": os.getpid(), "http_url": url, "otlp_url": url, "otlp_grpc_url": url, "token": "t"}
+    urls = dict.fromkeys(("http_url", "otlp_url", "otlp_grpc_url"), unanswered)
+    address = {"pid": os.getpid(), **urls, "token": "t"}
     (tmp_path / "server.json").write_text(json.dumps(address))
     code, found = ask(run, "--dir", tmp_path, MODELTALLY_OTLP_ENDPOINT=server.otlp_url)
     assert code == ExitCode.FOUND

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -17,6 +16,7 @@ from cli.conftest import COMMAND, TIMEOUT_SECONDS, RunningServer, start_server, 
 from cli.test_trace import WINDOW, _assert_models
 from cli.trace_truth import count, write_bursty
 from support.environment import clean_environment
+from support.ports import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,12 +25,6 @@ if TYPE_CHECKING:
 
 # Spans acknowledged in each life of the server before it is killed.
 LIVES = (1, 1500, 700, 2500, 1)
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def _received(server: RunningServer) -> int:
@@ -46,7 +40,7 @@ def test_replay_is_exact_when_its_server_is_killed(run: Run, home: Path, tmp_pat
     trace = tmp_path / "bursty.csv"
     write_bursty(trace, seed=11, bursts=250)
     rows = trace.read_text().count("\n") - 1
-    ports = {"MODELTALLY_OTLP_PORT": str(_free_port()), "MODELTALLY_HTTP_PORT": str(_free_port())}
+    ports = {"MODELTALLY_OTLP_PORT": str(free_port()), "MODELTALLY_HTTP_PORT": str(free_port())}
     server = start_server(tmp_path / "data", home, environment=ports)
     replay = subprocess.Popen(
         [COMMAND, "replay", trace, "--dir", server.directory, "--quiet", "--format", "json"],

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import itertools
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Self
 import psutil
 
 from support.environment import clean_environment
+from support.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,20 +28,6 @@ MISSING: Final = f"{BINARY} is missing: build it with `make collector` (Go 1.25 
 
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 60.0
-_FIRST_PORT: Final = 20_000
-_PORT_COUNT: Final = 12_000
-
-
-_PORTS: Final = itertools.count(os.getpid() * 37)
-
-
-def free_port() -> int:
-    """Find a port nobody listens on; below those that systems give away, and another one for each test process."""
-    while True:
-        port = _FIRST_PORT + next(_PORTS) % _PORT_COUNT
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 @dataclass

@@ -14,9 +14,9 @@ from typing import Any, Final
 
 from hosts import environments, keywords
 from hosts.workload import CUSTOM
-from instrument.sink import Answer, SeenSpan, Sink
 from modeltally.instrument import _names as names
 from modeltally.instrument._privacy import Hasher, fingerprint
+from support.sink import Answer, SeenSpan, Sink
 
 __all__ = [
     "CONTROLS",
@@ -151,8 +151,8 @@ class Row:
 class _TraceSink(Sink):
     """Takes spans; metrics are accepted and left alone."""
 
-    def _take(self, body: bytes, path: str, headers: dict[str, str]) -> Answer:
-        return super()._take(body, path, headers) if path.endswith("/traces") else Answer()
+    def _receive(self, path: str, body: bytes, headers: dict[str, str]) -> Answer:
+        return super()._receive(path, body, headers) if path.endswith("/traces") else Answer()
 
 
 def run(case: Case, wrappers: str, *, operations: int, is_reachable: bool = True) -> Run:

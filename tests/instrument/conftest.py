@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 import modeltally
-from instrument.sink import Sink
 from modeltally.testing import Captured, capture, reset
 from support.environment import forget_environment
+from support.sink import Sink
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +44,6 @@ def sink() -> Iterator[Sink]:
 
 @pytest.fixture
 def exported(sink: Sink) -> Sink:
-    """Configure the library to export to the local socket."""
-    modeltally.configure(endpoint=sink.url, user_key="key", export_interval_seconds=0.02)
+    """Configure the library to export to the local socket, and only when it is asked to."""
+    modeltally.configure(endpoint=sink.url, user_key="key", export_interval_seconds=60)
     return sink

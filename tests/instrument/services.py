@@ -15,13 +15,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from instrument.sink import wait_until
+from support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from instrument.sink import Sink
+    from support.sink import Sink
 
 # An end may take as long as a busy machine needs: what is asked is whether everything arrives. How long an end takes at
 # most is asked where the receiver hangs, and there the limit is the real one.

@@ -51,8 +51,8 @@ from modeltally.instrument._destination import find_destination
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from instrument.sink import Sink
     from modeltally.testing import Captured
+    from support.sink import Sink
 
 OURS = "MODELTALLY_OTLP_ENDPOINT"
 TRACES = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"

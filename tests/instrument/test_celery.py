@@ -14,16 +14,17 @@ from celery import Celery, signals  # type: ignore[import-untyped]  # it ships n
 
 import modeltally
 from instrument.services import PREPARE, WARM, Service
-from instrument.sink import Sink, wait_until
 from modeltally.instrument import _clock, _guard
 from modeltally.instrument.carrier import HEADER
 from modeltally.instrument.libraries.celery import CeleryInstrumentor
+from support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from modeltally.testing import Captured
+    from support.sink import Sink
 
 # The broker is a folder, so that there is no server to start; results are files.
 TASKS = (

@@ -14,11 +14,11 @@ import platformdirs
 import pytest
 
 import modeltally
-from instrument.sink import Sink
 from modeltally.instrument import _privacy
 from modeltally.instrument._checks import CHECKS
 from modeltally.instrument._config import Config
 from modeltally.instrument._destination import find_destination
+from support.sink import Sink
 
 if TYPE_CHECKING:
     from modeltally.testing import Captured

@@ -16,9 +16,10 @@ import pytest
 
 import modeltally
 from instrument.services import PREPARE, WARM, Load, Service, ask, listening
-from instrument.sink import Answer, Sink, wait_until
 from modeltally.instrument import _guard
 from modeltally.instrument.process import sigterm
+from support.sink import Answer, Sink
+from support.waiting import wait_until
 
 if TYPE_CHECKING:
     import socket

@@ -13,9 +13,10 @@ import pytest
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 import modeltally
-from instrument.sink import Answer, Sink, wait_until
 from modeltally.instrument import _runtime
 from modeltally.instrument._record import Record
+from support.sink import Answer, Sink
+from support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,6 +78,7 @@ def test_receiver_names_the_time_of_the_next_attempt(exported: Sink) -> None:
     """Retry-After is honoured, also when somebody waits in flush."""
     exported.answers = [Answer(status=503, headers={"Retry-After": "30"})]
     request()
+    assert not modeltally.flush(timeout_seconds=0.3)
     assert exported.wait_for(lambda: len(exported.paths) == 1)
     assert not modeltally.flush(timeout_seconds=0.3)
     assert len(exported.paths) == 1

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from instrument.services import PREPARE, Service
-from instrument.sink import Answer, Sink
+from support.sink import Answer, Sink
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -22,8 +22,8 @@ import modeltally
 if TYPE_CHECKING:
     import pytest
 
-    from instrument.sink import Sink
     from modeltally.testing import Captured
+    from support.sink import Sink
 
 INSTRUMENT = Path(modeltally.__file__).parent / "instrument"
 

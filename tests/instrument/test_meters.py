@@ -27,11 +27,12 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 import modeltally
 from instrument.services import PATIENT
-from instrument.sink import Answer, Sink, wait_until
 from modeltally.instrument import _guard, _runtime, manual
 from modeltally.instrument._destination import METRICS, find_destination, find_metrics
 from modeltally.instrument.background import reporter
 from modeltally.instrument.background.meters import MAX_SERIES
+from support.sink import Answer, Sink
+from support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import Span
 
-    from instrument.sink import Sink
+    from support.sink import Sink
     from support.stores import Template
 
 

@@ -13,9 +13,10 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import modeltally
-from instrument.sink import Answer, Sink, wait_until
 from modeltally.instrument import _pipeline
 from modeltally.instrument._pipeline import Pipeline
+from support.sink import Answer, Sink
+from support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,8 +14,9 @@ import pytest
 
 import modeltally
 from instrument.services import PATIENT
-from instrument.sink import Answer, Sink, wait_until
 from modeltally.instrument import _runtime
+from support.sink import Answer, Sink
+from support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable

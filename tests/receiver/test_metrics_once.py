@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from instrument.sink import wait_until
 from modeltally.errors import StoreError
 from modeltally.receiver.counters import METRICS
 from modeltally.receiver.metrics.sink import ATTEMPTS
@@ -21,6 +20,7 @@ from receiver.metric_bodies import KINDS, PATH, STORED_ONCE, counter, metrics_re
 from server.test_server import start_process
 from support.servers import StartServer, settings_for
 from support.stores import stored
+from support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

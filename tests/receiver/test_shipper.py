@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from instrument.sink import wait_until
 from modeltally.errors import StoreError
 from modeltally.receiver.spool import shipper
 from modeltally.server import LocalServer
@@ -14,6 +13,7 @@ from modeltally.store import EmbeddedStore, open_store
 from receiver.bodies import START_NS, all_spans, body, post, request
 from support.servers import StartServer, settings_for
 from support.stores import ask, stored
+from support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 import modeltally
-from replay.receiver import Receiver
+from support.sink import Sink
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
+def receiver() -> Iterator[Sink]:
     """Run a receiver, and this process's telemetry towards it."""
-    one = Receiver()
-    modeltally.configure(endpoint=one.address, service_name="test", user_key="k" * 64)
+    one = Sink()
+    modeltally.configure(endpoint=one.url, service_name="test", user_key="k" * 64)
     yield one
-    one.go_away()
+    one.close()
     modeltally.shutdown(timeout_seconds=0.1)

@@ -1,12 +1,12 @@
-"""A real OTLP/HTTP receiver on a local socket that can also misbehave."""
+"""A real OTLP/HTTP receiver on a local socket that can also misbehave, and what it read."""
 
 from __future__ import annotations
 
 import gzip
 import socket
 import threading
-import time
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
+
+from support.waiting import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -94,8 +96,90 @@ class Answer:
     is_hanging: bool = False
     is_resetting: bool = False
 
+    @property
+    def is_taken(self) -> bool:
+        """Whether what was sent counts as received."""
+        return self.status == 200 and not self.is_hanging and not self.is_resetting
 
-class Sink:
+
+class Listener:
+    """Takes requests on a port of this machine and answers them as it is told; it can go away and come back.
+
+    Attributes:
+        url: Where it listens.
+        released: Set when those that hang may go.
+    """
+
+    def __init__(self, take: Callable[[str, bytes, dict[str, str]], Answer]) -> None:
+        """Listen on a free port.
+
+        Args:
+            take: Is given the path, the body without its packing and the headers of a request; says how to answer.
+        """
+        self.released = threading.Event()
+        self._take = take
+        self._server: ThreadingHTTPServer | None = None
+        self._thread: threading.Thread | None = None
+        self._port = 0
+        self.come_back()
+        self.url = f"http://127.0.0.1:{self._port}"
+
+    def come_back(self) -> None:
+        """Listen on the port it had."""
+        self._server = ThreadingHTTPServer(("127.0.0.1", self._port), self._handler())
+        self._server.daemon_threads = True
+        self._port = self._server.server_port
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+
+    def go_away(self) -> None:
+        """Refuse connections."""
+        if self._server is not None and self._thread is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._thread.join()
+        self._server = self._thread = None
+
+    def close(self) -> None:
+        """Stop listening for good, and let go of who hangs."""
+        self.released.set()
+        self.go_away()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        listener = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                headers = {key.lower(): value for key, value in self.headers.items()}
+                if headers.get("content-encoding") == "gzip":
+                    body = gzip.decompress(body)
+                answer = listener._take(self.path, body, headers)
+                if answer.is_hanging:
+                    listener.released.wait()
+                    self.close_connection = True
+                    return
+                if answer.is_resetting:
+                    self.connection.shutdown(socket.SHUT_RDWR)
+                    self.close_connection = True
+                    return
+                content = _response(answer, is_metrics=self.path.endswith("/v1/metrics"))
+                self.send_response_only(answer.status)
+                defaults = {"Date": formatdate(usegmt=True), "Content-Length": str(len(content))}
+                for name, value in {**defaults, **answer.headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
+                del format, args
+
+        return Handler
+
+
+class Sink(Listener):
     """Collects spans; the next answers come from a list, then from :attr:`answer`.
 
     Metrics have answers, headers and paths of their own, so that what a test says of spans stays true.
@@ -114,17 +198,8 @@ class Sink:
         self.metric_headers: list[dict[str, str]] = []
         self.metric_paths: list[str] = []
         self.reports: list[dict[str, SeenMetric]] = []  # metrics by name, one for each request
-        self.released = threading.Event()
         self._changed = threading.Condition()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-        self._thread.start()
-
-    @property
-    def url(self) -> str:
-        """The base address."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__(self._receive)
 
     @property
     def operations(self) -> list[SeenSpan]:
@@ -146,72 +221,33 @@ class Sink:
         """The newest metrics, by name without its prefix."""
         return self.reports[-1] if self.reports else {}
 
-    def wait_for(self, condition: Callable[[], bool], *, timeout_seconds: float = 20.0) -> bool:
+    def wait_for(self, condition: Callable[[], bool], *, timeout_seconds: float = PATIENCE_SECONDS) -> bool:
         """Wait until something that arrived makes the condition true."""
         with self._changed:
             return self._changed.wait_for(condition, timeout_seconds)
 
-    def close(self) -> None:
-        """Stop listening."""
-        self.released.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    def _take(self, body: bytes, path: str, headers: dict[str, str]) -> Answer:
+    def _receive(self, path: str, body: bytes, headers: dict[str, str]) -> Answer:
         with self._changed:
             if path.endswith("/v1/metrics"):
-                return self._take_metrics(body, path, headers)
+                return self._receive_metrics(path, body, headers)
             answer = self.answers.pop(0) if self.answers else self.answer
             self.headers.append(headers)
             self.paths.append(path)
-            if answer.status == 200 and not answer.is_hanging and not answer.is_resetting:
+            if answer.is_taken:
                 seen = list(read_spans(body))
                 self.spans.extend(seen)
                 self.batches.append(len(seen))
             self._changed.notify_all()
             return answer
 
-    def _take_metrics(self, body: bytes, path: str, headers: dict[str, str]) -> Answer:
+    def _receive_metrics(self, path: str, body: bytes, headers: dict[str, str]) -> Answer:
         answer = self.metric_answers.pop(0) if self.metric_answers else self.metric_answer
         self.metric_headers.append(headers)
         self.metric_paths.append(path)
-        if answer.status == 200 and not answer.is_hanging and not answer.is_resetting:
+        if answer.is_taken:
             self.reports.append({metric.name.removeprefix("modeltally."): metric for metric in read_metrics(body)})
         self._changed.notify_all()
         return answer
-
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        sink = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                headers = {key.lower(): value for key, value in self.headers.items()}
-                if headers.get("content-encoding") == "gzip":
-                    body = gzip.decompress(body)
-                answer = sink._take(body, self.path, headers)
-                if answer.is_hanging:
-                    sink.released.wait(60)
-                    self.close_connection = True
-                    return
-                if answer.is_resetting:
-                    self.connection.shutdown(socket.SHUT_RDWR)
-                    self.close_connection = True
-                    return
-                content = _response(answer, is_metrics=self.path.endswith("/v1/metrics"))
-                self.send_response(answer.status)
-                for name, value in {**answer.headers, "Content-Length": str(len(content))}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
-                del format, args
-
-        return Handler
 
 
 def _response(answer: Answer, *, is_metrics: bool) -> bytes:
@@ -289,13 +325,3 @@ def _keywords(attributes: dict[str, object]) -> dict[str, object]:
 
 def _attributes(pairs: Iterable[KeyValue]) -> dict[str, object]:
     return {pair.key: getattr(pair.value, str(pair.value.WhichOneof("value"))) for pair in pairs}
-
-
-def wait_until(condition: Callable[[], bool], *, timeout_seconds: float = 20.0) -> bool:
-    """Poll a condition that nothing announces."""
-    ends_at = time.monotonic() + timeout_seconds
-    while not condition():
-        if time.monotonic() > ends_at:
-            return False
-        time.sleep(0.005)
-    return True
