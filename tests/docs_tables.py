@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import PydanticUndefined
 
-from modeltally.analytics.topics import TOPICS, Topic
+from modeltally.analytics.topics import TOPICS
+from modeltally.cli._app import COMMANDS
 from modeltally.cli._exit import ExitCode
 from modeltally.instrument import _names as names
 from modeltally.settings import Settings
@@ -17,8 +18,10 @@ from support.slow import collect
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from modeltally.analytics.topic import Topic
+
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = (ROOT / "README.md", ROOT / "instrumentation" / "SERVICES.md", ROOT / "docs" / "topics.md")
+DOCUMENTS = (ROOT / "instrumentation" / "SERVICES.md", *sorted((ROOT / "docs").glob("*.md")))
 TESTS = ROOT / "tests" / "README.md"
 
 
@@ -28,6 +31,11 @@ def _settings() -> str:
         default = "per-user data directory" if field.default is PydanticUndefined else str(field.default)
         lines.append(f"| `{name}` | {default} | {field.description} |")
     return "\n".join(lines)
+
+
+def _commands() -> str:
+    lines = ["| command | what it does | example |", "|---|---|---|"]
+    return "\n".join([*lines, *(f"| `{name}` | {line} | `{example}` |" for name, (line, example) in COMMANDS.items())])
 
 
 def _exit_codes() -> str:
@@ -63,7 +71,13 @@ def _topic(topic: Topic[Any]) -> str:
     return "\n".join(lines)
 
 
-TABLES = {"settings": _settings, "exit codes": _exit_codes, "keywords": _keywords, "topics": _topics}
+TABLES = {
+    "settings": _settings,
+    "commands": _commands,
+    "exit codes": _exit_codes,
+    "keywords": _keywords,
+    "topics": _topics,
+}
 
 
 def filled(text: str, tables: Mapping[str, Callable[[], str]] = TABLES) -> str:

@@ -1,7 +1,7 @@
 """The one settings record: defaults, a file, environment variables, flags, in rising order of precedence.
 
 A setting is a field below; its environment variable is ``MODELTALLY_`` and the field's name in upper case,
-its key in the file ``modeltally.toml`` is the field's name. The table in the README is made from this record.
+its key in the file ``modeltally.toml`` is the field's name. The page ``docs/settings.md`` is made from this record.
 """
 
 from __future__ import annotations
@@ -74,10 +74,10 @@ class Settings(BaseModel):
         description="A password for that port that stays; the token in `server.json` always opens it.",
     )
     clickhouse_query_seconds: float = Field(
-        default=120.0, gt=0, le=MAX_WAIT_SECONDS, description="Seconds a question there may take."
+        default=120.0, gt=0, le=MAX_WAIT_SECONDS, description="Seconds a query there may take."
     )
     clickhouse_query_memory_bytes: int = Field(
-        default=1024**3, ge=16 * 1024**2, le=MAX_BYTES, description="Bytes of memory a question there may take."
+        default=1024**3, ge=16 * 1024**2, le=MAX_BYTES, description="Bytes of memory a query there may take."
     )
     clickhouse_result_rows: int = Field(
         default=1_000_000, ge=1, le=MAX_COUNT, description="Most rows of an answer there; more are refused, not cut."
@@ -86,7 +86,7 @@ class Settings(BaseModel):
         default=100 * 1024**2, ge=1024, le=MAX_BODY_BYTES, description="Most bytes of an answer there."
     )
     clickhouse_queries: int = Field(
-        default=4, ge=1, le=64, description="Questions there that run at once; 32 more wait, others get 503."
+        default=4, ge=1, le=64, description="Queries there that run at once; 32 more wait, others get 503."
     )
     max_body_bytes: int = Field(
         default=16 * 1024**2,
@@ -116,13 +116,13 @@ class Settings(BaseModel):
         default=60.0,
         gt=0,
         le=MAX_WAIT_SECONDS,
-        description="Seconds between two rolls of new events into hours and days.",
+        description="Seconds between two rollups of new events into hours and days.",
     )
     expire_interval_seconds: float = Field(
         default=3600.0,
         gt=0,
         le=MAX_WAIT_SECONDS,
-        description="Seconds between two looks for events past their retention.",
+        description="Seconds between two searches for events past their retention.",
     )
     landing_retention_days: int = Field(
         default=7, ge=1, le=MAX_DAYS, description="Days the landing table keeps spans after receipt."

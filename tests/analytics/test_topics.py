@@ -10,7 +10,8 @@ import pytest
 
 from modeltally.analytics.readers import arguments_of, read
 from modeltally.analytics.rows import Unit, columns_of, unit_of
-from modeltally.analytics.topics import ATTRIBUTE, MODELS, TOPICS, Topic, topic_named
+from modeltally.analytics.topics import TOPICS, topic_named
+from modeltally.analytics.topics.usage import ATTRIBUTE, MODELS
 from modeltally.analytics.window import Window
 from modeltally.errors import InputError, UnknownNameError
 from modeltally.recommend.kinds import AdviceRow
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from modeltally.analytics.rows import Column
+    from modeltally.analytics.topic import Topic
     from modeltally.store import EmbeddedStore
     from support.stores import Template
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cli.conftest import Run, RunningServer
-    from modeltally.analytics.topics import CompletenessRow
+    from modeltally.analytics.topics.quality import CompletenessRow
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modeltally.cli import main
-from modeltally.cli._app import _COMMANDS, _Loader
+from modeltally.cli._app import COMMANDS, _Loader
 from modeltally.cli._exit import ExitCode
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def test_help_of_every_command_has_an_example(capsys: pytest.CaptureFixture[str]
 def test_help_lists_every_command_whole(capsys: pytest.CaptureFixture[str]) -> None:
     """Each command has a line in --help that is not cut off, and a module that can be loaded."""
     _, shown, _ = run(capsys, "--help")
-    for name, (line, example) in _COMMANDS.items():
+    for name, (line, example) in COMMANDS.items():
         assert f"{name} {line}" in shown
         assert example.startswith(f"modeltally {name}")
         assert name in _Loader()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from rich.console import Console
 
-from modeltally.analytics.topics import Layout
+from modeltally.analytics.topic import Layout
 from modeltally.cli._table import write_table
 
 ROWS: list[dict[str, object]] = [

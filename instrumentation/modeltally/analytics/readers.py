@@ -10,7 +10,7 @@ from modeltally.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from modeltally.analytics.topics import R, Topic
+    from modeltally.analytics.topic import R, Topic
     from modeltally.analytics.window import Window
     from modeltally.settings import Settings
     from modeltally.store import Store

@@ -1,4 +1,4 @@
-"""The commands, each loaded when it is asked for: in the order of ``_COMMANDS``, as in the help."""
+"""The commands, each loaded when it is asked for: in the order of ``COMMANDS``, as in the help."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from modeltally.cli._exit import ExitCode
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
-__all__ = ["app"]
+__all__ = ["COMMANDS", "app"]
 
 # name: what it does, in a line, and an example; a command is a function in a module of its own, both of its name
-_COMMANDS = {
+COMMANDS = {
     "up": ("Receive OTLP, store it, answer the other commands.", "modeltally up --dir ./data"),
     "migrate": ("Bring the schema of a store up to date.", "modeltally migrate --dir ./data"),
     "jobs": ("Roll up and expire, where no server does it.", "modeltally jobs --once"),
@@ -39,19 +39,19 @@ class _Loader(Mapping[str, Any]):
     """Every command by its name; its module is imported when it is looked up."""
 
     def __getitem__(self, name: str) -> Any:
-        if name not in _COMMANDS:
+        if name not in COMMANDS:
             raise KeyError(name)
         module = importlib.import_module(f"modeltally.cli._{name}")
         function = getattr(module, f"{name}_" if keyword.iskeyword(name) else name)
         alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-        alone.command(name, epilog=f"Example: {_COMMANDS[name][1]}")(guarded(function))
+        alone.command(name, epilog=f"Example: {COMMANDS[name][1]}")(guarded(function))
         return typer.main.get_command(alone)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_COMMANDS)
+        return iter(COMMANDS)
 
     def __len__(self) -> int:
-        return len(_COMMANDS)
+        return len(COMMANDS)
 
 
 class _Group(TyperGroup):
@@ -68,7 +68,7 @@ class _Group(TyperGroup):
     def format_commands(self, _: object, formatter: Any) -> None:
         """Write a line for each command, without loading them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (line, _) in _COMMANDS.items()])
+            formatter.write_dl([(name, line) for name, (line, _) in COMMANDS.items()])
 
 
 app = typer.Typer(

@@ -13,7 +13,8 @@ import typer
 from rich.text import Text
 
 from modeltally.analytics.readers import read
-from modeltally.analytics.topics import FAILURES, MODELS, OVERVIEW
+from modeltally.analytics.topics.quality import FAILURES
+from modeltally.analytics.topics.usage import MODELS, OVERVIEW
 from modeltally.analytics.window import Window, format_moment
 from modeltally.cli._advice import print_advice
 from modeltally.cli._console import error_console, output_console
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from modeltally.analytics.topics import Topic
+    from modeltally.analytics.topic import Topic
     from modeltally.replay import Delivered
     from modeltally.store import Store
 

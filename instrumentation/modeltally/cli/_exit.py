@@ -20,7 +20,7 @@ __all__ = ["ExitCode", "exit_code_for"]
 
 
 class ExitCode(enum.IntEnum):
-    """The exit codes of every command; the members' docs are the table in the README and in ``--help``."""
+    """The exit codes of every command; their meanings are the table in ``docs/commands.md`` and stand in ``--help``."""
 
     meaning: str
 

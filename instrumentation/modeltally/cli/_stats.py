@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from modeltally.analytics.readers import arguments_of, read
-from modeltally.analytics.topics import ATTRIBUTE, CONTEXT, TOPICS, topic_named
+from modeltally.analytics.topics import TOPICS, topic_named
+from modeltally.analytics.topics.quality import CONTEXT
+from modeltally.analytics.topics.usage import ATTRIBUTE
 from modeltally.analytics.window import parse_window
 from modeltally.cli._console import output_console, print_rows
 from modeltally.cli._options import TABLE, AsOf, Directory, Format, Since, Until

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from modeltally.analytics.topics import ContextRow, Layout
+    from modeltally.analytics.topic import Layout
+    from modeltally.analytics.topics.quality import ContextRow
     from modeltally.analytics.window import Window
 
 __all__ = ["write_context", "write_table"]

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 import modeltally
 from modeltally.analytics.readers import read
-from modeltally.analytics.topics import COMPLETENESS, OPERATIONS
+from modeltally.analytics.topics.quality import COMPLETENESS
+from modeltally.analytics.topics.usage import OPERATIONS
 from modeltally.analytics.window import Window
 from modeltally.connect import has_store, open_reader
 from modeltally.doctor.findings import Finding, fail, ok, warn
@@ -22,7 +23,7 @@ from modeltally.show.units import clean_text, format_value
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping
 
-    from modeltally.analytics.topics import CompletenessRow
+    from modeltally.analytics.topics.quality import CompletenessRow
     from modeltally.server.client import RemoteStore
     from modeltally.settings import Settings
     from modeltally.store import Store

@@ -1,0 +1,88 @@
+"""What a topic is: one view that people and programs read, with the type of its rows and how they look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from modeltally.analytics.rows import columns_of
+
+if TYPE_CHECKING:
+    from modeltally.analytics.rows import Column
+
+__all__ = ["NOTHING_BEGAN", "Argument", "Layout", "R", "Topic"]
+
+R = TypeVar("R", bound=Mapping[str, Any])
+
+NOTHING_BEGAN = "nothing began in this window; widen it with --since, or send something"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How rows look as a table.
+
+    Attributes:
+        title: What stands above it.
+        columns: The columns to show, in order, where the rows have them; none means all.
+        first_to_give_way: The columns to leave out, in this order, where there is no room for all.
+        when_empty: What to tell the reader when there is no row.
+        is_record: One row only, shown as a list of names and values.
+    """
+
+    title: str
+    columns: tuple[str, ...] = ()
+    first_to_give_way: tuple[str, ...] = ()
+    when_empty: str = "nothing in this window"
+    is_record: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """What a topic wants to know beside the window.
+
+    Attributes:
+        parameter: The view's parameter.
+        flag: The command's flag for it.
+        what: What it is, for messages and help.
+        example: A value, for messages and help.
+        default: What counts where none is given; None where one must be.
+    """
+
+    parameter: str
+    flag: str
+    what: str
+    example: str
+    default: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Topic(Generic[R]):
+    """One view that people and programs read.
+
+    Attributes:
+        name: What people call it.
+        group: Under which heading it stands in help and documentation.
+        sentence: What it answers.
+        view: The view.
+        row: The type of its rows.
+        layout: How it looks as a table.
+        settings: The settings the view goes by; each is a parameter of the same name.
+        arguments: What it wants to know beside the window.
+        has_as_of: It depends on the time of the answer.
+    """
+
+    name: str
+    group: str
+    sentence: str
+    view: str
+    row: type[R]
+    layout: Layout
+    settings: tuple[str, ...] = ("abandoned_after_seconds",)
+    arguments: tuple[Argument, ...] = ()
+    has_as_of: bool = True
+
+    @property
+    def columns(self) -> list[Column]:
+        """What its rows are made of, in the view's order."""
+        return columns_of(self.row)

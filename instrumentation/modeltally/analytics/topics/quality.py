@@ -1,0 +1,156 @@
+"""What goes wrong, how long it takes, and how far an answer can be trusted."""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003 - the row types are read at run time
+from typing import Annotated, TypedDict
+
+from modeltally.analytics import rows  # noqa: TC001 - the row types are read at run time
+from modeltally.analytics.topic import Layout, Topic
+
+__all__ = [
+    "COMPLETENESS",
+    "CONTEXT",
+    "FAILURES",
+    "LATENCY",
+    "TOPICS",
+    "CompletenessRow",
+    "ContextRow",
+    "FailureRow",
+    "LatencyRow",
+]
+
+
+class FailureRow(TypedDict):
+    """What goes wrong in one way."""
+
+    error_type: Annotated[str, "The class of the error, or what the service called it."]
+    failures: rows.Failures
+    share: Annotated[float, "Its part of all failures."]
+    unacceptable_results: rows.UnacceptableResults
+    errors: rows.Errors
+    mean_ms: rows.Mean
+    first_seen_at: rows.FirstUsed
+    last_seen_at: rows.LastUsed
+
+
+FAILURES = Topic(
+    name="failures",
+    group="Quality",
+    sentence="What goes wrong, by type of error.",
+    view="failures_by_error_type",
+    row=FailureRow,
+    layout=Layout(
+        "Failures",
+        columns=("error_type", "failures", "share", "mean_ms", "first_seen_at", "last_seen_at"),
+        first_to_give_way=("first_seen_at", "mean_ms"),
+        when_empty="no request failed",
+    ),
+)
+
+
+class LatencyRow(TypedDict):
+    """How long the finished requests of one model took."""
+
+    model: Annotated[str, "The model, by the name its aliases lead to."]
+    requests: Annotated[int, "Requests that finished and were not cancelled."]
+    mean_ms: rows.Mean
+    p50_ms: rows.Median
+    p95_ms: rows.P95
+    p99_ms: rows.P99
+    min_ms: Annotated[float | None, "The shortest."]
+    max_ms: Annotated[float | None, "The longest."]
+    stddev_ms: Annotated[float | None, "Standard deviation of their durations."]
+    total_ms: Annotated[float, "All their durations together."]
+
+
+LATENCY = Topic(
+    name="latency",
+    group="Quality",
+    sentence="How long the finished requests of each model took.",
+    view="latency_by_model",
+    row=LatencyRow,
+    layout=Layout(
+        "Latency",
+        first_to_give_way=("stddev_ms", "total_ms", "min_ms", "p99_ms", "mean_ms"),
+        when_empty="no request of this window finished",
+    ),
+)
+
+
+class CompletenessRow(TypedDict):
+    """Whether what one process did is all here; its numbers are of its whole life."""
+
+    instance: Annotated[str, "The process (service.instance.id); empty stands for every sender that names none."]
+    service: Annotated[str, "Its service."]
+    verdict: Annotated[
+        str,
+        "One of complete, incomplete, running, ended without goodbye, expired, never reported; the view defines each.",
+    ]
+    unexplained: Annotated[int | None, "How much it started that never came; empty where nobody can tell."]
+    first_heartbeat_at: Annotated[datetime | None, "When it first spoke."]
+    last_heartbeat_at: Annotated[datetime | None, "When it last spoke."]
+    started: Annotated[int | None, "Operations it started, by its own word."]
+    finished: Annotated[int | None, "Operations it finished, by its own word."]
+    stored: Annotated[int, "Operations with an end that are here, each counted once."]
+    stored_unfinished: Annotated[int, "Operations that are here and whose end was never seen."]
+    quarantined: Annotated[int, "Spans that came and cannot be counted."]
+    dropped: Annotated[int | None, "Operations it lost, by its own word."]
+    dropped_by_reason: Annotated[dict[str, int], "The same by reason."]
+    problems_by_kind: Annotated[dict[str, int], "Values left out and errors swallowed; no operation is lost by them."]
+    in_flight: Annotated[int | None, "Operations that were running when it last spoke."]
+    said_goodbye: Annotated[bool, "It ended in order."]
+
+
+COMPLETENESS = Topic(
+    name="completeness",
+    group="Quality",
+    sentence="For each process what it started, what is here, what it dropped and why, what is missing.",
+    view="completeness_by_instance",
+    row=CompletenessRow,
+    layout=Layout(
+        "Completeness",
+        columns=(
+            "instance",
+            "service",
+            "verdict",
+            "unexplained",
+            "started",
+            "stored",
+            "stored_unfinished",
+            "dropped_by_reason",
+            "problems_by_kind",
+            "last_heartbeat_at",
+        ),
+        first_to_give_way=("last_heartbeat_at", "stored_unfinished", "problems_by_kind", "service"),
+        when_empty="no process spoke, and nothing came, in this window",
+    ),
+    settings=("event_retention_days",),
+)
+
+
+class ContextRow(TypedDict):
+    """What an answer about a window rests on."""
+
+    window_since: Annotated[datetime, "Where the window as it was served begins."]
+    window_until: Annotated[datetime, "Where it ends."]
+    newest_at: Annotated[datetime | None, "When the newest of its events was received."]
+    coverage: Annotated[str, "How much of it is counted; exact where no sampler had a hand in it."]
+    known_loss: Annotated[int, "Operations that processes say they lost in the window."]
+    dirty_hours: Annotated[int, "Hours that were counted from their events, since no rollup of them is current."]
+    quarantined: Annotated[int, "Spans received in the window that cannot be counted."]
+    late: Annotated[int, "Events of the window that came after their month was closed."]
+
+
+CONTEXT = Topic(
+    name="context",
+    group="Quality",
+    sentence="What every answer about the window rests on: its bounds as served, the newest data, known losses.",
+    view="answer_context",
+    row=ContextRow,
+    layout=Layout("Context", is_record=True),
+    settings=(),
+    has_as_of=False,
+)
+
+TOPICS = (FAILURES, LATENCY, COMPLETENESS, CONTEXT)
