@@ -64,6 +64,7 @@ def _assert_models(run: Run, server: RunningServer, expected: dict[str, ModelTru
                 assert given == pytest.approx(exact, rel=QUANTILE_TOLERANCE, abs=0), (name, percent)
 
 
+@pytest.mark.slow(seconds=40, why="the published traces")
 def test_every_figure_is_the_traces_before_and_after_rolls_and_without_events(
     run: Run, unrolled: RunningServer, trace_file: Path
 ) -> None:
@@ -86,6 +87,7 @@ def test_every_figure_is_the_traces_before_and_after_rolls_and_without_events(
     _assert_models(run, unrolled, expected)
 
 
+@pytest.mark.slow(seconds=45, why="the published traces")
 def test_cleanup_refuses_a_short_history_and_the_plain_rule_is_marked_unsafe(
     run: Run, unrolled: RunningServer, trace_file: Path
 ) -> None:

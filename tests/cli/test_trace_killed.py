@@ -35,6 +35,7 @@ def _received(server: RunningServer) -> int:
         return 0
 
 
+@pytest.mark.slow(seconds=49, why="a server killed while a trace is replayed")
 def test_replay_is_exact_when_its_server_is_killed(run: Run, home: Path, tmp_path: Path) -> None:
     """Five kill -9 while spans are being acknowledged; every span started is delivered, every figure the file's."""
     trace = tmp_path / "bursty.csv"

@@ -52,6 +52,7 @@ def reader(server: LocalServer) -> Iterator[ServedStore]:
     database.close()
 
 
+@pytest.mark.slow(seconds=12, why="a server that was lived in")
 def test_there_is_something_to_compare(server: LocalServer) -> None:
     """The answers compared below are not empty."""
     found = answers(embedded(server))

@@ -131,6 +131,8 @@ def export_begin(store: DatabaseStore, parameters: Mapping[str, object]) -> list
         with database.insert_gate, numbering_stopped():
             for table in tables:
                 _command(database, "copy_table", scratch=scratch, table=table)
+        for row in database.query(sql.statement("transfer/replacing_tables"), {"scratch": scratch}):
+            _command(database, "drop_replaced", scratch=scratch, table=str(row["table_name"]))
         pieces = _pieces(database, scratch)
     known = {file.name for file in sql.schema()}  # what fills the tables may change, and an export fits as before
     applied = [row for row in database.query(sql.statement("migrate/applied")) if row["name"] in known]
