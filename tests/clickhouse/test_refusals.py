@@ -305,7 +305,7 @@ def test_body_that_breaks_off_disturbs_nobody(server: LocalServer) -> None:
     """A client that announces more than it sends, and goes, leaves nothing behind."""
     url = urlsplit(server.address.clickhouse_url)
     for _ in range(20):
-        with socket.create_connection((url.hostname or "", url.port or 0), timeout=10) as connection:
+        with socket.create_connection((url.hostname or "", url.port or 0), timeout=60) as connection:
             connection.sendall(
                 b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\nAuthorization: Bearer "
                 + SECRET.encode()
@@ -355,7 +355,7 @@ def test_many_mistakes_at_once_disturb_no_answer(server: LocalServer) -> None:
 def test_head_of_a_request_is_bounded(server: LocalServer) -> None:
     """An address without end is refused before it is in memory, and the next one is answered."""
     url = urlsplit(server.address.clickhouse_url)
-    connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=30)
+    connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=60)
     try:
         connection.request("GET", "/?query=" + "x" * 1_000_000)
         assert connection.getresponse().status == BAD_REQUEST

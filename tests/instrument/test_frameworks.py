@@ -142,7 +142,7 @@ def address(host: Host) -> Iterator[tuple[str, int]]:
     assert wait_until(lambda: server.started)
     yield server.servers[0].sockets[0].getsockname()
     server.should_exit = True
-    thread.join(20)
+    thread.join(60)
     assert not thread.is_alive()
 
 
@@ -227,7 +227,7 @@ def test_stream_is_cancelled_when_the_client_of_a_real_server_goes_away(
     seen: Captured, host: Host, address: tuple[str, int], kind: str
 ) -> None:
     """The socket is closed after the first chunk: the stream ends once, and its clean-up ran."""
-    with socket.create_connection(address[:2], timeout=20) as client:
+    with socket.create_connection(address[:2], timeout=60) as client:
         client.sendall(f"GET /{kind}?count={MANY} HTTP/1.1\r\nHost: host\r\n\r\n".encode())
         received = b""
         while b"0\n" not in received.partition(b"\r\n\r\n")[2]:

@@ -315,7 +315,7 @@ class Gated(SpanExporter):
         """Wait, then take them."""
         del spans
         self.entered.set()
-        self.gate.wait(20)
+        self.gate.wait(60)
         return SpanExportResult.SUCCESS
 
 
@@ -324,7 +324,7 @@ def test_what_was_dropped_is_told_by_reason() -> None:
     exporter, metrics = Gated(), Collecting()
     modeltally.configure(exporter=exporter, metric_exporter=metrics, export_interval_seconds=0.01, max_queue_items=10)
     request()
-    assert exporter.entered.wait(20)
+    assert exporter.entered.wait(60)
     with modeltally.model_request("m") as operation:
         operation.set_attribute("modeltally.mine", 1)
     request(14)
@@ -792,7 +792,7 @@ def test_metrics_are_not_delayed_by_a_queue_that_is_never_empty() -> None:
         exporter=Feeding(), metric_exporter=metrics, export_interval_seconds=0.01, metrics_interval_seconds=0.001
     )
     request()
-    assert is_over.wait(20)
+    assert is_over.wait(60)
     assert len(metrics.taken) >= 3
 
 

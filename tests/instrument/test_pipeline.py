@@ -37,7 +37,7 @@ class GatedExporter(SpanExporter):
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Wait, then take them."""
         self.entered.set()
-        self.gate.wait(20)
+        self.gate.wait(60)
         self.names.extend(span.name for span in spans)
         return SpanExportResult.SUCCESS
 
@@ -54,7 +54,7 @@ def test_new_operations_are_dropped_and_counted_when_queue_is_full() -> None:
     exporter = GatedExporter()
     modeltally.configure(exporter=exporter, export_interval_seconds=0.01, max_queue_items=10)
     request()
-    assert exporter.entered.wait(20)
+    assert exporter.entered.wait(60)
     request(15)
     counters = modeltally.counters()
     assert counters.dropped == {"queue_full": 5}
@@ -70,7 +70,7 @@ def test_queue_is_bounded_in_bytes() -> None:
     exporter = GatedExporter()
     modeltally.configure(exporter=exporter, export_interval_seconds=0.01, max_queue_bytes=20_000)
     request()
-    assert exporter.entered.wait(20)
+    assert exporter.entered.wait(60)
     for index in range(10):
         with modeltally.model_request("m", task=f"{index:4000}"):
             pass
@@ -117,7 +117,7 @@ def test_values_that_all_operations_share_count_once() -> None:
     exporter = GatedExporter()
     modeltally.configure(exporter=exporter, export_interval_seconds=0.01, max_queue_bytes=20_000)
     request()
-    assert exporter.entered.wait(20)
+    assert exporter.entered.wait(60)
     task = "x" * 4000
     for _ in range(20):
         with modeltally.model_request("m", task=task):
@@ -142,7 +142,7 @@ def test_waiting_record_is_released_by_shutdown() -> None:
     exporter = GatedExporter()
     modeltally.configure(exporter=exporter, export_interval_seconds=0.01, max_queue_items=1)
     request()
-    assert exporter.entered.wait(20)
+    assert exporter.entered.wait(60)
     request()
     results: list[object] = []
     waiting = threading.Thread(
@@ -150,7 +150,7 @@ def test_waiting_record_is_released_by_shutdown() -> None:
     )
     waiting.start()
     assert not modeltally.shutdown(timeout_seconds=0.1)
-    waiting.join(20)
+    waiting.join(60)
     assert results == [None]
     exporter.gate.set()
 
@@ -269,7 +269,7 @@ def test_losses_are_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> No
     exporter = GatedExporter()
     modeltally.configure(exporter=exporter, export_interval_seconds=0.01, max_queue_items=1)
     request()
-    assert exporter.entered.wait(20)
+    assert exporter.entered.wait(60)
     request(500)
     assert sum("queue_full" in message for message in caplog.messages) == 1
     exporter.gate.set()
@@ -285,7 +285,7 @@ def test_second_shutdown_ends_sooner_than_the_first_would(sink: Sink) -> None:
     assert sink.wait_for(lambda: len(sink.paths) == 1)
     assert not modeltally.shutdown(timeout_seconds=0.1)
     sink.released.set()
-    patient.join(20)
+    patient.join(60)
     assert not patient.is_alive()
     assert modeltally.counters().dropped == {"export_failed": 1}
 
@@ -314,7 +314,7 @@ def test_process_is_heard_while_its_queue_is_never_empty() -> None:
     )
     with modeltally.load("slow"):
         request()
-        assert is_enough.wait(20)
+        assert is_enough.wait(60)
     assert seen.count("heartbeat") >= 3
     assert seen.count("load slow") == 1
 
@@ -343,7 +343,7 @@ def test_thread_ends_with_its_pipeline_even_when_the_clock_fails() -> None:
     (former,) = [thread for thread in threading.enumerate() if thread.name == "modeltally"]
     with mock.patch.object(Pipeline, "shut_down", side_effect=OSError("no clock")):
         modeltally.configure(exporter=InMemorySpanExporter(), export_interval_seconds=0.01)
-    former.join(20)
+    former.join(60)
     assert not former.is_alive()
 
 
@@ -360,7 +360,7 @@ def test_an_operation_ends_while_the_thread_is_being_started(sink: Sink, monkeyp
     def slow_start(thread: threading.Thread) -> None:
         ender = threading.Thread(target=lost.end_cancelled)
         start(ender)
-        ender.join(10)
+        ender.join(60)
         ended.append(not ender.is_alive())
         start(thread)
 

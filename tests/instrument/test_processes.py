@@ -187,12 +187,12 @@ def test_child_leaves_a_block_when_forked_while_a_lock_was_held(sink: Sink) -> N
     def hold() -> None:
         with pipeline._lock:
             held.set()
-            is_over.wait(20)
+            is_over.wait(60)
 
     with modeltally.model_request("m") as operation:
         thread = threading.Thread(target=hold)
         thread.start()
-        assert held.wait(20)
+        assert held.wait(60)
 
         def work() -> None:
             signal.alarm(20)

@@ -35,7 +35,7 @@ def append(spool: Spool, number: int, *, spans: int = 1) -> bool:
         ended.set()
 
     is_new = spool.append(content, items=spans, received_ms=1000 + number, digest=body_digest(content), done=done)
-    assert ended.wait(10)
+    assert ended.wait(60)
     if errors[0] is not None:
         raise errors[0]
     return is_new

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import socket
+import sys
 import threading
 from dataclasses import dataclass, field
 from email.utils import formatdate
@@ -102,6 +103,16 @@ class Answer:
         return self.status == 200 and not self.is_hanging and not self.is_resetting
 
 
+class _Quiet(ThreadingHTTPServer):
+    """Says nothing of who hangs up: processes that are killed do."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type] # passed through
+
+
 class Listener:
     """Takes requests on a port of this machine and answers them as it is told; it can go away and come back.
 
@@ -126,8 +137,7 @@ class Listener:
 
     def come_back(self) -> None:
         """Listen on the port it had."""
-        self._server = ThreadingHTTPServer(("127.0.0.1", self._port), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Quiet(("127.0.0.1", self._port), self._handler())
         self._port = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
