@@ -85,6 +85,11 @@ bench-overhead: $(READY)  # what watching a call costs, beside OpenTelemetry by 
 bench-ingest: $(READY)  # spans per second acknowledged and visible against decoding them in Python alone
 	PYTHONPATH=tests $(RUN)python -m bench.ingest
 
+.PHONY: bench-store
+bench-store: $(READY)  # what statistics and rollups cost at 2 and 20 million events: SIZE=2M ONLY=usage_by_model ROUNDS=7
+	PYTHONPATH=tests $(RUN)python -m bench.store --verify --seed $(SEED) $(if $(SIZE),--size $(SIZE)) \
+		$(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS))
+
 COLLECTOR := .collector/modeltally-collector
 
 $(COLLECTOR): collector_config/builder.yaml collector_config/queue.patch collector_config/build.sh

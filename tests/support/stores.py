@@ -54,10 +54,7 @@ class Template:
 
     def copy(self, directory: Path) -> Path:
         """Make a data directory with the migrated store in it, and give it back."""
-        shutil.copytree(
-            self.directory / "chdb", directory / "chdb", symlinks=True, copy_function=_copy, dirs_exist_ok=True
-        )
-        return directory
+        return copy_store(self.directory, directory)
 
     def open(
         self,
@@ -91,6 +88,12 @@ class Template:
             yield store
         finally:
             store.close()
+
+
+def copy_store(source: Path, target: Path) -> Path:
+    """Copy the store of a data directory that nobody has open, and give back where the copy is."""
+    shutil.copytree(source / "chdb", target / "chdb", symlinks=True, copy_function=_copy, dirs_exist_ok=True)
+    return target
 
 
 def _copy(source: str, target: str) -> None:

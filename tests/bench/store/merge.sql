@@ -1,0 +1,2 @@
+-- Merges the parts of a table into one a month.
+OPTIMIZE TABLE {table:Identifier} FINAL
