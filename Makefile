@@ -90,6 +90,10 @@ bench-store: $(READY)  # what statistics and rollups cost at 2 and 20 million ev
 	PYTHONPATH=tests $(RUN)python -m bench.store --verify --seed $(SEED) $(if $(SIZE),--size $(SIZE)) \
 		$(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
+.PHONY: bench-soak
+bench-soak: $(READY)  # ten minutes of 2,000 spans a second into a real server beside readers: MINUTES=10
+	PYTHONPATH=tests $(RUN)python -m bench.store.soak --seed $(SEED) $(if $(MINUTES),--minutes $(MINUTES))
+
 COLLECTOR := .collector/modeltally-collector
 
 $(COLLECTOR): collector_config/builder.yaml collector_config/queue.patch collector_config/build.sh
