@@ -31,7 +31,7 @@ def read(
     Args:
         store: What answers.
         topic: What is asked.
-        window: The window of the question.
+        window: The window of the query.
         settings: When an operation without an end counts as abandoned, and the like.
         arguments: What the topic wants to know beside that, by parameter.
 

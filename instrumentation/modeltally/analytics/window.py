@@ -1,4 +1,4 @@
-"""The half-open window of time a question is about: ``since <= t < until``, as known at ``as_of``."""
+"""The half-open window of time a query is about: ``since <= t < until``, as known at ``as_of``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DEFAULT_SPAN = timedelta(days=30)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _RELATIVE = re.compile(r"([0-9]{1,6})([mhdw])")
 _ALLOWED = "2024-11-15, 2024-11-15T08:30, 2024-11-15T08:30+01:00 (UTC without an offset), or 30m, 24h, 7d, 4w back"
-# Events outside these years are refused by the store, so a question about them is a typing error.
+# Events outside these years are refused by the store, so a query about them is a typing error.
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -33,7 +33,7 @@ class Window:
         return {"since": format_moment(self.since), "until": format_moment(self.until)}
 
     def parameters(self) -> dict[str, object]:
-        """Give the ends and the moment of the question, in the same form."""
+        """Give the ends and the moment of the query, in the same form."""
         return self.bounds() | {"as_of": format_moment(self.as_of)}
 
 

@@ -1,4 +1,4 @@
-"""``modeltally jobs``: rolls and expires, for a store that no ``modeltally up`` does it for."""
+"""``modeltally jobs``: rolls up and expires, for a store that no ``modeltally up`` does it for."""
 
 from __future__ import annotations
 

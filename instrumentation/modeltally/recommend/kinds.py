@@ -207,7 +207,7 @@ def advise(store: Store, advice: Advice, parameters: Mapping[str, object]) -> li
     Args:
         store: What answers.
         advice: The kind of advice.
-        parameters: What ``parameters_of`` made of the question.
+        parameters: What ``parameters_of`` made of the query.
 
     Returns:
         Every advice and every refusal.
