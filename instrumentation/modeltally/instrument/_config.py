@@ -26,7 +26,7 @@ _RESOURCE_NAMES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Config:
     """The settings of one pipeline, kept for the pipelines of forked children.
 
@@ -66,11 +66,11 @@ class Config:
     """
 
     endpoint: str | None = None
-    headers: Mapping[str, str] | None = field(default=None, repr=False)
+    headers: Mapping[str, str] | None = None
     service_name: str | None = None
     service_version: str | None = None
     environment: str | None = None
-    user_key: str | None = field(default=None, repr=False)
+    user_key: str | None = None
     exporter: SpanExporter | None = None
     export_interval_seconds: float = 1.0
     unfinished_after_seconds: float = 5.0
