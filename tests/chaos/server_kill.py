@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from modeltally.receiver import receiver
 from modeltally.receiver.spool.record import read_records
 from modeltally.receiver.spool.spool import Spool
 from modeltally.server import LocalServer
@@ -87,25 +88,19 @@ class MemorySpool(Spool):
         return True
 
 
-class MemoryServer(LocalServer):
-    """A server whose spool is in memory."""
-
-    def _open_spool(self, directory: Path, *, max_bytes: int | None = None) -> Spool:
-        return MemorySpool(directory, max_bytes=max_bytes or 2**30, min_free_disk_bytes=0)
-
-
 def run_server(directory: Path, port: int, variant: str) -> None:
     """Serve until SIGTERM."""
     settings = Settings(
         dir=directory, otlp_port=port, otlp_grpc_port=0, http_port=0, clickhouse_port=0, min_free_disk_bytes=0
     )
-    build = MemoryServer if variant == MEMORY else LocalServer
+    if variant == MEMORY:
+        receiver.Spool = MemorySpool  # type: ignore[attr-defined] # what makes this the control
     opened: Callable[..., Any] = lambda *where, **how: AimedStore(  # noqa: E731 - one expression
         open_store(*where, **how), directory / STORED_LOG, keeps_ids=variant != NO_BATCH_ID
     )
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
-    with build(settings, open_store=opened):
+    with LocalServer(settings, open_store=opened):
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         ended.wait()

@@ -85,7 +85,7 @@ def test_a_large_body_is_stored_whole(server: LocalServer) -> None:
     assert len(content) > 3_000_000
     assert post(server.address, content).status == 200
     assert server.wait_until_stored()
-    assert server.stats["filtered_attributes"] == 1
+    assert server.counters["traces"]["filtered_attributes"] == 1
     server.stop()
     rows = stored(
         server.directory,

@@ -10,14 +10,16 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from modeltally.instrument._privacy import Hasher
-from modeltally.receiver.otlp import Encoding, accept
+from modeltally.receiver.accept import filter_body
+from modeltally.receiver.otlp import Encoding
+from modeltally.receiver.spans.accept import Spans
 from modeltally.receiver.spool.spool import Spool
 from receiver.bodies import fill, only_span, put, request
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from modeltally.receiver.spans.filter import Filtered
+    from modeltally.receiver.spans.filter import FilteredSpans
 
 KEY = "a deployment's key"
 CANARY = "canary-prompt-7f3a"
@@ -60,9 +62,15 @@ DIALECTS: dict[str, dict[str, object]] = {
 }
 
 
-def filtered(made: ExportTraceServiceRequest) -> tuple[Filtered, Any]:
+def accept(body: bytes, *, max_spans: int = 1000) -> FilteredSpans:
+    """Filter an encoded body."""
+    spans = Spans(Hasher(KEY), quarantine=lambda _: None)
+    return filter_body(spans, body, Encoding.PROTOBUF, max_items=max_spans, received_ms=0)
+
+
+def filtered(made: ExportTraceServiceRequest) -> tuple[FilteredSpans, Any]:
     """Filter a request of one span; gives the result and the span as it is kept."""
-    result = accept(made.SerializeToString(), Encoding.PROTOBUF, max_spans=1000, hasher=Hasher(KEY))
+    result = accept(made.SerializeToString())
     return result, only_span(ExportTraceServiceRequest.FromString(result.payload))
 
 
@@ -93,7 +101,7 @@ def test_no_prompt_reaches_the_disk(tmp_path: Path, dialect: str) -> None:
     put(span.attributes, {"gen_ai.response.id": {"nested": CANARY}, "gen_ai.agent.id": CANARY.encode()})
     sent = made.SerializeToString() + unknown_field(CANARY)
 
-    result = accept(sent, Encoding.PROTOBUF, max_spans=10, hasher=Hasher(KEY))
+    result = accept(sent, max_spans=10)
     spool = Spool(tmp_path / "spool", max_bytes=10**7, min_free_disk_bytes=0)
     spool.append(result.payload, items=1, received_ms=1, digest=bytes(16), done=lambda _: None)
     spool.close()

@@ -23,8 +23,6 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from modeltally.errors import SettingError
 from modeltally.receiver import grpc as listener
-from modeltally.receiver.accept import InFlight
-from modeltally.receiver.counters import METRICS
 from modeltally.server import LocalServer, ServerAddress
 from modeltally.settings import Settings
 from receiver.bodies import all_spans, body, post, request
@@ -132,8 +130,8 @@ def test_a_body_sent_through_both_doors_is_stored_once(server: LocalServer) -> N
     server.stop()
     assert stored(server.directory, STORED_ONCE) == [{"rows": 1, "points": 1}]
     assert stored(server.directory, COUNT) == [{"rows": 10, "spans": 10}]
-    assert server.stats.count(METRICS, "repeated_requests") == 2
-    assert server.stats["requests"] == 2
+    assert server.counters["metrics"]["repeated_requests"] == 2
+    assert server.counters["traces"]["requests"] == 2
 
 
 def test_what_is_not_taken_is_told(server: LocalServer) -> None:
@@ -189,7 +187,7 @@ def test_a_full_spool_says_when_to_try_again(start_server: StartServer) -> None:
     assert status.details[0].Unpack(retry)
     assert retry.retry_delay.seconds == 2
     assert metadata["google.rpc.retryinfo-bin"] == retry.SerializeToString()
-    assert server.stats.snapshot()["refused"] == {"spool_full": 1}
+    assert server.counters["traces"].status()["refused"] == {"spool_full": 1}
 
 
 def test_bombs_cost_little_memory_and_others_are_served(server: LocalServer) -> None:
@@ -317,10 +315,10 @@ def test_a_taken_port_is_named(start_server: StartServer, tmp_path: Path, *, is_
     """The error says which setting and which port, whether a gRPC server or another has it; nothing stays behind."""
     with socket.socket() as taken, contextlib.ExitStack() as stack:
         if is_grpc:
-            door = listener.GrpcDoor("127.0.0.1:0", in_flight=InFlight(), max_body_bytes=1024)
-            stack.callback(door.stop)
-            door.start([])
-            port = int(door.url.rsplit(":", 1)[1])
+            other = listener.OtlpGrpc("127.0.0.1:0", max_body_bytes=1024)
+            stack.callback(other.stop)
+            other.start([])
+            port = int(other.url.rsplit(":", 1)[1])
         else:
             taken.bind(("127.0.0.1", 0))
             taken.listen()

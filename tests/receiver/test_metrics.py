@@ -9,7 +9,6 @@ import pytest
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 
-from modeltally.receiver.counters import METRICS
 from modeltally.store import EmbeddedStore
 from receiver.bodies import JSON, PROTOBUF, Sender
 from receiver.metric_bodies import (
@@ -157,7 +156,7 @@ def test_a_body_sent_again_is_stored_once(server: LocalServer) -> None:
     assert post_metrics(server.address, counter(1)).status == 200
     server.stop()
     assert stored(server.directory, STORED_ONCE) == [{"rows": 1, "points": 1}]
-    assert server.stats.count(METRICS, "repeated_requests") == 3
+    assert server.counters["metrics"]["repeated_requests"] == 3
 
 
 def test_a_large_body_is_stored_whole(server: LocalServer) -> None:

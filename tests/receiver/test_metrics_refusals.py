@@ -11,7 +11,6 @@ from google.protobuf.message import DecodeError
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped] # ships no types
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
-from modeltally.receiver.counters import METRICS
 from modeltally.server import LocalServer
 from receiver.bodies import JSON, PROTOBUF, Sender
 from receiver.metric_bodies import PATH, TIMES, all_points, counter, metrics_request, post_metrics, rejected
@@ -95,7 +94,7 @@ def test_the_verdict_on_a_damaged_body_is_the_reference_parsers(small_server: Lo
     """A thousand damaged bodies (seed 9): the reference parser's verdict, and whatever is accepted can be stored."""
     source = random.Random(SEED)
     sender = Sender(small_server.address.otlp_url)
-    before = small_server.stats.count(METRICS, "points")
+    before = small_server.counters["metrics"]["items"]
     kept, seen = 0, {200: 0, 400: 0}
     for number in range(MUTATED_BODIES):
         content = mutated(source)
@@ -108,10 +107,10 @@ def test_the_verdict_on_a_damaged_body_is_the_reference_parsers(small_server: Lo
             kept += allowed
     sender.close()
     assert min(seen.values()) > MUTATED_BODIES // 20
-    assert small_server.stats.count(METRICS, "points") - before == kept
+    assert small_server.counters["metrics"]["items"] - before == kept
     assert small_server.wait_until_stored()
     assert small_server.problem() is None
-    assert small_server.stats.count(METRICS, "stored_points") == small_server.stats.count(METRICS, "points")
+    assert small_server.counters["metrics"]["stored_items"] == small_server.counters["metrics"]["items"]
     assert list((small_server.directory / "metrics_spool" / "refused").iterdir()) == []
 
 

@@ -136,7 +136,7 @@ def test_a_body_sent_again_is_stored_once(server: LocalServer) -> None:
     assert post(server.address, content).status == 200
     server.stop()
     assert stored(server.directory, COUNT) == [{"rows": 10, "spans": 10}]
-    assert server.stats["repeated_requests"] == 3
+    assert server.counters["traces"]["repeated_requests"] == 3
 
 
 def test_a_gzip_body_may_have_several_members(server: LocalServer) -> None:
@@ -147,4 +147,4 @@ def test_a_gzip_body_may_have_several_members(server: LocalServer) -> None:
     answer = sender.send(members, headers={"Content-Type": PROTOBUF, "Content-Encoding": "gzip"})
     sender.close()
     assert answer.status == 200
-    assert server.stats["spans"] == 4
+    assert server.counters["traces"]["items"] == 4

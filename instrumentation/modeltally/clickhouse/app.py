@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from modeltally.asgi import UnreadBodyError, local_hosts_only, read_body
 from modeltally.clickhouse.engine import DISPLAY_NAME
 from modeltally.clickhouse.errors import Code, RefusedQuestionError
 from modeltally.clickhouse.request import compress, decompress, read, too_large
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from modeltally.clickhouse.engine import Answer, Engine, Question
 
-__all__ = ["clickhouse_door"]
+__all__ = ["clickhouse_app"]
 
 MAX_BODY_BYTES: Final = 4 * 1024**2
 BODY_TIMEOUT_SECONDS: Final = 10.0
@@ -34,13 +35,11 @@ BODY_TIMEOUT_SECONDS: Final = 10.0
 MAX_WAITING: Final = 32
 # How often it is looked whether a client still waits.
 LOOK_SECONDS: Final = 0.1
-# A client that sends too much sees its answer only if somebody reads on for a while.
-DRAIN_SECONDS: Final = 2.0
 RETRY_AFTER_SECONDS: Final = 1
 USERS: Final = frozenset({"default", "modeltally"})
 
 
-def clickhouse_door(engine: Engine, *, passwords: Iterable[str], host: str) -> Starlette:
+def clickhouse_app(engine: Engine, *, passwords: Iterable[str], host: str) -> Starlette:
     """Build the application.
 
     Args:
@@ -48,32 +47,30 @@ def clickhouse_door(engine: Engine, *, passwords: Iterable[str], host: str) -> S
         passwords: Each of them opens the door.
         host: The address the server listens on, which requests may name besides localhost.
     """
-    door = _Door(engine, passwords=passwords, host=host)
+    door = _Door(engine, passwords=passwords)
     return Starlette(
         routes=[
             Route("/", door.ask, methods=["GET", "POST"]),
             Route("/ping", door.ping, methods=["GET"]),
             Route("/replicas_status", door.ping, methods=["GET"]),
-        ]
+        ],
+        middleware=[local_hosts_only(host)],
     )
 
 
 class _Door:
-    def __init__(self, engine: Engine, *, passwords: Iterable[str], host: str) -> None:
+    def __init__(self, engine: Engine, *, passwords: Iterable[str]) -> None:
         self._engine = engine
         self._passwords = [password.encode() for password in passwords if password]
-        self._hosts = frozenset({"localhost", "127.0.0.1", "::1", host.lower()})
         self._inside = 0
 
     async def ping(self, request: Request) -> Response:
         """Say that this is a server."""
-        return self._stranger(request) or PlainTextResponse("Ok.\n")
+        del request
+        return PlainTextResponse("Ok.\n")
 
     async def ask(self, request: Request) -> Response:
         """Answer a question."""
-        stranger = self._stranger(request)
-        if stranger is not None:
-            return stranger
         if request.method == "GET" and not request.query_params:
             return PlainTextResponse("Ok.\n")
         query_id = request.query_params.get("query_id") or secrets.token_hex(16)
@@ -100,12 +97,6 @@ class _Door:
             return await self._refuse(error, headers)
         except ClientDisconnect:
             return Response(status_code=400)
-
-    def _stranger(self, request: Request) -> Response | None:
-        """Refuse what a browser sends for a page that pretends to be on this machine (DNS rebinding)."""
-        if (request.url.hostname or "").lower() in self._hosts:
-            return None
-        return PlainTextResponse("this host name is not served here; use localhost\n", status_code=421)
 
     @contextlib.contextmanager
     def _place(self) -> Iterator[None]:
@@ -134,24 +125,14 @@ class _Door:
             )
 
     async def _body(self, request: Request) -> bytes:
-        chunks: list[bytes] = []
-        size = 0
         try:
-            async with asyncio.timeout(BODY_TIMEOUT_SECONDS):
-                async for chunk in request.stream():
-                    size += len(chunk)
-                    if size > MAX_BODY_BYTES:
-                        break
-                    chunks.append(chunk)
-        except TimeoutError:
-            message = f"the request did not come within {BODY_TIMEOUT_SECONDS} seconds"
-            raise RefusedQuestionError(Code.SOCKET_TIMEOUT, message) from None
-        if size > MAX_BODY_BYTES:
-            chunks.clear()
-            await _drain(request)
-            raise too_large(MAX_BODY_BYTES)
+            body = await read_body(request, max_bytes=MAX_BODY_BYTES, timeout_seconds=BODY_TIMEOUT_SECONDS)
+        except UnreadBodyError as error:
+            if error.reason == "too_large":
+                raise too_large(MAX_BODY_BYTES) from None
+            raise RefusedQuestionError(Code.SOCKET_TIMEOUT, str(error)) from None
         encoding = request.headers.get("content-encoding", "").strip().lower()
-        return await run_in_threadpool(decompress, b"".join(chunks), encoding, max_bytes=MAX_BODY_BYTES)
+        return await run_in_threadpool(decompress, body, encoding, max_bytes=MAX_BODY_BYTES)
 
     async def _answer(self, request: Request, question: Question) -> Answer:
         """Wait for the answer as long as the client does."""
@@ -189,17 +170,6 @@ def _credentials(request: Request) -> tuple[str, str]:
     headers, arguments = request.headers, request.query_params
     user = headers.get("x-clickhouse-user") or arguments.get("user") or "default"
     return user, headers.get("x-clickhouse-key") or arguments.get("password") or ""
-
-
-async def _drain(request: Request) -> None:
-    """Read on for a while, or the connection breaks before the client has seen its answer."""
-    size = 0
-    with contextlib.suppress(TimeoutError, ClientDisconnect, RuntimeError):
-        async with asyncio.timeout(DRAIN_SECONDS):
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size > 4 * MAX_BODY_BYTES:
-                    return
 
 
 def _header(text: str) -> str:

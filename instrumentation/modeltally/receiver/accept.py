@@ -1,4 +1,4 @@
-"""From a body to an acknowledgement, whichever door it came in by: parse, filter, write; only then say yes."""
+"""From a body to an acknowledgement, whichever listener it came by: parse, filter, write; only then say yes."""
 
 from __future__ import annotations
 
@@ -7,38 +7,30 @@ import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
-from modeltally.receiver.counters import METRICS, TRACES
-from modeltally.receiver.otlp import (
-    Encoding,
-    RefusedBodyError,
-    accept,
-    accept_metrics,
-    answer_metrics,
-    answer_spans,
-    decompress,
-)
+from google.protobuf.message import DecodeError
+
+from modeltally.receiver.otlp import Encoding, RefusedBodyError, decompress, encode, parse_json
+from modeltally.receiver.pieces import TooManyItemsError
 from modeltally.receiver.spool.record import body_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator
 
-    from modeltally.instrument._privacy import Hasher
-    from modeltally.receiver.counters import Stats
-    from modeltally.receiver.metrics.filter import FilteredMetrics
-    from modeltally.receiver.spans.filter import RejectedSpan
+    from modeltally.receiver.counters import Counters
+    from modeltally.receiver.signal import Filtered, FilteredT, Signal
     from modeltally.receiver.spool.spool import Spool
     from modeltally.settings import Settings
 
-__all__ = ["Acceptor", "InFlight", "MetricAcceptor", "Parsers", "Receipt", "SpanAcceptor"]
+__all__ = ["Acceptor", "InFlight", "Parsers", "Receipt", "filter_body"]
 
 # Bodies in memory at once, as they came; one at a time of each encoding is unpacked.
 MAX_BYTES_IN_FLIGHT: Final = 64 * 1024**2
 
 
 class InFlight:
-    """Bytes of bodies in memory, of all doors together; safe to use from several threads."""
+    """Bytes of bodies in memory, of all listeners together; safe to use from several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -85,20 +77,6 @@ class Parsers:
             thread.shutdown()
 
 
-class _Filtered(Protocol):
-    """What is left of a body."""
-
-    payload: bytes
-    items: int
-    dropped_attributes: int
-
-    @property
-    def rejected_items(self) -> int: ...
-
-    @property
-    def message(self) -> str: ...
-
-
 @dataclass(frozen=True)
 class Receipt:
     """A body that was understood.
@@ -109,30 +87,49 @@ class Receipt:
         written: Done once what is kept of it is on disk.
     """
 
-    filtered: _Filtered
+    filtered: Filtered
     is_new: bool
     written: Future[None]
 
 
 class Acceptor:
-    """Takes bodies of one signal."""
+    """Takes the bodies of one signal.
 
-    signal: str
-    items: str
+    Attributes:
+        signal: What differs from other signals.
+        in_flight: Counts the bodies in memory, for a listener to count those it reads.
+    """
 
-    def __init__(self, spool: Spool, *, settings: Settings, stats: Stats, parsers: Parsers) -> None:
+    def __init__(
+        self,
+        signal: Signal[Any],
+        spool: Spool,
+        *,
+        settings: Settings,
+        counters: Counters,
+        parsers: Parsers,
+        in_flight: InFlight,
+    ) -> None:
         """Take what it works with.
 
         Args:
+            signal: What differs from other signals.
             spool: Where accepted requests go.
             settings: Limits.
-            stats: Counts.
+            counters: Counts.
             parsers: Threads to parse in.
+            in_flight: Counts the bodies in memory.
         """
+        self.signal = signal
+        self.in_flight = in_flight
         self._spool = spool
         self._settings = settings
-        self._stats = stats
+        self._counters = counters
         self._parsers = parsers
+
+    def begin(self) -> None:
+        """Count a request."""
+        self._counters.add("requests")
 
     def check_room(self) -> None:
         """Tell whether there is room for a body, before it is read.
@@ -159,24 +156,29 @@ class Acceptor:
         """Count a body that is written, and encode the answer to it."""
         filtered = receipt.filtered
         if receipt.is_new:
-            self.count(self.items, filtered.items)
-            self.count("filtered_attributes", filtered.dropped_attributes)
+            self._counters.add("items", filtered.items)
+            self._counters.add("filtered_attributes", filtered.dropped_attributes)
         else:
-            self.count("repeated_requests")
-        return self._answer(encoding, filtered)
+            self._counters.add("repeated_requests")
+        response: Any = self.signal.response()
+        if filtered.rejected:
+            setattr(response.partial_success, self.signal.rejected_field, filtered.rejected.total())
+            response.partial_success.error_message = filtered.message
+        return encode(response, encoding)
 
     def refuse(self, reason: str) -> None:
         """Count a request that is not accepted."""
-        self._stats.refuse(self.signal, reason)
-
-    def count(self, name: str, count: int = 1) -> None:
-        """Count something of this signal: ``requests`` is for the doors to count."""
-        self._stats.add(self.signal, name, count)
+        self._counters.refuse(reason)
 
     def _receive(self, body: bytes, encoding: Encoding, content_encoding: str) -> Receipt:
         received_ms = time.time_ns() // 1_000_000
         body = decompress(body, content_encoding, max_bytes=self._settings.max_body_bytes)
-        filtered = self._filter(body, encoding, received_ms)
+        filtered = filter_body(
+            self.signal, body, encoding, max_items=self._settings.max_body_spans, received_ms=received_ms
+        )
+        if filtered.rejected:
+            self._counters.reject(filtered.rejected)
+            self.signal.report(filtered)
         written: Future[None] = Future()
         written.set_running_or_notify_cancel()  # a client that leaves must not disturb the spool's thread
         is_new = True
@@ -186,77 +188,45 @@ class Acceptor:
                 items=filtered.items,
                 received_ms=received_ms,
                 digest=body_digest(body),
-                done=lambda error: _settle(written, error),
+                done=lambda error: _resolve(written, error),
             )
         else:
             written.set_result(None)
         return Receipt(filtered, is_new, written)
 
-    def _filter(self, body: bytes, encoding: Encoding, received_ms: int) -> _Filtered:
-        raise NotImplementedError
 
-    def _answer(self, encoding: Encoding, filtered: _Filtered) -> bytes:
-        raise NotImplementedError
+def filter_body(
+    signal: Signal[FilteredT], body: bytes, encoding: Encoding, *, max_items: int, received_ms: int
+) -> FilteredT:
+    """Parse a body and give what may be kept of it.
 
+    Args:
+        signal: Whose body it is.
+        body: The decompressed body.
+        encoding: How it is encoded.
+        max_items: The most items allowed.
+        received_ms: When it came, in milliseconds since the epoch.
 
-class SpanAcceptor(Acceptor):
-    """Takes spans."""
-
-    signal = TRACES
-    items = "spans"
-
-    def __init__(
-        self,
-        spool: Spool,
-        *,
-        settings: Settings,
-        stats: Stats,
-        parsers: Parsers,
-        hasher: Hasher,
-        quarantine: Callable[[Sequence[RejectedSpan], int], None],
-    ) -> None:
-        """Take what it works with.
-
-        Args:
-            spool: Where accepted requests go.
-            settings: Limits.
-            stats: Counts.
-            parsers: Threads to parse in.
-            hasher: Turns user ids into pseudonyms.
-            quarantine: Told of spans that were not accepted, and when they came (ms since the epoch).
-        """
-        super().__init__(spool, settings=settings, stats=stats, parsers=parsers)
-        self._hasher = hasher
-        self._quarantine = quarantine
-
-    def _filter(self, body: bytes, encoding: Encoding, received_ms: int) -> _Filtered:
-        filtered = accept(body, encoding, max_spans=self._settings.max_body_spans, hasher=self._hasher)
-        if filtered.rejected:
-            self._quarantine(filtered.rejected, received_ms)
-        return filtered
-
-    def _answer(self, encoding: Encoding, filtered: _Filtered) -> bytes:
-        return answer_spans(encoding, rejected=filtered.rejected_items, message=filtered.message)
+    Raises:
+        RefusedBodyError: It is not OTLP (400), or holds too much (413).
+    """
+    if encoding is Encoding.JSON:
+        request = signal.request()
+        parse_json(body, request)
+        signal.restore(request)
+        body = request.SerializeToString()
+    try:
+        pieces, result = signal.split(body, max_items=max_items, received_ms=received_ms)
+        for piece in pieces:
+            signal.filter(piece, result)
+    except DecodeError as error:
+        raise RefusedBodyError(400, "malformed", f"the body is not OTLP protobuf: {error}") from None
+    except TooManyItemsError as error:
+        raise RefusedBodyError(413, "too_large", str(error)) from None
+    return result
 
 
-class MetricAcceptor(Acceptor):
-    """Takes points of metrics."""
-
-    signal = METRICS
-    items = "points"
-
-    def _filter(self, body: bytes, encoding: Encoding, received_ms: int) -> FilteredMetrics:
-        del received_ms  # points that were not accepted are counted only: they belong to others
-        filtered = accept_metrics(body, encoding, max_points=self._settings.max_body_spans)
-        for reason, count in filtered.rejected.items():
-            self._stats.reject(reason, count)
-        return filtered
-
-    def _answer(self, encoding: Encoding, filtered: _Filtered) -> bytes:
-        return answer_metrics(encoding, rejected=filtered.rejected_items, message=filtered.message)
-
-
-def _settle(written: Future[None], error: Exception | None) -> None:
+def _resolve(written: Future[None], error: Exception | None) -> None:
     if error is None:
         written.set_result(None)
     else:

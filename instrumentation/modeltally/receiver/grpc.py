@@ -1,7 +1,7 @@
 """OTLP over gRPC, into the same acceptors as OTLP over HTTP.
 
 The handlers take bytes: nothing is parsed but by the acceptor. The library's own decompression is off, so that a body
-is unpacked within the same limit as at the other door, whichever version of the library is installed.
+is unpacked within the same limit as over HTTP, whichever version of the library is installed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untype
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped] # ships no types
 
 from modeltally.errors import SettingError
-from modeltally.receiver.counters import METRICS, TRACES
 from modeltally.receiver.http import RETRY_AFTER_SECONDS
 from modeltally.receiver.otlp import Encoding, RefusedBodyError, rpc_code
 from modeltally.receiver.spool.spool import SpoolFullError
@@ -23,9 +22,9 @@ from modeltally.receiver.spool.spool import SpoolFullError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from modeltally.receiver.accept import Acceptor, InFlight
+    from modeltally.receiver.accept import Acceptor
 
-__all__ = ["GrpcDoor"]
+__all__ = ["OtlpGrpc"]
 
 PORT_SETTING: Final = "otlp_grpc_port"
 STOP_SECONDS: Final = 5.0
@@ -38,35 +37,29 @@ MAX_STREAMS: Final = 64
 CONNECTION_SECONDS: Final = 120
 CONNECTION_GRACE_SECONDS: Final = 30
 
-_SERVICES: Final = {
-    TRACES: "opentelemetry.proto.collector.trace.v1.TraceService",
-    METRICS: "opentelemetry.proto.collector.metrics.v1.MetricsService",
-}
 _GZIP_MAGIC: Final = b"\x1f\x8b"  # no protobuf message begins so
 _IDENTITY_AND_GZIP: Final = 0b101
 _UNAVAILABLE: Final = 503
 
 
-class GrpcDoor:
+class OtlpGrpc:
     """A gRPC server. It takes its port when it is made, and answers once it is started.
 
     Attributes:
         url: Where it is.
     """
 
-    def __init__(self, address: str, *, in_flight: InFlight, max_body_bytes: int) -> None:
+    def __init__(self, address: str, *, max_body_bytes: int) -> None:
         """Take the port.
 
         Args:
             address: An IP address of this machine and a port, 0 for any that is free.
-            in_flight: Counts the bodies in memory.
             max_body_bytes: The most bytes of a body as it comes.
 
         Raises:
             SettingError: The port is taken, or gRPC is not installed.
         """
         grpc = _library()
-        self._in_flight = in_flight
         self._workers = ThreadPoolExecutor(WORKERS, "modeltally-grpc")
         self._server = grpc.server(
             self._workers,
@@ -101,7 +94,7 @@ class GrpcDoor:
         """
         self._server.add_generic_rpc_handlers(
             tuple(
-                self._service(_SERVICES[acceptor.signal], {"Export": self._handler(self._export(acceptor))})
+                self._service(acceptor.signal.service, {"Export": self._handler(self._export(acceptor))})
                 for acceptor in acceptors
             )
         )
@@ -114,11 +107,11 @@ class GrpcDoor:
 
     def _export(self, acceptor: Acceptor) -> Callable[[bytes, Any], bytes]:
         def export(body: bytes, context: Any) -> bytes:
-            acceptor.count("requests")
+            acceptor.begin()
             content_encoding = "gzip" if body.startswith(_GZIP_MAGIC) else ""
             try:
                 acceptor.check_room()
-                with self._in_flight.held(len(body)):
+                with acceptor.in_flight.held(len(body)):
                     receipt = acceptor.receive(body, Encoding.PROTOBUF, content_encoding=content_encoding).result()
                     receipt.written.result()
             except RefusedBodyError as error:

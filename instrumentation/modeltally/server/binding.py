@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["listen", "own", "url"]
+__all__ = ["bind", "lock_directory", "url"]
 
 LOCK_FILE_NAME: Final = "lock"
 
 
 @contextlib.contextmanager
-def own(directory: Path) -> Iterator[None]:
+def lock_directory(directory: Path) -> Iterator[None]:
     """Hold a data directory's lock, which ends with the process however that ends.
 
     Raises:
@@ -45,8 +45,8 @@ def own(directory: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def listen(host: str, port: int, *, name: str) -> Iterator[socket.socket]:
-    """Claim a port.
+def bind(host: str, port: int, *, name: str) -> Iterator[socket.socket]:
+    """Bind a port.
 
     Args:
         host: An IP address of this machine, or ``localhost``.
@@ -82,6 +82,6 @@ def listen(host: str, port: int, *, name: str) -> Iterator[socket.socket]:
 
 
 def url(listening: socket.socket) -> str:
-    """Write a claimed port as an address."""
+    """Write a bound port as an address."""
     host, port = listening.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import hmac
 import json
@@ -16,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from modeltally.asgi import UnreadBodyError, local_hosts_only, read_body
 from modeltally.errors import ModelTallyError, ParameterError, StoreError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -65,26 +65,15 @@ def control_app(
     async def run_job(request: Request) -> Response:
         return await _call(store.run, request)
 
-    hosts = frozenset({"localhost", "127.0.0.1", "::1", host.lower()})
     return Starlette(
         routes=[
-            Route("/healthz", _local_only(get_health, hosts)),
-            Route("/status", _local_only(get_status, hosts)),
-            Route("/control/views/{name}", _local_only(_authorized(read_view, token), hosts), methods=["POST"]),
-            Route("/control/jobs/{name}", _local_only(_authorized(run_job, token), hosts), methods=["POST"]),
-        ]
+            Route("/healthz", get_health),
+            Route("/status", get_status),
+            Route("/control/views/{name}", _authorized(read_view, token), methods=["POST"]),
+            Route("/control/jobs/{name}", _authorized(run_job, token), methods=["POST"]),
+        ],
+        middleware=[local_hosts_only(host)],
     )
-
-
-def _local_only(handler: Handler, hosts: frozenset[str]) -> Handler:
-    """Refuse what a browser sends for a page that pretends to be on this machine (DNS rebinding)."""
-
-    async def guarded(request: Request) -> Response:
-        if (request.url.hostname or "").lower() not in hosts:
-            return JSONResponse({"error": "this host name is not served here; use localhost"}, status_code=421)
-        return await handler(request)
-
-    return guarded
 
 
 def _authorized(handler: Handler, token: str) -> Handler:
@@ -113,16 +102,11 @@ async def _call(function: Callable[[str, Mapping[str, object]], list[Row]], requ
 
 
 async def _parameters(request: Request) -> dict[str, object]:
-    body = b""
     try:
-        async with asyncio.timeout(BODY_TIMEOUT_SECONDS):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > MAX_BODY_BYTES:
-                    raise ParameterError(f"the body is larger than {MAX_BODY_BYTES} bytes")
+        body = await read_body(request, max_bytes=MAX_BODY_BYTES, timeout_seconds=BODY_TIMEOUT_SECONDS)
         content = json.loads(body or b"{}")
-    except TimeoutError:
-        raise ParameterError(f"the body did not come within {BODY_TIMEOUT_SECONDS} seconds") from None
+    except UnreadBodyError as error:
+        raise ParameterError(str(error)) from None
     except (ValueError, RecursionError) as error:
         raise ParameterError(f"the body is not JSON: {error}") from None
     parameters = content.get("parameters", {}) if isinstance(content, dict) else None

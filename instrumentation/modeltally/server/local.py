@@ -11,22 +11,17 @@ import time
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
-from modeltally.clickhouse.app import clickhouse_door
+from modeltally.clickhouse.app import clickhouse_app
 from modeltally.clickhouse.engine import Engine
 from modeltally.clickhouse.settings import Limits
-from modeltally.errors import ServerError, SettingError
-from modeltally.instrument._privacy import Hasher
+from modeltally.errors import ServerError
 from modeltally.jobs import intervals, runners
 from modeltally.keys import ensure_user_key
-from modeltally.receiver.accept import InFlight, MetricAcceptor, Parsers, SpanAcceptor
-from modeltally.receiver.counters import Stats
-from modeltally.receiver.grpc import GrpcDoor
-from modeltally.receiver.http import http_door
-from modeltally.receiver.metrics.sink import MetricLane, MetricStore
-from modeltally.receiver.spans.sink import SpanLane, SpanStore
-from modeltally.receiver.spool.shipper import Handover, Lane
-from modeltally.receiver.spool.spool import Spool, SpoolFullError
-from modeltally.server.binding import listen, own, url
+from modeltally.receiver.grpc import OtlpGrpc
+from modeltally.receiver.http import otlp_http
+from modeltally.receiver.receiver import Receiver
+from modeltally.receiver.signals import ReceiverStore
+from modeltally.server.binding import bind, lock_directory, url
 from modeltally.server.client import ServerAddress
 from modeltally.server.control import control_app
 from modeltally.server.scheduler import Scheduler, tasks_of
@@ -37,18 +32,15 @@ from modeltally.store.client import DATABASE_NAME
 from modeltally.store.embedded import database_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Mapping
 
+    from modeltally.receiver.counters import Counters
     from modeltally.settings import Settings
 
 __all__ = ["LocalServer", "ServerStore", "serve"]
 
 _LOGGER: Final = logging.getLogger(__name__)
 
-DRAIN_TIMEOUT_SECONDS: Final = 30.0
-# A spool with less than this share of its room free is called full by the health check, before it refuses anything.
-_SPARE_SHARE: Final = 10
 _PACKAGES: Final = (
     "modeltally",
     "chdb-core",
@@ -60,7 +52,7 @@ _PACKAGES: Final = (
 )
 
 
-class ServerStore(Store, SpanStore, MetricStore, Protocol):
+class ServerStore(Store, ReceiverStore, Protocol):
     """What the server needs of a store."""
 
     def migrate(self) -> object:
@@ -106,7 +98,6 @@ class LocalServer:
 
     Attributes:
         directory: The data directory.
-        stats: What it has counted since it started.
     """
 
     def __init__(
@@ -124,7 +115,6 @@ class LocalServer:
             clock: The time that jobs go by.
         """
         self.directory = settings.dir
-        self.stats = Stats()
         self._settings = settings
         self._open_store = open_store
         self._clock = clock
@@ -132,8 +122,7 @@ class LocalServer:
         self._cleanup = contextlib.ExitStack()
         self._web: Web | None = None
         self._store: ServerStore | None = None
-        self._spool: Spool | None = None
-        self._metrics_spool: Spool | None = None
+        self._receiver: Receiver | None = None
         self._scheduler: Scheduler | None = None
         self._started_at = time.monotonic()
 
@@ -154,6 +143,11 @@ class LocalServer:
         if self._address is None:
             raise ServerError("the server is not running")
         return self._address
+
+    @property
+    def counters(self) -> Mapping[str, Counters]:
+        """What it has counted of each signal since it started, by the signal's name."""
+        return self._receiver.counters if self._receiver is not None else {}
 
     @property
     def is_running(self) -> bool:
@@ -181,76 +175,52 @@ class LocalServer:
 
     def wait_until_stored(self, *, timeout_seconds: float = 30.0) -> bool:
         """Wait until everything acknowledged is in the store; tells whether it is."""
-        deadline = time.monotonic() + timeout_seconds
-        return all(
-            spool.wait_until_empty(timeout_seconds=max(0.0, deadline - time.monotonic()))
-            for spool in self._spools().values()
-        )
+        return self._receiver is None or self._receiver.wait_until_stored(timeout_seconds=timeout_seconds)
+
+    def problem(self) -> str | None:
+        """What keeps the server from taking or storing what is sent at the moment; None when all is well."""
+        return self._receiver.problem() if self._receiver is not None else None
 
     def _start(self) -> None:
         settings, directory, cleanup = self._settings, self.directory, self._cleanup
-        in_flight = InFlight()
-        cleanup.enter_context(own(directory))
-        otlp_socket = cleanup.enter_context(listen(settings.host, settings.otlp_port, name="otlp_port"))
-        http_socket = cleanup.enter_context(listen(settings.host, settings.http_port, name="http_port"))
-        clickhouse_socket = cleanup.enter_context(
-            listen(settings.host, settings.clickhouse_port, name="clickhouse_port")
-        )
+        cleanup.enter_context(lock_directory(directory))
+        otlp_socket = cleanup.enter_context(bind(settings.host, settings.otlp_port, name="otlp_port"))
+        http_socket = cleanup.enter_context(bind(settings.host, settings.http_port, name="http_port"))
+        clickhouse_socket = cleanup.enter_context(bind(settings.host, settings.clickhouse_port, name="clickhouse_port"))
         # asked first because the library prints its failures, and says less
-        with listen(settings.host, settings.otlp_grpc_port, name="otlp_grpc_port") as free:
+        with bind(settings.host, settings.otlp_grpc_port, name="otlp_grpc_port") as free:
             grpc_address = url(free).removeprefix("http://")
-        grpc_door = GrpcDoor(grpc_address, in_flight=in_flight, max_body_bytes=settings.max_body_bytes)
-        cleanup.callback(grpc_door.stop)
-        hasher = Hasher(os.environ.get("MODELTALLY_USER_KEY") or ensure_user_key(directory))
+        otlp_grpc = OtlpGrpc(grpc_address, max_body_bytes=settings.max_body_bytes)
+        cleanup.callback(otlp_grpc.stop)
+        user_key = os.environ.get("MODELTALLY_USER_KEY") or ensure_user_key(directory)
 
         self._store = store = self._open_store(directory, settings=settings, jobs=runners())
         cleanup.callback(store.close)
         store.migrate()
-        self._spool = spool = self._open_spool(directory / "spool")
-        cleanup.callback(spool.close)
-        self._metrics_spool = metrics_spool = self._open_spool(
-            directory / "metrics_spool", max_bytes=settings.metrics_spool_max_bytes
-        )
-        cleanup.callback(metrics_spool.close)
-        spans = SpanLane(spool, store, stats=self.stats, scratch=directory / "spool" / "piece.pb")
-        metrics = MetricLane(metrics_spool, store, stats=self.stats)
-        self._hand_over(spool, spans)
-        self._hand_over(metrics_spool, metrics)
+        receiver = Receiver(store, directory=directory, settings=settings, user_key=user_key)
+        self._receiver = cleanup.enter_context(receiver)
         self._scheduler = Scheduler(tasks_of(store, intervals(settings)), now=self._clock)
         self._scheduler.start()
         cleanup.callback(self._scheduler.stop)
-        parsers = Parsers()
-        cleanup.callback(parsers.close)
-        acceptors = [
-            SpanAcceptor(
-                spool,
-                settings=settings,
-                stats=self.stats,
-                parsers=parsers,
-                hasher=hasher,
-                quarantine=spans.quarantine,
-            ),
-            MetricAcceptor(metrics_spool, settings=settings, stats=self.stats, parsers=parsers),
-        ]
 
         address = ServerAddress(
             pid=os.getpid(),
             http_url=url(http_socket),
             otlp_url=url(otlp_socket),
             token=secrets.token_urlsafe(32),
-            otlp_grpc_url=grpc_door.url,
+            otlp_grpc_url=otlp_grpc.url,
             clickhouse_url=url(clickhouse_socket),
         )
-        otlp = http_door(acceptors, in_flight=in_flight, max_body_bytes=settings.max_body_bytes)
+        otlp = otlp_http(receiver.acceptors, max_body_bytes=settings.max_body_bytes)
         control = control_app(store, token=address.token, host=settings.host, status=self._status, health=self.problem)
         engine = Engine(database_directory(directory), database=DATABASE_NAME, limits=Limits.of(settings))
         passwords = [address.token, settings.clickhouse_password.get_secret_value()]
-        clickhouse = clickhouse_door(engine, passwords=passwords, host=settings.host)
+        clickhouse = clickhouse_app(engine, passwords=passwords, host=settings.host)
         self._web = Web([(otlp, otlp_socket), (control, http_socket), (clickhouse, clickhouse_socket)])
         cleanup.callback(self._web.stop)
-        cleanup.callback(engine.close)  # first: a question without end would hold up the others
-        cleanup.callback(grpc_door.stop)
-        grpc_door.start(acceptors)
+        cleanup.callback(engine.close)  # first: a query without end would hold up the others
+        cleanup.callback(otlp_grpc.stop)
+        otlp_grpc.start(receiver.acceptors)
         address.write(directory)
         cleanup.callback(lambda: address.remove(directory))
         self._address = address
@@ -262,56 +232,15 @@ class LocalServer:
             address.clickhouse_url,
         )
 
-    def _open_spool(self, directory: Path, *, max_bytes: int | None = None) -> Spool:
-        settings = self._settings
-        try:
-            return Spool(
-                directory,
-                max_bytes=max_bytes or settings.spool_max_bytes,
-                min_free_disk_bytes=settings.min_free_disk_bytes,
-            )
-        except OSError as error:
-            raise SettingError(f"cannot use the spool {directory}: {error}; choose another --dir") from error
-
-    def _hand_over(self, spool: Spool, lane: Lane) -> None:
-        handover = Handover(spool, lane, stats=self.stats)
-        handover.start()
-        self._cleanup.callback(lambda: handover.stop(timeout_seconds=DRAIN_TIMEOUT_SECONDS))
-
-    def _spools(self) -> dict[str, Spool]:
-        spools = {"spool": self._spool, "metrics_spool": self._metrics_spool}
-        return {name: spool for name, spool in spools.items() if spool is not None}
-
-    # -- what it says of itself ------------------------------------------------------------------------------------
-
-    def problem(self) -> str | None:
-        """What keeps the server from taking or storing what is sent at the moment; None when all is well."""
-        for spool in self._spools().values():
-            try:
-                spool.check_room(spare_bytes=spool.max_bytes // _SPARE_SHARE)
-            except (SpoolFullError, OSError) as error:
-                return str(error)
-        return self.stats.store_failure
-
     def _status(self) -> dict[str, object]:
         ran = self._scheduler.status() if self._scheduler is not None else {}
         return {
-            **self.stats.snapshot(),
-            **{name: _spool_status(spool) for name, spool in self._spools().items()},
+            **(self._receiver.status() if self._receiver is not None else {}),
             **{f"last_{name}": ran.get(name, {}) for name in intervals(self._settings)},
             "uptime_seconds": round(time.monotonic() - self._started_at, 3),
             "pid": os.getpid(),
             "versions": _versions(),
         }
-
-
-def _spool_status(spool: Spool) -> dict[str, object]:
-    return {
-        "bytes": spool.used_bytes,
-        "records": spool.records,
-        "oldest_age_seconds": round(spool.oldest_age_seconds, 3),
-        "cap_bytes": spool.max_bytes,
-    }
 
 
 def _versions() -> dict[str, Any]:

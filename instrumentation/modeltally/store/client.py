@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import clickhouse_connect
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
-__all__ = ["DATABASE_NAME", "READ_SETTINGS", "Database", "QuarantinedSpan", "RefusedMetrics", "Row", "Store"]
+__all__ = ["DATABASE_NAME", "READ_SETTINGS", "Database", "Row", "Store"]
 
 Row = dict[str, object]
 
@@ -56,48 +55,6 @@ class Store(Protocol):
     def run(self, job: str, parameters: Mapping[str, object]) -> list[Row]:
         """Run a job by its name and give the rows it reports."""
         ...
-
-
-@dataclass(frozen=True)
-class QuarantinedSpan:
-    """A span that was received and cannot be stored.
-
-    Attributes:
-        received_at: When it came.
-        reason: Why it cannot be stored, one word.
-        trace_id: In hex, as far as known.
-        span_id: In hex, as far as known.
-        name: The span's name.
-        detail: What a person needs to find the sender.
-    """
-
-    received_at: dt.datetime
-    reason: str
-    trace_id: str
-    span_id: str
-    name: str
-    detail: str
-
-
-@dataclass(frozen=True)
-class RefusedMetrics:
-    """Points of metrics of one kind and batch that were received and cannot be stored.
-
-    Attributes:
-        received_at: When the first came.
-        reason: Why they cannot be stored, one word.
-        kind: Which kind of metric.
-        points: How many.
-        names: The metrics' names.
-        detail: What the engine said.
-    """
-
-    received_at: dt.datetime
-    reason: str
-    kind: str
-    points: int
-    names: str
-    detail: str
 
 
 class Database:

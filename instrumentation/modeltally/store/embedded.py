@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from modeltally.settings import Settings, load_settings
 from modeltally.store import sql
 from modeltally.store._database_store import DatabaseStore
-from modeltally.store.client import Database, QuarantinedSpan, RefusedMetrics
+from modeltally.store.client import Database
 from modeltally.store.migrate import check_schema
+from modeltally.store.received import METRIC_KINDS
 from modeltally.store.transfer_jobs import finish_import
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from modeltally.store._database_store import StoreJob
+    from modeltally.store.received import QuarantinedSpan, RefusedMetrics
 
 __all__ = ["EmbeddedStore", "database_directory", "open_store"]
 
@@ -47,7 +49,7 @@ class EmbeddedStore(DatabaseStore):
         self.database.command(statement, {"path": str(path), "structure": structure[0]["structure"]})
 
     def insert_spans(self, path: Path, *, batch_id: str) -> None:
-        """Store one batch of received spans, once, however often it is handed over.
+        """Store one batch of received spans, once, however often it is shipped.
 
         Args:
             path: Length-delimited OTLP messages as the receiver filtered them.
@@ -59,18 +61,19 @@ class EmbeddedStore(DatabaseStore):
         with self.database.insert_gate:
             self._insert("ingest/insert_spans", path, batch_id=batch_id, schema="spans.proto:Batch")
 
-    def insert_metrics(self, path: Path, *, kind: str, batch_id: str) -> None:
-        """Store the points of one kind of a batch of received metrics, once, however often it is handed over.
+    def insert_metrics(self, path: Path, *, batch_id: str, kinds: Sequence[str] = METRIC_KINDS) -> None:
+        """Store the points of a batch of received metrics, once for each kind, however often it is shipped.
 
         Args:
             path: Length-delimited OTLP messages as the receiver filtered them.
-            kind: gauge, sum, histogram, exponential_histogram or summary: each has a table of its own.
             batch_id: What names this batch for ever.
+            kinds: Which of its points are stored.
 
         Raises:
             StoreError: The engine refused.
         """
-        self._insert(f"ingest/insert_metrics_{kind}", path, batch_id=batch_id, schema="metrics.proto:MetricsBatch")
+        for kind in kinds:
+            self._insert(f"ingest/insert_metrics_{kind}", path, batch_id=batch_id, schema="metrics.proto:MetricsBatch")
 
     def _insert(self, statement: str, path: Path, *, batch_id: str, schema: str) -> None:
         self.database.command(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from modeltally.errors import ParameterError, StoreError
 from modeltally.store import sql
+from modeltally.store.received import METRIC_KINDS
 from modeltally.store.roll import Roller, numbering_stopped
 
 if TYPE_CHECKING:
@@ -15,10 +16,8 @@ if TYPE_CHECKING:
 
     from modeltally.store.client import Database, Row
 
-__all__ = ["METRIC_KINDS", "erase_user", "expire"]
+__all__ = ["erase_user", "expire"]
 
-# each has a landing table of its own
-METRIC_KINDS = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
 _HASH_DIGITS = 16
 _HASH = re.compile(f"[0-9a-fA-F]{{{_HASH_DIGITS}}}")
 

@@ -7,8 +7,6 @@ lists are bounded, because a batch is multiplied when it becomes rows.
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
@@ -22,12 +20,9 @@ from modeltally.receiver.allow import (
 )
 from modeltally.receiver.attributes import bound, join_lists, keep
 from modeltally.receiver.kept import MetricsBatch
-from modeltally.store.retention import METRIC_KINDS
+from modeltally.receiver.signal import Filtered
 
-__all__ = ["KINDS", "FilteredMetrics", "filter_metrics"]
-
-# A metric is one of these; each has a table of its own.
-KINDS: Final = METRIC_KINDS
+__all__ = ["TOO_LARGE", "FilteredMetrics", "filter_metrics"]
 
 MAX_TEXT_CHARACTERS: Final = 256
 MAX_UNIT_CHARACTERS: Final = 64
@@ -42,39 +37,21 @@ REASONS: Final = {
 }
 
 
-@dataclass
-class FilteredMetrics:
-    """A request after the door.
-
-    Attributes:
-        payload: The encoded request as it may be kept.
-        items: How many points it holds.
-        dropped_attributes: How many attributes were taken out.
-        rejected: How many points were taken out, by reason.
-    """
-
-    payload: bytes = b""
-    items: int = 0
-    dropped_attributes: int = 0
-    rejected: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def rejected_items(self) -> int:
-        """How many points were not accepted."""
-        return self.rejected.total()
+class FilteredMetrics(Filtered):
+    """What may be kept of a body of metrics."""
 
     @property
     def message(self) -> str:
-        """Why they were not."""
+        """Why points were not accepted."""
         return "; ".join(f"{count} points {REASONS[reason]}" for reason, count in sorted(self.rejected.items()))
 
 
 def filter_metrics(piece: bytes, result: FilteredMetrics) -> None:
-    """Take out of a request whatever may not be kept.
+    """Add to a result what may be kept of a request.
 
     Args:
         piece: The encoded request.
-        result: What is kept of it is added here; encoded requests after each other are one.
+        result: What is kept of it is added here.
 
     Raises:
         DecodeError: It is not protobuf.

@@ -1,4 +1,4 @@
-"""Large bodies of metrics are parsed in pieces, as those of spans are: see ``spans.split``.
+"""Large bodies of metrics in pieces, each a request with the metric, the scope and the resource of its points.
 
 A body is read one level at a time, down to the points, each level as bytes. What was read of a level is given back
 before the next is read, so that a body of many empty things costs little more than itself.
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from modeltally.receiver.metrics.filter import KINDS
-from modeltally.receiver.spans.split import MAX_REPEATED_BYTES, PIECE_BYTES, build_levels, groups, limit
+from modeltally.receiver.pieces import MAX_REPEATED_BYTES, PIECE_BYTES, build_levels, groups, limit
+from modeltally.store import METRIC_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ _CLASSES: Final = build_levels(
             "name": 1,
             "description": 2,
             "unit": 3,
-            **dict(zip(KINDS, (5, 7, 9, 10, 11), strict=True)),
+            **dict(zip(METRIC_KINDS, (5, 7, 9, 10, 11), strict=True)),
         },
         "Data": {"data_points": 1},
     },
@@ -106,7 +106,7 @@ class _Walk:
         """Give a metric as one or several that are small, without the points that are too large."""
         head = sum(map(len, [*metric.name, *metric.description, *metric.unit]))
         limit(head, MAX_POINT_BYTES, "bytes of the name of a metric")
-        for kind in KINDS:
+        for kind in METRIC_KINDS:
             for encoded in getattr(metric, kind):
                 data = _DATA.FromString(encoded)
                 self._count(len(data.data_points), "points of metrics")

@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
 from modeltally.instrument import _names as names
 from modeltally.receiver.allow import (
     EVENT_ATTRIBUTES,
@@ -24,13 +26,15 @@ from modeltally.receiver.allow import (
 )
 from modeltally.receiver.attributes import MAX_TEXT_CHARACTERS, bound, join_lists, keep, text_of
 from modeltally.receiver.kept import Batch
+from modeltally.receiver.signal import Filtered
+from modeltally.store import QuarantinedSpan
 
 if TYPE_CHECKING:
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+    import datetime as dt
 
     from modeltally.instrument._privacy import Hasher
 
-__all__ = ["Filtered", "RejectedSpan", "filter_request"]
+__all__ = ["FilteredSpans", "filter_spans"]
 
 MAX_NAME_CHARACTERS: Final = 256
 MAX_RESOURCE_TEXT_CHARACTERS: Final = 256
@@ -47,107 +51,79 @@ REDACTED_NAME: Final = "span"
 
 _HASH: Final = re.compile(r"[0-9a-f]{16}")
 
-
-@dataclass(frozen=True)
-class RejectedSpan:
-    """A span without a usable identity.
-
-    Attributes:
-        reason: One word.
-        trace_id: In hex, as it came.
-        span_id: In hex, as it came.
-        name: Its name, as far as it may be kept.
-        detail: What is wrong with it.
-    """
-
-    reason: str
-    trace_id: str
-    span_id: str
-    name: str
-    detail: str
+BAD_IDENTITY: Final = "bad_identity"
 
 
 @dataclass
-class Filtered:
-    """A request after the door.
+class FilteredSpans(Filtered):
+    """What may be kept of a body of spans.
 
     Attributes:
-        payload: The encoded request as it may be kept.
-        items: How many spans it holds.
-        dropped_attributes: How many attributes were taken out.
-        rejected: The spans taken out, because they have no usable identity.
+        received_at: When it came.
+        largest_span_bytes: No span of it is larger: where no text can be too long, none is measured.
+        quarantined: The spans taken out, because they have no usable identity.
     """
 
-    payload: bytes = b""
-    items: int = 0
-    dropped_attributes: int = 0
-    rejected: list[RejectedSpan] = field(default_factory=list)
-
-    @property
-    def rejected_items(self) -> int:
-        """How many spans were not accepted."""
-        return len(self.rejected)
+    received_at: dt.datetime = field(kw_only=True)
+    largest_span_bytes: int = field(kw_only=True)
+    quarantined: list[QuarantinedSpan] = field(default_factory=list)
 
     @property
     def message(self) -> str:
-        """What is wrong with them."""
-        return self.rejected[0].detail if self.rejected else ""
-
-    def add(self, other: Filtered) -> None:
-        """Append another request; encoded requests after each other are one."""
-        self.payload += other.payload
-        self.items += other.items
-        self.dropped_attributes += other.dropped_attributes
-        self.rejected += other.rejected
+        """What is wrong with the first that was taken out."""
+        return self.quarantined[0].detail if self.quarantined else ""
 
 
-def filter_request(
-    request: ExportTraceServiceRequest, body: bytes, *, largest_span_bytes: int, hasher: Hasher
-) -> Filtered:
-    """Take out of a request whatever may not be kept.
+def filter_spans(piece: bytes, result: FilteredSpans, *, hasher: Hasher) -> None:
+    """Add to a result what may be kept of a request.
 
     Args:
-        request: The parsed request; changed in place when it holds more than scalars.
-        body: The same request, encoded.
-        largest_span_bytes: No span of it is larger: where no text can be too long, none is measured.
+        piece: The encoded request.
+        result: What is kept of it is added here.
         hasher: Turns user ids into pseudonyms.
+
+    Raises:
+        DecodeError: It is not protobuf.
     """
-    result = Filtered()
-    batch = Batch.FromString(body)
+    request = ExportTraceServiceRequest.FromString(piece)
+    batch = Batch.FromString(piece)
     batch.DiscardUnknownFields()
-    if batch.ByteSize() != len(body):
+    if batch.ByteSize() != len(piece):
         # It holds more than the kept messages, or is encoded in another way: lists become text, the rest is counted
         # and goes.
         result.dropped_attributes += _keep_scalars(request)
         batch = Batch.FromString(request.SerializeToString())
         batch.DiscardUnknownFields()
+    items = 0
     for resource_spans in batch.resource_spans:
         result.dropped_attributes += keep(resource_spans.resource.attributes, RESOURCE_ATTRIBUTES)
         bound(resource_spans.resource.attributes, MAX_RESOURCE_TEXT_CHARACTERS)
         for scope_spans in resource_spans.scope_spans:
             scope = scope_spans.scope
             scope.name, scope.version = scope.name[:MAX_NAME_CHARACTERS], scope.version[:MAX_NAME_CHARACTERS]
-            _filter_spans(scope_spans.spans, result, is_ours=_is_ours(scope.name), hasher=hasher)
-            if largest_span_bytes > MAX_TEXT_CHARACTERS:
+            items += _filter_spans(scope_spans.spans, result, is_ours=_is_ours(scope.name), hasher=hasher)
+            if result.largest_span_bytes > MAX_TEXT_CHARACTERS:
                 for span in scope_spans.spans:
                     bound(span.attributes, MAX_TEXT_CHARACTERS)
-    if result.items:
+    if items:
+        result.items += items
         # Sorted names: the same kind of span is the same text again and again, which the store compresses well.
-        result.payload = batch.SerializeToString(deterministic=True)
-    return result
+        result.payload += batch.SerializeToString(deterministic=True)
 
 
-def _filter_spans(spans: Any, result: Filtered, *, is_ours: bool, hasher: Hasher) -> None:
+def _filter_spans(spans: Any, result: FilteredSpans, *, is_ours: bool, hasher: Hasher) -> int:
+    """Filter the spans of a scope in place; returns how many are left."""
     unusable = []
     for index, span in enumerate(spans):
         result.dropped_attributes += _filter_span(span, is_ours=is_ours, hasher=hasher)
         flaw = _identity_flaw(span.trace_id, span.span_id)
         if flaw:
             unusable.append(index)
-            result.rejected.append(_rejected(span, flaw))
+            result.rejected[BAD_IDENTITY] += 1
+            result.quarantined.append(_quarantined(span, flaw, result.received_at))
     for index in reversed(unusable):
         del spans[index]
-    result.items += len(spans)
+    return len(spans)
 
 
 def _filter_span(span: Any, *, is_ours: bool, hasher: Hasher) -> int:
@@ -236,9 +212,10 @@ def _identity_flaw(trace_id: bytes, span_id: bytes) -> str | None:
     return None
 
 
-def _rejected(span: Any, flaw: str) -> RejectedSpan:
-    return RejectedSpan(
-        reason="bad_identity",
+def _quarantined(span: Any, flaw: str, received_at: dt.datetime) -> QuarantinedSpan:
+    return QuarantinedSpan(
+        received_at=received_at,
+        reason=BAD_IDENTITY,
         trace_id=span.trace_id[: 2 * TRACE_ID_BYTES].hex(),
         span_id=span.span_id[: 2 * SPAN_ID_BYTES].hex(),
         name=span.name,

@@ -7,13 +7,11 @@ goes on. A span stored twice on the way is one span when it is read.
 from __future__ import annotations
 
 import datetime as dt
-import logging
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Final, Protocol
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from modeltally.receiver.counters import TRACES
 from modeltally.receiver.spool.record import Record, read_records
 from modeltally.receiver.spool.shipper import is_disk_full
 from modeltally.store import QuarantinedSpan
@@ -22,19 +20,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from modeltally.receiver.counters import Stats
-    from modeltally.receiver.spans.filter import RejectedSpan
-    from modeltally.receiver.spool.spool import Segment, Spool
+    from modeltally.receiver.spool.spool import Segment
 
-__all__ = ["SpanLane", "SpanStore"]
-
-_LOGGER: Final = logging.getLogger(__name__)
+__all__ = ["SpanSink", "SpanStore"]
 
 MAX_SEGMENT_AGE_SECONDS: Final = 1.0
 ATTEMPTS: Final = 4
 # A segment refused this often in pieces is set aside whole: cutting further would hold up all behind it.
 MAX_REFUSALS: Final = 200
 MAX_WAITING_QUARANTINE: Final = 10_000
+REFUSED: Final = "refused_by_store"
+SET_ASIDE: Final = "set_aside"
 _DETAIL_CHARACTERS: Final = 500
 
 
@@ -50,46 +46,26 @@ class SpanStore(Protocol):
         ...
 
 
-class SpanLane:
-    """Stores segments of spans."""
+class SpanSink:
+    """Writes segments of spans, and the spans that were not accepted."""
 
-    signal = TRACES
     max_segment_age_seconds = MAX_SEGMENT_AGE_SECONDS
     attempts = ATTEMPTS
 
-    def __init__(self, spool: Spool, store: SpanStore, *, stats: Stats, scratch: Path) -> None:
-        """Take what it works on.
+    def __init__(self, store: SpanStore, *, scratch: Path) -> None:
+        """Take what it works with.
 
         Args:
-            spool: Where segments come from.
-            store: Where they go.
-            stats: Counts what was stored and quarantined.
+            store: Where spans go.
             scratch: A file name for pieces of a segment that was refused.
         """
-        self._spool = spool
         self._store = store
-        self._stats = stats
         self._scratch = scratch
         self._quarantine: deque[QuarantinedSpan] = deque()
 
-    def quarantine(self, spans: Sequence[RejectedSpan], received_ms: int) -> None:
-        """Note spans that were not accepted, and when they came (ms since the epoch); never waits."""
-        received_at = dt.datetime.fromtimestamp(received_ms / 1000, dt.UTC)
-        for span in spans:
-            self._stats.quarantine(span.reason)
-            if len(self._quarantine) >= MAX_WAITING_QUARANTINE:
-                self._stats.add(TRACES, "quarantine_overflow")
-                continue
-            self._quarantine.append(
-                QuarantinedSpan(
-                    received_at=received_at,
-                    reason=span.reason,
-                    trace_id=span.trace_id,
-                    span_id=span.span_id,
-                    name=span.name,
-                    detail=span.detail,
-                )
-            )
+    def quarantine(self, spans: Sequence[QuarantinedSpan]) -> None:
+        """Note spans that were not accepted, as far as there is room; never waits."""
+        self._quarantine.extend(spans[: MAX_WAITING_QUARANTINE - len(self._quarantine)])
 
     def flush(self) -> None:
         """Store the spans that were not accepted."""
@@ -103,36 +79,21 @@ class SpanLane:
     def store(self, segment: Segment) -> None:
         """Store a segment whole."""
         self._store.insert_spans(segment.path, batch_id=segment.name)
-        self._stats.add(TRACES, "stored_spans", segment.items)
 
-    def store_what_can_be(self, segment: Segment) -> None:
-        """Store a refused segment piece by piece and quarantine what cannot be stored.
-
-        The segment is then kept aside: nothing acknowledged is thrown away.
-        """
+    def store_parts(self, segment: Segment) -> Counter[str]:
+        """Store a refused segment piece by piece and quarantine what cannot be stored; gives how many are left."""
         search = _Search(self._store, self._scratch, batch_id=segment.name)
         try:
             search.store(list(read_records(segment.path.read_bytes())), "")
         finally:
             self._scratch.unlink(missing_ok=True)
-        refused = [_quarantined(record, "refused_by_store", error) for record, error in search.poison]
-        refused += [
-            _quarantined(record, "set_aside", "too many spans of its batch") for record in search.unsearched[:1]
-        ]
+        refused = [_quarantined(record, REFUSED, error) for record, error in search.poison]
+        refused += [_quarantined(record, SET_ASIDE, "too many spans of its batch") for record in search.unsearched[:1]]
         if refused:
             # Proves that the store works and the spans are at fault: when it does not, this raises too.
             self._store.quarantine(refused)
-            place = self._spool.set_aside(segment)
-            unsearched_spans = sum(record.items for record in search.unsearched)
-            self._stats.quarantine("refused_by_store", len(search.poison))
-            self._stats.quarantine("set_aside", unsearched_spans)
-            _LOGGER.error(
-                "batch %s: %d spans could not be stored; they are kept in %s",
-                segment.name,
-                len(search.poison) + unsearched_spans,
-                place,
-            )
-        self._stats.add(TRACES, "stored_spans", search.stored_spans)
+        # +: without the zeros
+        return +Counter({REFUSED: len(search.poison), SET_ASIDE: sum(record.items for record in search.unsearched)})
 
 
 class _Search:
@@ -143,7 +104,6 @@ class _Search:
         self._scratch = scratch
         self._batch_id = batch_id
         self._refusals = 0
-        self.stored_spans = 0
         self.poison: list[tuple[Record, str]] = []
         self.unsearched: list[Record] = []
 
@@ -171,8 +131,6 @@ class _Search:
             middle = len(parts) // 2
             self.store(parts[:middle], f"{place or '/'}0")
             self.store(parts[middle:], f"{place or '/'}1")
-        else:
-            self.stored_spans += sum(record.items for record in records)
 
 
 def _single_spans(record: Record) -> list[Record]:

@@ -1,36 +1,18 @@
-"""Large bodies of spans are parsed in pieces, so that what one costs in memory has a bound.
-
-An empty span is two bytes on the wire and 170 in memory; the same holds for attributes and for values in lists. So a
-body is first read one level at a time with the level below left as bytes, which is quick and costs eight times its
-size at most. Then its spans are parsed in groups. What is so large that none of it would be kept is left out.
-"""
+"""Large bodies of spans in pieces, each a request with the resource and the scope of its spans."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from google.protobuf import descriptor_pool, message_factory
-from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
+from modeltally.receiver.pieces import MAX_REPEATED_BYTES, PIECE_BYTES, build_levels, groups, limit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, MutableSequence, Sequence
+    from collections.abc import MutableSequence, Sequence
 
-__all__ = [
-    "MAX_REPEATED_BYTES",
-    "PIECE_BYTES",
-    "Pieces",
-    "TooManyItemsError",
-    "build_levels",
-    "groups",
-    "limit",
-    "split",
-]
+__all__ = ["Pieces", "split"]
 
-PIECE_BYTES: Final = 1024**2
 # An attribute, event or link larger than this is left out: a value is cut to 4 KiB anyway.
 MAX_PART_BYTES: Final = 64 * 1024
-# Each piece repeats the resource and the scope of its spans; so much in all.
-MAX_REPEATED_BYTES: Final = 32 * 1024**2
 # The most attributes, events and links a span over PIECE_BYTES may have.
 MAX_PARTS: Final = 10_000
 
@@ -43,37 +25,8 @@ _LEVELS: Final = {
 }
 
 
-def build_levels(levels: Mapping[str, Mapping[str, int]], *, package: str) -> dict[str, Any]:
-    """Build messages whose fields are lists of bytes.
-
-    Args:
-        levels: The number of each field, by its name, by the message's name.
-        package: A name for them all.
-
-    Returns:
-        Their classes, by name.
-    """
-    file = FileDescriptorProto(name=f"{package}.proto", package=package, syntax="proto3")
-    for message_name, fields in levels.items():
-        message = file.message_type.add(name=message_name)
-        for field_name, number in fields.items():
-            message.field.add(
-                name=field_name,
-                number=number,
-                label=FieldDescriptorProto.LABEL_REPEATED,
-                type=FieldDescriptorProto.TYPE_BYTES,
-            )
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{package}.{name}")) for name in levels}
-
-
 _CLASSES: Final = build_levels(_LEVELS, package="modeltally.spans")
 _REQUEST, _RESOURCE_SPANS, _SCOPE_SPANS, _SPAN = (_CLASSES[name] for name in _LEVELS)
-
-
-class TooManyItemsError(Exception):
-    """The body holds more spans, or more of something else, than one body may."""
 
 
 class Pieces(NamedTuple):
@@ -135,20 +88,6 @@ def _piece(resource: Sequence[bytes], scope: Sequence[bytes], spans: list[bytes]
     return bytes(_REQUEST(resource_spans=[outer.SerializeToString()]).SerializeToString())
 
 
-def groups(parts: Sequence[bytes]) -> Iterator[list[bytes]]:
-    """Put parts together as far as they stay within the size of a piece."""
-    group: list[bytes] = []
-    size = 0
-    for part in parts:
-        if group and size + len(part) > PIECE_BYTES:
-            yield group
-            group, size = [], 0
-        group.append(part)
-        size += len(part)
-    if group:
-        yield group
-
-
 def _trim(spans: MutableSequence[bytes]) -> int:
     """Leave out the parts of large spans that are too large to be kept; returns how many."""
     left_out = 0
@@ -168,13 +107,3 @@ def _trim(spans: MutableSequence[bytes]) -> int:
 
 def _size(parts: Sequence[bytes]) -> int:
     return sum(map(len, parts))
-
-
-def limit(count: int, allowed: int, what: str) -> None:
-    """Refuse more of something than is allowed.
-
-    Raises:
-        TooManyItemsError: There is more.
-    """
-    if count > allowed:
-        raise TooManyItemsError(f"more than {allowed} {what} in one body; send smaller batches")

@@ -1,6 +1,6 @@
 """One record of the spool: a filtered request as a protobuf message with a trailer of our own.
 
-The message is the request followed by four more fields: when it came (1000), how many spans or points it holds (1001),
+The message is the request followed by four more fields: when it came (1000), how many items it holds (1001),
 the digest of the body it was made from (1002), a checksum of all before it (1003). A file of such messages, each with
 its length before it, is what the store reads.
 """
@@ -49,7 +49,7 @@ class Record:
     Attributes:
         request: The filtered request, encoded.
         received_ms: When it came, in milliseconds since the epoch.
-        items: How many spans or points it holds.
+        items: How many items it holds.
         digest: The digest of the body it was made from.
     """
 

@@ -10,13 +10,14 @@ import errno
 import logging
 import threading
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
-    from modeltally.receiver.counters import Stats
+    from modeltally.receiver.counters import Counters
     from modeltally.receiver.spool.spool import Segment, Spool
 
-__all__ = ["Handover", "Lane", "is_disk_full"]
+__all__ = ["Shipper", "Sink", "is_disk_full"]
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -31,10 +32,9 @@ PATIENCE_WHILE_STOPPING_SECONDS: Final = 2.0
 _DETAIL_CHARACTERS: Final = 500
 
 
-class Lane(Protocol):
-    """How one signal gets into the store."""
+class Sink(Protocol):
+    """Writes segments to the store; it never touches the spool."""
 
-    signal: str
     max_segment_age_seconds: float
     attempts: int  # to store a segment whole
 
@@ -42,8 +42,11 @@ class Lane(Protocol):
         """Store a segment whole, once for each name."""
         ...
 
-    def store_what_can_be(self, segment: Segment) -> None:
-        """Store of a segment that was refused what can be; set it aside when something cannot.
+    def store_parts(self, segment: Segment) -> Counter[str]:
+        """Store what can be stored of a segment that was refused, and note in the store what cannot.
+
+        Returns:
+            How many items are left, by reason.
 
         Raises when it is the store that does not work.
         """
@@ -54,32 +57,34 @@ class Lane(Protocol):
         ...
 
 
-class Handover:
-    """One thread that feeds the store from a spool."""
+class Shipper:
+    """One thread that feeds a sink from a spool."""
 
-    def __init__(self, spool: Spool, lane: Lane, *, stats: Stats) -> None:
+    def __init__(self, spool: Spool, sink: Sink, *, counters: Counters, name: str) -> None:
         """Take what it works on; :meth:`start` sets it going.
 
         Args:
             spool: Where segments come from.
-            lane: How they are stored.
-            stats: Counts what was stored, and why not.
+            sink: Where they go.
+            counters: Counts what was stored, and why not.
+            name: What it ships, for the thread's name and the log.
         """
         self._spool = spool
-        self._lane = lane
-        self._stats = stats
+        self._sink = sink
+        self._counters = counters
+        self._name = name
         self._segment_age_seconds = MIN_SEGMENT_AGE_SECONDS
         self._is_flush_overdue = False
         self._stopping = threading.Event()
         self._give_up_at = float("inf")
-        self._thread = threading.Thread(target=self._run, name=f"modeltally-store-{lane.signal}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"modeltally-store-{name}", daemon=True)
 
     def start(self) -> None:
         """Begin."""
         self._thread.start()
 
     def stop(self, *, timeout_seconds: float) -> None:
-        """Hand over what is in the spool, then end; what takes longer waits on disk for the next start."""
+        """Ship what is in the spool, then end; what takes longer waits on disk for the next start."""
         self._give_up_at = time.monotonic() + timeout_seconds
         self._stopping.set()
         self._thread.join()
@@ -93,7 +98,7 @@ class Handover:
             )
             self._flush()
             if segment is not None:
-                self._hand_over(segment)
+                self._ship(segment)
             elif stopping:
                 return
             if time.monotonic() > self._give_up_at:
@@ -101,25 +106,20 @@ class Handover:
 
     def _flush(self) -> None:
         try:
-            self._lane.flush()
+            self._sink.flush()
         except Exception as error:  # noqa: BLE001 - the same as for segments: it stays, and is tried again
             self._note_failure("the store refused rows for the quarantine", error)
             self._is_flush_overdue = True
             return
         if self._is_flush_overdue:
             self._is_flush_overdue = False
-            self._stats.note_failure(self._lane.signal, None)
+            self._counters.note_failure(None)
 
-    def _hand_over(self, segment: Segment) -> None:
+    def _ship(self, segment: Segment) -> None:
         attempts = refusals = 0
         while time.monotonic() <= self._give_up_at:
             try:
-                if refusals >= self._lane.attempts:
-                    self._lane.store_what_can_be(segment)
-                else:
-                    began = time.monotonic()
-                    self._lane.store(segment)
-                    self._pace(time.monotonic() - began)
+                left = self._store_parts(segment) if refusals >= self._sink.attempts else self._store(segment)
             except Exception as error:  # noqa: BLE001 - whatever the engine raises, the spool must go on
                 attempts += 1
                 refusals += not is_disk_full(error)
@@ -128,19 +128,38 @@ class Handover:
                     self._give_up_at = min(self._give_up_at, time.monotonic() + PATIENCE_WHILE_STOPPING_SECONDS)
                 self._wait(min(MAX_BACKOFF_SECONDS, 0.05 * 2 ** min(attempts, 10)))
                 continue
-            self._stats.add(self._lane.signal, "stored_batches")
-            self._stats.note_failure(self._lane.signal, None)
-            if segment.path.exists():
+            self._counters.reject(left)
+            self._counters.add("stored_items", segment.items - left.total())
+            self._counters.add("stored_batches")
+            self._counters.note_failure(None)
+            if not left:
                 self._spool.remove(segment)
             return
 
-    def _pace(self, insert_seconds: float) -> None:
-        age = AGE_PER_INSERT * insert_seconds
-        self._segment_age_seconds = min(max(age, MIN_SEGMENT_AGE_SECONDS), self._lane.max_segment_age_seconds)
+    def _store(self, segment: Segment) -> Counter[str]:
+        began = time.monotonic()
+        self._sink.store(segment)
+        age = AGE_PER_INSERT * (time.monotonic() - began)
+        self._segment_age_seconds = min(max(age, MIN_SEGMENT_AGE_SECONDS), self._sink.max_segment_age_seconds)
+        return Counter()
+
+    def _store_parts(self, segment: Segment) -> Counter[str]:
+        """Store what can be; a segment of which something is left is kept: nothing acknowledged is thrown away."""
+        left = self._sink.store_parts(segment)
+        if left:
+            place = self._spool.set_aside(segment)
+            _LOGGER.error(
+                "%s: %d items of batch %s could not be stored; they are kept in %s",
+                self._name,
+                left.total(),
+                segment.name,
+                place,
+            )
+        return left
 
     def _note_failure(self, what: str, error: Exception) -> None:
         message = str(error)[:_DETAIL_CHARACTERS]
-        if self._stats.note_failure(self._lane.signal, message):  # once, not at every attempt
+        if self._counters.note_failure(message):  # once, not at every attempt
             _LOGGER.warning("%s: %s", what, message)
 
     def _wait(self, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""The durable queue between the receiver and the store.
+"""The durable queue between a receiver and a store.
 
 A segment is a file of records, which the store reads as it is. Requests that arrive together share one fsync; only
 then are they acknowledged.
@@ -68,7 +68,7 @@ class _Waiting:
 
 
 class Spool:
-    """Takes requests, keeps them through a crash, hands them over in segments.
+    """Takes requests, keeps them through a crash, gives them out in segments.
 
     Safe to use from several threads; one thread of its own writes.
     """
@@ -158,7 +158,7 @@ class Spool:
 
         Args:
             request: The filtered request, encoded.
-            items: How many spans or points it holds.
+            items: How many items it holds.
             received_ms: When it came, in milliseconds since the epoch.
             digest: The digest of the body: one that is held already, or was lately, is not written again.
             done: Told of the end, with None when the request is safe.
@@ -188,10 +188,10 @@ class Spool:
             return True
 
     def next_segment(self, *, min_age_seconds: float, timeout_seconds: float) -> Segment | None:
-        """Wait for a segment to hand over; it stays in the spool until :meth:`remove` or :meth:`set_aside`.
+        """Wait for a segment to ship; it stays in the spool until :meth:`remove` or :meth:`set_aside`.
 
         Args:
-            min_age_seconds: How long a segment collects requests before it is handed over.
+            min_age_seconds: How long a segment collects requests before it is given out.
             timeout_seconds: How long to wait for one.
 
         Returns:
@@ -212,7 +212,7 @@ class Spool:
             self.seal()
 
     def seal(self) -> None:
-        """Close the segment being written, so that it can be handed over."""
+        """Close the segment being written, so that it can be shipped."""
         with self._file_lock:
             self._seal()
 
@@ -238,7 +238,7 @@ class Spool:
         return place
 
     def wait_until_empty(self, *, timeout_seconds: float) -> bool:
-        """Have everything handed over at once, and wait until it is stored; tells whether it is."""
+        """Have everything shipped at once, and wait until it is stored; tells whether it is."""
         with self._changed:
             self._hurried += 1
             self._changed.notify_all()
