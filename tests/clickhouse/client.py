@@ -65,7 +65,7 @@ def ask(
     also: Mapping[str, object] | None = None,
     **arguments: object,
 ) -> Answer:
-    """Send one question as the user ``default`` with the server's token."""
+    """Send one query as the user ``default`` with the server's token."""
     url = urlsplit(server.address.clickhouse_url)
     connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=60)
     shown = base64.b64encode(f"default:{server.address.token}".encode()).decode()

@@ -69,8 +69,8 @@ def test_parameters_arrive_as_they_were_given(server: LocalServer, form_encoded:
     client.close()
 
 
-def test_parameters_of_concurrent_questions_do_not_mix(server: LocalServer) -> None:
-    """Each of two hundred questions of an async client, sixteen at a time, gets the answer to its own value."""
+def test_parameters_of_concurrent_queries_do_not_mix(server: LocalServer) -> None:
+    """Each of two hundred queries of an async client, sixteen at a time, gets the answer to its own value."""
     pytest.importorskip("aiohttp", reason="the async client needs aiohttp: pip install aiohttp")
 
     async def ask_all() -> list[tuple[int, int]]:
@@ -141,7 +141,7 @@ def test_curl_gets_each_format_with_its_headers(server: LocalServer) -> None:
     assert ask(server, "SHOW TABLES FROM modeltally").headers["x-clickhouse-format"] == "TabSeparated"
 
 
-def test_question_comes_in_the_address_the_body_or_both(server: LocalServer) -> None:
+def test_query_comes_in_the_address_the_body_or_both(server: LocalServer) -> None:
     """What stands in the address comes first; a compressed body is unpacked; settings and parameters are taken."""
     assert ask(server, "1 + 1", query="SELECT").text == "2\n"
     zipped = ask(server, gzip.compress(b"SELECT 7"), headers={"Content-Encoding": "gzip"})

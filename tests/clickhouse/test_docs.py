@@ -67,7 +67,7 @@ def test_python_prints_a_frame(server: LocalServer) -> None:
 
 
 def test_grafana_s_panel_asks_what_can_be_answered(server: LocalServer) -> None:
-    """The panel's question runs with the times that Grafana puts in place of its macros, in its driver's way."""
+    """The panel's query runs with the times that Grafana puts in place of its macros, in its driver's way."""
     (panel,) = re.findall(r"`(SELECT model, requests FROM[^`]*)`", SECTION)
     asked = panel.replace("$__fromTime", "toDateTime(1761955200)").replace("$__toTime", "toDateTime(1764547200)")
     driver = {"default_format": "Native", "client_protocol_version": 54460, "max_execution_time": 65}

@@ -1,4 +1,4 @@
-"""What one question may cost, how many may run, and that a question nobody waits for ends."""
+"""What one query may cost, how many may run, and that a query nobody waits for ends."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from clickhouse.client import ask, running
-from modeltally.clickhouse import app as door
+from modeltally.clickhouse import app
 from receiver.bodies import body, post
 from support.stores import ask as ask_store
 
@@ -28,7 +28,7 @@ QUESTIONS = 2
 SECONDS = 30
 ENDLESS = "SELECT sum(cityHash64(number)) FROM numbers(1000000000000)"
 PATIENCE_SECONDS = 20
-UNDER_WAY = f"SELECT count() AS questions FROM system.processes WHERE query = '{ENDLESS}'"  # noqa: S608 - our own text
+UNDER_WAY = f"SELECT count() AS queries FROM system.processes WHERE query = '{ENDLESS}'"  # noqa: S608 - our own text
 
 
 @pytest.fixture(scope="module")
@@ -46,21 +46,21 @@ def server(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def under_way(server: LocalServer) -> int:
-    """How many of the endless questions the engine works on."""
+    """How many of the endless queries the engine works on."""
     store = server._store
     assert store is not None
-    return int(ask_store(_embedded(store), UNDER_WAY)[0]["questions"])
+    return int(ask_store(_embedded(store), UNDER_WAY)[0]["queries"])
 
 
 def _embedded(store: object) -> EmbeddedStore:
     return store  # type: ignore[return-value] # what a server opens by itself
 
 
-def wait_for(server: LocalServer, questions: int) -> None:
-    """Wait until the engine works on so many endless questions."""
+def wait_for(server: LocalServer, queries: int) -> None:
+    """Wait until the engine works on so many endless queries."""
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while under_way(server) != questions:
-        assert time.monotonic() < deadline, f"not {questions} questions"
+    while under_way(server) != queries:
+        assert time.monotonic() < deadline, f"not {queries} queries"
         time.sleep(0.05)
 
 
@@ -87,7 +87,7 @@ def endless(server: LocalServer, **arguments: object) -> Iterator[None]:
     ],
     ids=["time", "memory", "rows", "bytes", "rows of the client's choice", "rows in blocks"],
 )
-def test_question_that_costs_too_much_is_refused(
+def test_query_that_costs_too_much_is_refused(
     server: LocalServer, query: str, arguments: dict[str, str], code: int, status: int
 ) -> None:
     """Time, memory and the size of an answer are bounded: the answer is the error, never a part."""
@@ -96,7 +96,7 @@ def test_question_that_costs_too_much_is_refused(
     assert ask(server, "SELECT count() FROM numbers(1000)").text == "1000\n"
 
 
-def test_question_of_a_client_that_went_away_ends(server: LocalServer) -> None:
+def test_query_of_a_client_that_went_away_ends(server: LocalServer) -> None:
     """Without its client the engine stops working on it, long before its time is up, and its place is free."""
     with endless(server):
         wait_for(server, 1)
@@ -111,7 +111,7 @@ def test_more_than_may_run_wait_and_more_than_may_wait_are_told(
     server: LocalServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With every place taken one waits in line, the next gets 503 with TOO_MANY_SIMULTANEOUS_QUERIES (202)."""
-    monkeypatch.setattr(door, "MAX_WAITING", 1)
+    monkeypatch.setattr(app, "MAX_WAITING", 1)
     with ThreadPoolExecutor(4) as pool:
         with endless(server), endless(server):
             wait_for(server, QUESTIONS)
@@ -135,7 +135,7 @@ def test_spans_are_taken_while_every_place_is_taken(server: LocalServer) -> None
 
 
 def test_server_that_stops_ends_what_is_asked(server: LocalServer) -> None:
-    """A stop does not wait for a question without end, and the directory can be opened anew at once."""
+    """A stop does not wait for a query without end, and the directory can be opened anew at once."""
     with endless(server):
         wait_for(server, 1)
         server.stop()

@@ -256,7 +256,7 @@ def test_every_setting_a_client_may_choose_is_harmless_by_its_name(server: Local
     ids=str,
 )
 def test_wrong_password_is_refused(server: LocalServer, headers: dict[str, str]) -> None:
-    """AUTHENTICATION_FAILED (516) with 403, whichever way it is shown; nothing of the question is looked at."""
+    """AUTHENTICATION_FAILED (516) with 403, whichever way it is shown; nothing of the query is looked at."""
     answer = ask(server, "selec 1", headers=headers)
     assert (answer.status, answer.code) == (FORBIDDEN, 516)
     assert SECRET not in answer.text
@@ -331,7 +331,7 @@ def test_token_is_what_the_data_directory_says(server: LocalServer) -> None:
 
 
 def test_many_mistakes_at_once_disturb_no_answer(server: LocalServer) -> None:
-    """While eight clients send what is refused, every right question gets its right answer."""
+    """While eight clients send what is refused, every right query gets its right answer."""
     stop = threading.Event()
     refused: list[int] = []
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, urlsplit
 
+import chdb
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from modeltally.store import EmbeddedStore, open_store
@@ -50,7 +51,7 @@ def hello() -> bytes:
     """Answer the question for name, version, revision and time zone, in the revision of the client."""
     columns = [
         ("displayName()", "String", _text("stub")),
-        ("version()", "String", _text("26.9.2.1")),
+        ("version()", "String", _text(chdb.engine_version)),
         ("revision()", "UInt32", struct.pack("<I", _OLD_REVISION)),
         ("timezone()", "String", _text("UTC")),
     ]

@@ -101,12 +101,12 @@ def test_the_real_exporter_of_spans_is_understood(server: LocalServer, compressi
     assert rows[0]["SpanId"] == f"{inner.get_span_context().span_id:016x}"
 
 
-def test_a_span_is_the_same_row_through_each_door(start_server: StartServer, tmp_path: Path) -> None:
+def test_a_span_is_the_same_row_over_each_transport(start_server: StartServer, tmp_path: Path) -> None:
     """One body over HTTP and over gRPC fills every column alike."""
     rows = []
-    for door in ("http", "grpc"):
-        server = start_server(dir=tmp_path / door)
-        if door == "grpc":
+    for transport in ("http", "grpc"):
+        server = start_server(dir=tmp_path / transport)
+        if transport == "grpc":
             with connected(server) as call:
                 assert call(TRACES_METHOD, body(3)) == b""
         else:
@@ -118,8 +118,8 @@ def test_a_span_is_the_same_row_through_each_door(start_server: StartServer, tmp
     assert rows[0] == rows[1]
 
 
-def test_a_body_sent_through_both_doors_is_stored_once(server: LocalServer) -> None:
-    """A client that changes the door sends the same body again: acknowledged, and stored once."""
+def test_a_body_sent_over_both_transports_is_stored_once(server: LocalServer) -> None:
+    """A client that changes the transport sends the same body again: acknowledged, and stored once."""
     assert post_metrics(server.address, counter(1)).status == 200
     assert post(server.address, body(10)).status == 200
     with connected(server) as call:
@@ -228,7 +228,7 @@ def test_bombs_cost_little_memory_and_others_are_served(server: LocalServer) -> 
 
 
 def test_requests_whose_bodies_never_come_are_ended(start_server: StartServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """More silent requests than there are workers hold the door up no longer than a connection may last."""
+    """More silent requests than there are workers hold the listener up no longer than a connection may last."""
     monkeypatch.setattr(listener, "CONNECTION_SECONDS", 1)
     monkeypatch.setattr(listener, "CONNECTION_GRACE_SECONDS", 1)
     server = start_server()

@@ -1,4 +1,4 @@
-"""What a host's developers say of their operations passes the door on spans of ours, and on no other."""
+"""What a host's developers say of their operations passes the filter on spans of ours, and on no other."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_what_the_instrumentation_names_passes() -> None:
 
 
 def test_they_are_in_the_landing_table(server: LocalServer) -> None:
-    """What passes the door can be asked for."""
+    """What passes the filter can be asked for."""
     assert post(server.address, request(attributes={**ATTRIBUTES, **OWN}).SerializeToString()).status == 200
     assert server.wait_until_stored()
     server.stop()

@@ -1,7 +1,7 @@
 """A ClickHouse server for tests: its HTTP interface, to read and write with, in front of the real engine.
 
 It takes what clickhouse-connect sends: statements with parameters and settings, inserts with their rows in the body,
-over HTTP or HTTPS, from one user with a password. Requests are read by the same code as at the local server's own door.
+over HTTP or HTTPS, from one user with a password. Requests are read by the code of the local server.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import chdb
 
-from modeltally.clickhouse.errors import Code, RefusedQuestionError, from_engine
+from modeltally.clickhouse.errors import Code, RefusedQueryError, from_engine
 from modeltally.clickhouse.request import decompress, read
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from modeltally.clickhouse.engine import Question
+    from modeltally.clickhouse.engine import Query
+
 
 USER = "writer"
 PASSWORD = "a password; with 'signs' & spaces"  # noqa: S105 - a made-up one
@@ -58,33 +59,33 @@ class Server(ThreadingHTTPServer):
         scheme = "http" if tls is None else "https"
         self.url = f"{scheme}://{USER}@localhost:{self.server_port}/modeltally"
 
-    def answer(self, question: Question) -> tuple[bytes, str]:
+    def answer(self, query: Query) -> tuple[bytes, str]:
         """Run a statement; gives the answer and its format."""
-        head, _, data = question.text.partition("\n")
-        with self._connection(question) as connection:
-            self.statements.append(question.text)
+        head, _, data = query.text.partition("\n")
+        with self._connection(query) as connection:
+            self.statements.append(query.text)
             if head.startswith("INSERT") and head.endswith("FORMAT Native"):
                 raise AssertionError(f"rows as text: {data[:20]}")
-            result = connection.query(question.text, question.default_format, params=dict(question.parameters))
-            return result.bytes(), question.text.rpartition("FORMAT ")[2].strip() or question.default_format
+            result = connection.query(query.text, query.default_format, params=dict(query.parameters))
+            return result.bytes(), query.text.rpartition("FORMAT ")[2].strip() or query.default_format
 
-    def insert(self, question: Question, rows: bytes) -> None:
+    def insert(self, query: Query, rows: bytes) -> None:
         """Insert rows that came as a block."""
-        target = question.text.rpartition("FORMAT")[0]
-        with self._connection(question) as connection, tempfile.NamedTemporaryFile(suffix=".native") as file:
+        target = query.text.rpartition("FORMAT")[0]
+        with self._connection(query) as connection, tempfile.NamedTemporaryFile(suffix=".native") as file:
             file.write(rows)
             file.flush()
             self.statements.append(target)
             connection.query(f"{target} FROM INFILE '{file.name}' FORMAT Native")
 
     @contextlib.contextmanager
-    def _connection(self, question: Question) -> Iterator[Any]:
+    def _connection(self, query: Query) -> Iterator[Any]:
         connection = chdb.connect(self._path)
         try:
-            for name, value in question.settings.items():
+            for name, value in query.settings.items():
                 connection.query(f"SET {name} = '{value}'")
-            if question.database:
-                connection.query(f"USE `{question.database}`")
+            if query.database:
+                connection.query(f"USE `{query.database}`")
             yield connection
         except RuntimeError as error:
             raise from_engine(error) from error
@@ -109,9 +110,9 @@ class _Handler(BaseHTTPRequestHandler):
             body = decompress(self._body(), self.headers.get("Content-Encoding", ""), max_bytes=MAX_BODY_BYTES)
             self._check_password()
             self._answer(body)
-        except RefusedQuestionError as error:
+        except RefusedQueryError as error:
             code = {"X-ClickHouse-Exception-Code": str(error.code)}
-            self._send(HTTPStatus(error.status), error.message("26.9.2.1").encode(), code)
+            self._send(HTTPStatus(error.status), error.message(chdb.engine_version).encode(), code)
 
     def _answer(self, body: bytes) -> None:
         arguments = parse_qsl(urlsplit(self.path).query, keep_blank_values=True)
@@ -119,18 +120,18 @@ class _Handler(BaseHTTPRequestHandler):
         rows = b""
         if headers.get("content-type") == "application/octet-stream":
             body, _, rows = body.partition(b"\n")
-        question = read(self.command, arguments, headers, body).question
+        query = read(self.command, arguments, headers, body).query
         if rows:
-            self.server.insert(question, rows)
+            self.server.insert(query, rows)
             self._send(HTTPStatus.OK, b"", {})
         else:
-            content, form = self.server.answer(question)
+            content, form = self.server.answer(query)
             self._send(HTTPStatus.OK, content, {"X-ClickHouse-Format": form} if content else {})
 
     def _check_password(self) -> None:
         shown = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         if not hmac.compare_digest(self.headers.get("Authorization", ""), f"Basic {shown}"):
-            raise RefusedQuestionError(Code.AUTHENTICATION_FAILED, "Authentication failed")
+            raise RefusedQueryError(Code.AUTHENTICATION_FAILED, "Authentication failed")
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""

@@ -29,7 +29,7 @@ from support.stores import ask
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from modeltally.clickhouse.engine import Question
+    from modeltally.clickhouse.engine import Query
     from modeltally.store import DatabaseStore, Row
     from support.stores import Template
 
@@ -139,9 +139,9 @@ def test_reads_carry_what_makes_them_right(server: Server, monkeypatch: pytest.M
     seen: list[Mapping[str, str]] = []
     answer = server.answer
 
-    def see(question: Question) -> tuple[bytes, str]:
-        seen.append(question.settings)
-        return answer(question)
+    def see(query: Query) -> tuple[bytes, str]:
+        seen.append(query.settings)
+        return answer(query)
 
     monkeypatch.setattr(server, "answer", see)
     store = open_on(server)

@@ -19,21 +19,21 @@ from starlette.routing import Route
 
 from modeltally.asgi import UnreadBodyError, local_hosts_only, read_body
 from modeltally.clickhouse.engine import DISPLAY_NAME
-from modeltally.clickhouse.errors import Code, RefusedQuestionError
+from modeltally.clickhouse.errors import Code, RefusedQueryError
 from modeltally.clickhouse.request import compress, decompress, read, too_large
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from modeltally.clickhouse.engine import Answer, Engine, Question
+    from modeltally.clickhouse.engine import Answer, Engine, Query
 
 __all__ = ["clickhouse_app"]
 
 MAX_BODY_BYTES: Final = 4 * 1024**2
 BODY_TIMEOUT_SECONDS: Final = 10.0
-# Questions that wait in line beside those that run: a dashboard asks all its panels at once.
+# Queries that wait in line beside those that run: a dashboard sends those of all its panels at once.
 MAX_WAITING: Final = 32
-# How often it is looked whether a client still waits.
+# How often to check whether a client still waits.
 LOOK_SECONDS: Final = 0.1
 RETRY_AFTER_SECONDS: Final = 1
 USERS: Final = frozenset({"default", "modeltally"})
@@ -44,21 +44,21 @@ def clickhouse_app(engine: Engine, *, passwords: Iterable[str], host: str) -> St
 
     Args:
         engine: What answers.
-        passwords: Each of them opens the door.
+        passwords: Any of them lets a client in.
         host: The address the server listens on, which requests may name besides localhost.
     """
-    door = _Door(engine, passwords=passwords)
+    interface = _Interface(engine, passwords=passwords)
     return Starlette(
         routes=[
-            Route("/", door.ask, methods=["GET", "POST"]),
-            Route("/ping", door.ping, methods=["GET"]),
-            Route("/replicas_status", door.ping, methods=["GET"]),
+            Route("/", interface.query, methods=["GET", "POST"]),
+            Route("/ping", interface.ping, methods=["GET"]),
+            Route("/replicas_status", interface.ping, methods=["GET"]),
         ],
         middleware=[local_hosts_only(host)],
     )
 
 
-class _Door:
+class _Interface:
     def __init__(self, engine: Engine, *, passwords: Iterable[str]) -> None:
         self._engine = engine
         self._passwords = [password.encode() for password in passwords if password]
@@ -69,8 +69,8 @@ class _Door:
         del request
         return PlainTextResponse("Ok.\n")
 
-    async def ask(self, request: Request) -> Response:
-        """Answer a question."""
+    async def query(self, request: Request) -> Response:
+        """Answer a query."""
         if request.method == "GET" and not request.query_params:
             return PlainTextResponse("Ok.\n")
         query_id = request.query_params.get("query_id") or secrets.token_hex(16)
@@ -79,30 +79,30 @@ class _Door:
             self._check_password(request)
             with self._place():
                 body = await self._body(request)
-                asked = await run_in_threadpool(
+                parsed = await run_in_threadpool(
                     read, request.method, request.query_params.multi_items(), request.headers, body
                 )
-                answer = await self._answer(request, asked.question)
+                answer = await self._answer(request, parsed.query)
                 content = answer.body
-                if asked.compression and content:
-                    content = await run_in_threadpool(compress, content, asked.compression)
-                    headers["Content-Encoding"] = asked.compression
+                if parsed.compression and content:
+                    content = await run_in_threadpool(compress, content, parsed.compression)
+                    headers["Content-Encoding"] = parsed.compression
                 headers |= {
                     "X-ClickHouse-Format": answer.format,
                     "X-ClickHouse-Timezone": await run_in_threadpool(lambda: self._engine.timezone),
                     "X-ClickHouse-Summary": json.dumps(dict(answer.summary)),
                 }
                 return Response(content, media_type=answer.media_type, headers=headers)
-        except RefusedQuestionError as error:
+        except RefusedQueryError as error:
             return await self._refuse(error, headers)
         except ClientDisconnect:
             return Response(status_code=400)
 
     @contextlib.contextmanager
     def _place(self) -> Iterator[None]:
-        limit = self._engine.limits.questions + MAX_WAITING
+        limit = self._engine.limits.queries + MAX_WAITING
         if self._inside >= limit:
-            raise RefusedQuestionError(
+            raise RefusedQueryError(
                 Code.TOO_MANY_SIMULTANEOUS_QUERIES, f"Too many simultaneous queries. Maximum: {limit}; ask again"
             )
         self._inside += 1
@@ -117,7 +117,7 @@ class _Door:
         for expected in self._passwords:  # each of them, so that the time taken says nothing
             is_known |= hmac.compare_digest(password.encode(), expected)
         if not is_known or user not in USERS:
-            raise RefusedQuestionError(
+            raise RefusedQueryError(
                 Code.AUTHENTICATION_FAILED,
                 f"{user[:80]!r}: Authentication failed: password is incorrect, or there is no user with such name."
                 " The user is 'default'; the password is the token in server.json of the data directory,"
@@ -130,14 +130,14 @@ class _Door:
         except UnreadBodyError as error:
             if error.reason == "too_large":
                 raise too_large(MAX_BODY_BYTES) from None
-            raise RefusedQuestionError(Code.SOCKET_TIMEOUT, str(error)) from None
+            raise RefusedQueryError(Code.SOCKET_TIMEOUT, str(error)) from None
         encoding = request.headers.get("content-encoding", "").strip().lower()
         return await run_in_threadpool(decompress, body, encoding, max_bytes=MAX_BODY_BYTES)
 
-    async def _answer(self, request: Request, question: Question) -> Answer:
+    async def _answer(self, request: Request, query: Query) -> Answer:
         """Wait for the answer as long as the client does."""
-        asking = self._engine.ask(question)
-        waiting = asyncio.wrap_future(asking.answer)
+        running = self._engine.submit(query)
+        waiting = asyncio.wrap_future(running.answer)
         try:
             while not waiting.done():
                 await asyncio.wait({waiting}, timeout=LOOK_SECONDS)
@@ -145,11 +145,11 @@ class _Door:
                     raise ClientDisconnect
             return waiting.result()
         finally:
-            if not asking.answer.done():
+            if not running.answer.done():
                 # the place in line stays taken until the engine has let go
-                await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, self._engine.cancel, asking))
+                await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, self._engine.cancel, running))
 
-    async def _refuse(self, error: RefusedQuestionError, headers: dict[str, str]) -> Response:
+    async def _refuse(self, error: RefusedQueryError, headers: dict[str, str]) -> Response:
         version = await run_in_threadpool(lambda: self._engine.version)
         headers |= {"X-ClickHouse-Exception-Code": str(error.code), "X-ClickHouse-Format": "TabSeparated"}
         if error.code == Code.TOO_MANY_SIMULTANEOUS_QUERIES[0]:

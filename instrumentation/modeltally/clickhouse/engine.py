@@ -1,6 +1,6 @@
-"""Asks the engine what a client of the ClickHouse interface asks: read only, within limits, while the client waits.
+"""Runs the queries of clients of the ClickHouse interface: read only, within limits, while the client waits.
 
-Every question has a connection to the engine of its own, so that no setting and no parameter of one meets another. The
+Every query has a connection to the engine of its own, so that no setting and no parameter of one meets another. The
 connection is set to ``readonly = 1`` before it sees any text of the client's; the engine does not let that be undone.
 """
 
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import chdb
 
 from modeltally.clickhouse import settings as client_settings
-from modeltally.clickhouse.errors import Code, RefusedQuestionError, from_engine
+from modeltally.clickhouse.errors import Code, RefusedQueryError, from_engine
 from modeltally.clickhouse.guard import Allowed, Reading, check
 from modeltally.store import sql
 from modeltally.store.client import READ_SETTINGS
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from modeltally.clickhouse.settings import Limits
 
-__all__ = ["Answer", "Asking", "Engine", "Question"]
+__all__ = ["Answer", "Engine", "Query", "RunningQuery"]
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ _ESCAPES: Final = str.maketrans(
 )
 
 # The clients' native protocol, as far as HTTP has a part in it: from the first revision on a block has a header, from
-# the second a mark after each type. The answer to the first question of Go's client is read in the client's revision,
+# the second a mark after each type. The answer to the first query of Go's client is read in the client's revision,
 # all others in the one that answer names; of this old one a block has the header, and nothing else is new.
 _WITH_HEADER: Final = 51903
 _WITH_MARK: Final = 54454
@@ -60,8 +60,8 @@ DISPLAY_NAME: Final = "modeltally"
 
 
 @dataclass(frozen=True)
-class Question:
-    """What a client asks.
+class Query:
+    """What a client asks for.
 
     Attributes:
         text: The statement.
@@ -98,12 +98,12 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Asking:
-    """A question under way.
+class RunningQuery:
+    """A query under way.
 
     Attributes:
-        answer: Comes, or raises RefusedQuestionError.
-        mark: Names the question to the engine.
+        answer: Comes, or raises RefusedQueryError.
+        mark: Names the query to the engine.
     """
 
     answer: Future[Answer]
@@ -111,24 +111,24 @@ class Asking:
 
 
 class Engine:
-    """The engine of this process, for readers. It connects when it is first asked.
+    """The engine of this process, for readers. It connects when it is first used.
 
     Attributes:
-        limits: What one question may cost.
+        limits: What one query may cost.
     """
 
     def __init__(self, directory: Path, *, database: str, limits: Limits) -> None:
         """Take what it needs.
 
         Args:
-            directory: Where the engine of this process keeps its files; somebody else has opened it.
+            directory: Where the engine of this process keeps its files; the store has opened it.
             database: The database that may be read.
-            limits: What one question may cost.
+            limits: What one query may cost.
         """
         self.limits = limits
         self._path = str(directory.resolve())
         self._database = database
-        self._threads = ThreadPoolExecutor(limits.questions, "modeltally-ask")
+        self._threads = ThreadPoolExecutor(limits.queries, "modeltally-query")
         self._lock = threading.Lock()
         self._under_way: dict[str, Future[Answer]] = {}
         self._known: _Known | None = None
@@ -137,72 +137,74 @@ class Engine:
     @property
     def version(self) -> str:
         """The engine's version."""
-        return self._ask_engine().version
+        return self._describe_engine().version
 
     @property
     def timezone(self) -> str:
         """The engine's time zone."""
-        return self._ask_engine().timezone
+        return self._describe_engine().timezone
 
-    def ask(self, question: Question) -> Asking:
-        """Ask; more than may run at once wait in line.
+    def submit(self, query: Query) -> RunningQuery:
+        """Run a query; more than may run at once wait in line.
 
         Raises:
-            RefusedQuestionError: The engine is closed.
+            RefusedQueryError: The engine is closed.
         """
         mark = secrets.token_hex(16)
         with self._lock:
             if self._is_closed:
-                raise RefusedQuestionError(Code.QUERY_WAS_CANCELLED, "the server is stopping")
-            answer = self._threads.submit(self._answer, question, mark)
+                raise RefusedQueryError(Code.QUERY_WAS_CANCELLED, "the server is stopping")
+            answer = self._threads.submit(self._answer, query, mark)
             self._under_way[mark] = answer
         answer.add_done_callback(lambda _: self._under_way.pop(mark, None))
-        return Asking(answer, mark)
+        return RunningQuery(answer, mark)
 
-    def cancel(self, asking: Asking) -> None:
-        """End a question nobody waits for; returns when it has ended."""
-        while not asking.answer.cancel() and not asking.answer.done():
+    def cancel(self, running: RunningQuery) -> None:
+        """End a query nobody waits for; returns when it has ended."""
+        while not running.answer.cancel() and not running.answer.done():
             # again and again, because the engine may not have begun it yet
             connection = chdb.connect(self._path)
             try:
-                connection.query(sql.statement("ask/cancel").body, DEFAULT_FORMAT, params={"comment": asking.mark})
+                connection.query(
+                    sql.statement("clickhouse/cancel").body, DEFAULT_FORMAT, params={"comment": running.mark}
+                )
             finally:
                 connection.close()
             try:
-                asking.answer.exception(timeout=CANCEL_EVERY_SECONDS)
+                running.answer.exception(timeout=CANCEL_EVERY_SECONDS)
             except TimeoutError:
                 continue
 
     def close(self) -> None:
-        """End every question, and take no more."""
+        """End every query, and take no more."""
         with self._lock:
             self._is_closed = True
-            left = [Asking(answer, mark) for mark, answer in self._under_way.items()]
-        for asking in left:
-            self.cancel(asking)
+            left = [RunningQuery(answer, mark) for mark, answer in self._under_way.items()]
+        for running in left:
+            self.cancel(running)
         self._threads.shutdown()
 
     # -- in a thread -----------------------------------------------------------------------------------------------
 
-    def _answer(self, question: Question, mark: str) -> Answer:
+    def _answer(self, query: Query, mark: str) -> Answer:
         connection = chdb.connect(self._path)
         try:
-            self._prepare(connection, question, mark)
-            text, reading = self._look_at(connection, question)
-            return self._run(connection, text, question, reading)
-        except RefusedQuestionError:
+            self._prepare(connection, query, mark)
+            text, reading = self._look_at(connection, query)
+            return self._run(connection, text, query, reading)
+        except RefusedQueryError:
             raise
         except Exception as error:  # the engine raises bare RuntimeErrors
             raise from_engine(error) from error
         finally:
             connection.close()
 
-    def _prepare(self, connection: Any, question: Question, mark: str) -> None:
-        self._check_database(question.database)
-        chosen = client_settings.chosen_settings(question.settings, self.limits)
+    def _prepare(self, connection: Any, query: Query, mark: str) -> None:
+        self._check_database(query.database)
+        chosen = client_settings.chosen_settings(query.settings, self.limits)
         limits = self.limits.as_settings()
         for name in chosen:
-            if name not in limits and not client_settings.is_free(name) and name in self._ask_engine().settings:
+            if name not in limits and not client_settings.is_free(name) and name in self._describe_engine().settings:
                 raise client_settings.refuse(name)
         reads = {name: str(value) for name, value in READ_SETTINGS.items()}
         wanted = {**_AS_A_SERVER, **reads, **limits, **chosen, "log_comment": mark}
@@ -216,38 +218,38 @@ class Engine:
         if name in {"", "default", self._database}:  # "default" is what clients say that were told nothing
             return
         if name in self._databases():
-            raise RefusedQuestionError(
+            raise RefusedQueryError(
                 Code.ACCESS_DENIED, f"Not enough privileges: the database {name} is not for readers of {self._database}"
             )
-        raise RefusedQuestionError(Code.UNKNOWN_DATABASE, f"Database {name[:80]} does not exist")
+        raise RefusedQueryError(Code.UNKNOWN_DATABASE, f"Database {name[:80]} does not exist")
 
-    def _look_at(self, connection: Any, question: Question) -> tuple[str, Reading]:
-        """Let the engine read a question, and see whether it may be asked; gives it as the engine writes it."""
-        parse = sql.statement("ask/parse").body
-        text = question.text.translate(_ESCAPES)
+    def _look_at(self, connection: Any, query: Query) -> tuple[str, Reading]:
+        """Let the engine read a query, and check that it may run; gives it as the engine writes it."""
+        parse = sql.statement("clickhouse/parse").body
+        text = query.text.translate(_ESCAPES)
         # one statement, or an error; what is looked at below is what runs, without data, comments and tricks
-        parsed = str(connection.query(parse, "TabSeparatedRaw", params={"question": text}).bytes(), "utf-8").strip()
-        explained = connection.query(f"EXPLAIN AST {parsed}", "TabSeparatedRaw", params=dict(question.parameters))
+        parsed = str(connection.query(parse, "TabSeparatedRaw", params={"query": text}).bytes(), "utf-8").strip()
+        explained = connection.query(f"EXPLAIN AST {parsed}", "TabSeparatedRaw", params=dict(query.parameters))
         others = frozenset(self._databases()) - {self._database}
         allowed = Allowed(self._database, frozenset(sql.view_names()), others)
         reading = check(str(explained.bytes(), "utf-8", "replace"), allowed)
         if NO_TEXT in parsed:
-            raise RefusedQuestionError(Code.BAD_ARGUMENTS, "the query is not UTF-8")
+            raise RefusedQueryError(Code.BAD_ARGUMENTS, "the query is not UTF-8")
         return parsed, reading
 
-    def _format(self, reading: Reading, question: Question) -> tuple[str, str]:
+    def _format(self, reading: Reading, query: Query) -> tuple[str, str]:
         """Name and media type of the format that an answer comes in."""
-        formats = self._ask_engine().formats
-        for name in (reading.format or "", question.default_format):
+        formats = self._describe_engine().formats
+        for name in (reading.format or "", query.default_format):
             if name.lower() in formats:
                 return formats[name.lower()]
-        raise RefusedQuestionError(Code.UNKNOWN_FORMAT, f"Unknown format {question.default_format[:80]}")
+        raise RefusedQueryError(Code.UNKNOWN_FORMAT, f"Unknown format {query.default_format[:80]}")
 
-    def _run(self, connection: Any, text: str, question: Question, reading: Reading) -> Answer:
-        name, media_type = self._format(reading, question)
-        parameters = dict(question.parameters)
-        has_header = name == "Native" and question.protocol_version >= _WITH_HEADER
-        if has_header and question.protocol_version >= _WITH_MARK and text == _HELLO:
+    def _run(self, connection: Any, text: str, query: Query, reading: Reading) -> Answer:
+        name, media_type = self._format(reading, query)
+        parameters = dict(query.parameters)
+        has_header = name == "Native" and query.protocol_version >= _WITH_HEADER
+        if has_header and query.protocol_version >= _WITH_MARK and text == _HELLO:
             return Answer(self._hello(), name, media_type, {})
         if has_header and reading.is_select:
             blocks = [block.bytes() for block in connection.send_query(text, name, params=parameters)]
@@ -273,7 +275,7 @@ class Engine:
     def _check_size(self, body: bytes) -> None:
         # the engine measures rows before they are written out, and a constant as if it were there once
         if len(body) > self.limits.result_bytes:
-            raise RefusedQuestionError(
+            raise RefusedQueryError(
                 Code.TOO_MANY_ROWS_OR_BYTES,
                 f"Limit for result exceeded, max bytes: {self.limits.result_bytes}, current bytes: {len(body)}",
             )
@@ -281,19 +283,19 @@ class Engine:
     # -- what is known of the engine -------------------------------------------------------------------------------
 
     def _databases(self) -> list[str]:
-        return [str(row["name"]) for row in self._rows("ask/databases")]
+        return [str(row["name"]) for row in self._rows("clickhouse/databases")]
 
-    def _ask_engine(self) -> _Known:
+    def _describe_engine(self) -> _Known:
         if self._known is None:
-            (engine,) = self._rows("ask/engine")
+            (engine,) = self._rows("clickhouse/engine")
             self._known = _Known(
                 version=str(engine["version"]),
                 timezone=str(engine["timezone"]),
                 formats={
                     str(row["name"]).lower(): (str(row["name"]), str(row["content_type"]))
-                    for row in self._rows("ask/formats")
+                    for row in self._rows("clickhouse/formats")
                 },
-                settings=frozenset(str(row["name"]) for row in self._rows("ask/settings")),
+                settings=frozenset(str(row["name"]) for row in self._rows("clickhouse/settings")),
             )
         return self._known
 

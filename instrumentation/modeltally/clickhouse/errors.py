@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["Code", "RefusedQuestionError", "from_engine"]
+__all__ = ["Code", "RefusedQueryError", "from_engine"]
 
 _MESSAGE: Final = re.compile(
     r"Code: (?P<code>\d+)\. DB::Exception: (?P<text>.*)\((?P<name>[A-Z0-9_]+)\)\.?\s*$", re.DOTALL
@@ -14,7 +14,7 @@ _MESSAGE: Final = re.compile(
 _REPEATED: Final = re.compile(
     r"(?:Code: \d+\. DB::Exception: )+(?P<text>.*?)(?: \([A-Z0-9_]+\) \(version [^)]*\)\.?)*\s*", re.DOTALL
 )
-# What is ours around a question, and would only confuse.
+# What is ours around a query, and would only confuse.
 _WRAPPED: Final = re.compile(r": (?:While executing|In scope SELECT formatQuerySingleLine\().*", re.DOTALL)
 _ANY_CODE: Final = 1002
 
@@ -39,7 +39,7 @@ class Code:
     AUTHENTICATION_FAILED = (516, "AUTHENTICATION_FAILED")
 
 
-# As a server maps them, but for 202: a client may ask that again, and knows it by 503. Everything else is 500.
+# As a server maps them, but for 202: a client may try that again, and knows it by 503. Everything else is 500.
 _STATUS: Final = {
     400: (6, 8, 15, 25, 26, 27, 36, 37, 38, 41, 44, 53, 62, 72, 117, 123, 167, 168, 223, 321, 376, 427, 441, 675, 676),
     401: (194,),
@@ -55,8 +55,8 @@ _STATUS: Final = {
 _STATUS_BY_CODE: Final = {code: status for status, codes in _STATUS.items() for code in codes}
 
 
-class RefusedQuestionError(Exception):
-    """A question that is not answered.
+class RefusedQueryError(Exception):
+    """A query that is not answered.
 
     Attributes:
         code: ClickHouse's number of what is wrong.
@@ -89,14 +89,14 @@ class RefusedQuestionError(Exception):
         return f"Code: {self.code}. DB::Exception: {self.text} ({self.name}) (version {version})\n"
 
 
-def from_engine(error: Exception) -> RefusedQuestionError:
+def from_engine(error: Exception) -> RefusedQueryError:
     """Read what the engine raised."""
     message = str(error)
     found = _MESSAGE.search(message)
     if found is None:
-        return RefusedQuestionError((_ANY_CODE, "UNKNOWN_EXCEPTION"), message.strip() or type(error).__name__)
+        return RefusedQueryError((_ANY_CODE, "UNKNOWN_EXCEPTION"), message.strip() or type(error).__name__)
     text = found["text"].strip()
     repeated = _REPEATED.fullmatch(text)
     if repeated is not None:
         text = repeated["text"]
-    return RefusedQuestionError((int(found["code"]), found["name"]), _WRAPPED.sub("", text).strip())
+    return RefusedQueryError((int(found["code"]), found["name"]), _WRAPPED.sub("", text).strip())

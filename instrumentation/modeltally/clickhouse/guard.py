@@ -1,8 +1,8 @@
-"""What may be asked through the ClickHouse interface, decided on the engine's own reading of a question.
+"""What may be read through the ClickHouse interface, decided on the engine's own reading of a query.
 
 The engine refuses to write and to lift limits by itself (``readonly = 1``). It does not refuse everything that a reader
 on this machine must not do: to read a file with the function ``file``, to write one with ``INTO OUTFILE``, to end other
-questions, to look into other databases. So a question must be one statement that reads, and everything it names is
+queries, to look into other databases. So a query must be one statement that reads, and everything it names is
 held against lists of what is allowed. What is looked at is the output of ``EXPLAIN AST``, one node a line.
 """
 
@@ -12,17 +12,17 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from modeltally.clickhouse.errors import Code, RefusedQuestionError
+from modeltally.clickhouse.errors import Code, RefusedQueryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Allowed", "Reading", "check"]
+__all__ = ["FUNCTIONS", "READS", "SYSTEM_TABLES", "TABLE_FUNCTIONS", "Allowed", "Reading", "check"]
 
 _SHOWN_CHARACTERS: Final = 80
 
 # Statements that read. What they read is looked at as well.
-_READS: Final = frozenset(
+READS: Final = frozenset(
     {
         "DescribeQuery",
         "ExistsDatabaseQuery",
@@ -48,12 +48,12 @@ _READS: Final = frozenset(
 # Not a statement, for all its name.
 _PARTS: Final = frozenset({"TablesInSelectQuery"})
 # Statements named by their table: ``db table`` stands beside the kind.
-_NAMING: Final = frozenset(kind for kind in _READS if kind.startswith(("Exists", "ShowCreate")))
-_TABLE_FUNCTIONS: Final = frozenset(
+_NAMING: Final = frozenset(kind for kind in READS if kind.startswith(("Exists", "ShowCreate")))
+TABLE_FUNCTIONS: Final = frozenset(
     {"generate_series", "generaterandom", "generateseries", "null", "numbers", "numbers_mt", "primes", "values", "view"}
 )
-# Functions that reach beyond the database: files, other machines, models. (The engine has no other such.)
-_FUNCTIONS: Final = frozenset(
+# Functions that reach beyond the database: files, other machines, models. (A test asks the engine for others.)
+FUNCTIONS: Final = frozenset(
     {
         "aiclassify",
         "aiembed",
@@ -75,7 +75,7 @@ _FUNCTIONS: Final = frozenset(
     }
 )
 # What clients ask about the server, and people about their own tables.
-_SYSTEM_TABLES: Final = frozenset(
+SYSTEM_TABLES: Final = frozenset(
     {
         "aggregate_function_combinators",
         "build_options",
@@ -151,7 +151,7 @@ class _Node:
 
 @dataclass(frozen=True)
 class Reading:
-    """A question that may be asked.
+    """A query that may run.
 
     Attributes:
         is_select: It is a SELECT, whose rows come block by block.
@@ -163,20 +163,20 @@ class Reading:
 
 
 def check(tree: str, allowed: Allowed) -> Reading:
-    """Tell whether a question may be asked.
+    """Tell whether a query may run.
 
     Args:
         tree: What the engine's ``EXPLAIN AST`` says of it, unescaped.
         allowed: What may be read.
 
     Raises:
-        RefusedQuestionError: It may not.
+        RefusedQueryError: It may not.
     """
     root = _parse(tree)
-    if root.kind not in _READS:
+    if root.kind not in READS:
         raise _not_reading(root)
     if any(child.kind == "Literal" for child in root.children):  # no other part of a statement that reads is one
-        raise RefusedQuestionError(Code.ACCESS_DENIED, "INTO OUTFILE is not allowed here")
+        raise RefusedQueryError(Code.ACCESS_DENIED, "INTO OUTFILE is not allowed here")
     named = [child.name for child in root.children if child.kind == "Identifier"]
     if root.kind in _NAMING:
         _check_named(root, allowed)
@@ -187,7 +187,7 @@ def check(tree: str, allowed: Allowed) -> Reading:
 
 
 def _check_node(node: _Node, allowed: Allowed) -> None:
-    if node.kind not in _READS | _PARTS and node.kind.endswith("Query"):
+    if node.kind not in READS | _PARTS and node.kind.endswith("Query"):
         raise _not_reading(node)
     if node.kind == "TableExpression":
         for child in node.children:
@@ -200,8 +200,8 @@ def _check_node(node: _Node, allowed: Allowed) -> None:
 
 
 def _check_function(node: _Node, allowed: Allowed) -> None:
-    if node.name.lower() in _FUNCTIONS:
-        raise RefusedQuestionError(Code.ACCESS_DENIED, f"the function {_short(node.name)} is not allowed here")
+    if node.name.lower() in FUNCTIONS:
+        raise RefusedQueryError(Code.ACCESS_DENIED, f"the function {_short(node.name)} is not allowed here")
     if _IN.fullmatch(node.name) and node.children:  # what stands after IN may be a table
         for argument in node.children[0].children[1:]:
             if argument.kind == "Identifier":
@@ -210,18 +210,18 @@ def _check_function(node: _Node, allowed: Allowed) -> None:
 
 def _check_table_function(name: str, allowed: Allowed) -> None:
     database, _, view = name.rpartition(".")
-    if (database in {"", allowed.database} and view in allowed.views) or name.lower() in _TABLE_FUNCTIONS:
+    if (database in {"", allowed.database} and view in allowed.views) or name.lower() in TABLE_FUNCTIONS:
         return
-    raise RefusedQuestionError(Code.ACCESS_DENIED, f"the table function {_short(name)} is not allowed here")
+    raise RefusedQueryError(Code.ACCESS_DENIED, f"the table function {_short(name)} is not allowed here")
 
 
 def _check_table(name: str, allowed: Allowed) -> None:
     database, dot, table = name.partition(".")
     is_open = not dot or database == allowed.database or database in _SCHEMATA
-    if is_open or (database == _SYSTEM and table in _SYSTEM_TABLES):
+    if is_open or (database == _SYSTEM and table in SYSTEM_TABLES):
         return
     if database == _SYSTEM or database in allowed.others:
-        raise RefusedQuestionError(
+        raise RefusedQueryError(
             Code.ACCESS_DENIED, f"Not enough privileges: {_short(name)} is not for readers of {allowed.database}"
         )
 
@@ -229,7 +229,7 @@ def _check_table(name: str, allowed: Allowed) -> None:
 def _check_named(root: _Node, allowed: Allowed) -> None:
     parts = root.name.split(" ")
     if len(parts) > 2:  # noqa: PLR2004 - a database and a table
-        raise RefusedQuestionError(Code.ACCESS_DENIED, f"names with spaces are not read here: {_short(root.name)}")
+        raise RefusedQueryError(Code.ACCESS_DENIED, f"names with spaces are not read here: {_short(root.name)}")
     if len(parts) == 2 and parts[0]:  # noqa: PLR2004 - as above
         _check_table(f"{parts[0]}.{parts[1]}" if parts[1] else parts[0], allowed)
 
@@ -238,7 +238,7 @@ def _parse(tree: str) -> _Node:
     """Read the lines as a tree; a name that breaks a line makes them none.
 
     Raises:
-        RefusedQuestionError: They are none.
+        RefusedQueryError: They are none.
     """
     open_nodes: list[tuple[_Node, int]] = []
     root: _Node | None = None
@@ -276,16 +276,16 @@ def _close(open_nodes: list[tuple[_Node, int]], depth: int) -> None:
             raise _unreadable()
 
 
-def _not_reading(node: _Node) -> RefusedQuestionError:
+def _not_reading(node: _Node) -> RefusedQueryError:
     kind = _short(node.kind.removeprefix("AST").removesuffix("Query"))
-    return RefusedQuestionError(
+    return RefusedQueryError(
         Code.READONLY,
         f"Cannot execute query in readonly mode: {kind} is none of SELECT, SHOW, DESCRIBE, EXISTS, EXPLAIN",
     )
 
 
-def _unreadable() -> RefusedQuestionError:
-    return RefusedQuestionError(Code.SYNTAX_ERROR, "names with line breaks are not read here")
+def _unreadable() -> RefusedQueryError:
+    return RefusedQueryError(Code.SYNTAX_ERROR, "names with line breaks are not read here")
 
 
 def _short(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Which settings of a question a client of the ClickHouse interface may choose, and within which limits."""
+"""Which settings of a query a client of the ClickHouse interface may choose, and within which limits."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from modeltally.clickhouse.errors import Code, RefusedQuestionError
+from modeltally.clickhouse.errors import Code, RefusedQueryError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Limits", "chosen_settings", "is_free", "is_transport", "refuse"]
 
-# What belongs to the transport of a question: taken, and either used by the interface itself or without meaning to it.
+# What belongs to the transport of a query: taken, and either used by the interface itself or without meaning to it.
 _TRANSPORT: Final = frozenset(
     {
         "add_http_cors_header",
@@ -58,21 +58,21 @@ _NUMBER: Final = re.compile(r"\d{1,20}(\.\d{1,6})?")
 
 @dataclass(frozen=True)
 class Limits:
-    """What one question may cost.
+    """What one query may cost.
 
     Attributes:
         seconds: Its time.
         memory_bytes: Its memory.
         result_rows: Rows of its answer.
         result_bytes: Bytes of its answer, in the engine's memory.
-        questions: How many may run at once.
+        queries: How many may run at once.
     """
 
     seconds: float
     memory_bytes: int
     result_rows: int
     result_bytes: int
-    questions: int
+    queries: int
 
     @classmethod
     def of(cls, settings: Settings) -> Limits:
@@ -82,7 +82,7 @@ class Limits:
             memory_bytes=settings.clickhouse_query_memory_bytes,
             result_rows=settings.clickhouse_result_rows,
             result_bytes=settings.clickhouse_result_bytes,
-            questions=settings.clickhouse_queries,
+            queries=settings.clickhouse_queries,
         )
 
     def as_settings(self) -> dict[str, str]:
@@ -96,7 +96,7 @@ class Limits:
 
 
 def is_transport(name: str) -> bool:
-    """Tell whether a parameter of a request is no setting of the question."""
+    """Tell whether a parameter of a request is no setting of the query."""
     return name in _TRANSPORT or name.startswith("param_")
 
 
@@ -105,13 +105,13 @@ def chosen_settings(asked: Mapping[str, str], limits: Limits) -> dict[str, str]:
 
     Args:
         asked: Name and value of each.
-        limits: What a question may cost.
+        limits: What a query may cost.
 
     Returns:
         Those that change anything; a name the engine does not know is for the engine to refuse.
 
     Raises:
-        RefusedQuestionError: One lifts a limit, or may not be chosen.
+        RefusedQueryError: One lifts a limit, or may not be chosen.
     """
     most = limits.as_settings()
     chosen = {}
@@ -120,10 +120,10 @@ def chosen_settings(asked: Mapping[str, str], limits: Limits) -> dict[str, str]:
             _check_limit(name, value, most[name])
         elif name == "readonly":
             if value not in {"1", "2"}:
-                raise RefusedQuestionError(Code.READONLY, "Cannot modify 'readonly' setting in readonly mode")
+                raise RefusedQueryError(Code.READONLY, "Cannot modify 'readonly' setting in readonly mode")
             continue
         elif not _NAME.fullmatch(name):
-            raise RefusedQuestionError(Code.BAD_ARGUMENTS, f"{name[:80]!r} is no name of a setting")
+            raise RefusedQueryError(Code.BAD_ARGUMENTS, f"{name[:80]!r} is no name of a setting")
         chosen[name] = value
     return chosen
 
@@ -133,16 +133,16 @@ def is_free(name: str) -> bool:
     return _FREE.fullmatch(name) is not None
 
 
-def refuse(name: str) -> RefusedQuestionError:
+def refuse(name: str) -> RefusedQueryError:
     """Say that a setting may not be chosen, as a server says it."""
-    return RefusedQuestionError(Code.SETTING_CONSTRAINT_VIOLATION, f"Setting {name} should not be changed")
+    return RefusedQueryError(Code.SETTING_CONSTRAINT_VIOLATION, f"Setting {name} should not be changed")
 
 
 def _check_limit(name: str, value: str, most: str) -> None:
     if not _NUMBER.fullmatch(value):
-        raise RefusedQuestionError(Code.BAD_ARGUMENTS, f"{name} = {value[:80]!r} is no number")
+        raise RefusedQueryError(Code.BAD_ARGUMENTS, f"{name} = {value[:80]!r} is no number")
     if not 0 < float(value) <= float(most):
-        raise RefusedQuestionError(
+        raise RefusedQueryError(
             Code.SETTING_CONSTRAINT_VIOLATION,
             f"Setting {name} shouldn't be greater than {most}, nor 0, which is without limit; it was {value}",
         )

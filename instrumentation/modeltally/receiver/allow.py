@@ -1,4 +1,4 @@
-"""Which names may pass the door; everything else is dropped before anything is written to disk.
+"""Which names pass the filter; everything else is dropped before anything is written to disk.
 
 Other libraries' spans carry prompts, command lines and user ids, so the lists name what is known to be harmless. A
 name of ours passes because the instrumentation knows it; a new standard name is one line below. On spans of ours the

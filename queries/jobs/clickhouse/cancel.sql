@@ -1,4 +1,4 @@
--- Ends a question whose asker has gone, found by the comment it was begun with.
+-- Ends a query whose client has gone, found by the comment it was begun with.
 -- Grain: one row per statement that is ended.
 -- Reads: nothing
 KILL QUERY

@@ -1,0 +1,61 @@
+"""What the package imports is what it says it needs."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import importlib.util
+import itertools
+import os
+import sys
+import sysconfig
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[1]
+SITE = Path(sysconfig.get_path("purelib"))
+# compression is Python's from 3.14 on
+OURS_OR_PYTHONS = sys.stdlib_module_names | {"modeltally", "__future__", "compression"}
+
+
+def imported() -> Iterator[str]:
+    """Give the module of every import; what ``libraries/`` knows of is imported only where a host has it."""
+    for file in (ROOT / "instrumentation" / "modeltally").rglob("*.py"):
+        if file.parent.name == "libraries":
+            continue
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                module = node.module or ""
+                shared = (SITE / module.replace(".", "/")).is_dir() and importlib.util.find_spec(module)
+                is_namespace = shared and shared.origin is None
+                yield from (f"{module}.{alias.name}" if is_namespace else module for alias in node.names)
+            elif isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+
+
+def test_every_import_is_declared() -> None:
+    """Each imported module belongs to a distribution that ``pyproject.toml`` names itself."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    required = [*project["dependencies"], *itertools.chain(*project["optional-dependencies"].values())]
+    declared = {canonicalize_name(Requirement(text).name) for text in required}
+    owners = {
+        str(path): canonicalize_name(distribution.name)
+        for distribution in importlib.metadata.distributions()
+        for path in distribution.files or ()
+    }
+    undeclared = {}
+    for name in {name for name in imported() if name.partition(".")[0] not in OURS_OR_PYTHONS}:
+        spec = importlib.util.find_spec(name)
+        assert spec is not None, name
+        assert spec.origin is not None, name
+        owner = owners.get(os.path.relpath(spec.origin, SITE))
+        if owner not in declared:
+            undeclared[name] = owner
+    assert undeclared == {}
