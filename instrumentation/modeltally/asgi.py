@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,5 +100,5 @@ class _LocalHosts:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         app = self._app
         if scope["type"] == "http" and (Request(scope).url.hostname or "").lower() not in self._hosts:
-            app = PlainTextResponse("this host name is not served here; use localhost\n", status_code=421)
+            app = JSONResponse({"error": "this host name is not served here; use localhost"}, status_code=421)
         await app(scope, receive, send)

@@ -13,7 +13,7 @@ from modeltally.errors import StoreError
 from modeltally.receiver.metrics.sink import ATTEMPTS
 from modeltally.receiver.spool import shipper
 from modeltally.server import LocalServer
-from modeltally.store import EmbeddedStore, open_store
+from modeltally.store import EmbeddedStore, open_store, sql
 from receiver.bodies import Sender, body
 from receiver.metric_bodies import KINDS, PATH, STORED_ONCE, counter, metrics_request, post_metrics, rows_of
 from server.test_server import start_process
@@ -154,6 +154,25 @@ def test_what_a_table_refuses_is_set_aside(unsteady: Callable[..., LocalServer])
     assert b"poison" in aside.read_bytes()
     assert server.counters["metrics"]["stored_items"] == 9
     assert server.counters["metrics"].status()["rejected"] == {"refused_by_store": 1}
+
+
+def test_what_the_engine_itself_refuses_of_one_kind_is_set_aside(server: LocalServer) -> None:
+    """One insert fills the tables of four kinds before the fifth refuses: in the end each of the four has it once."""
+    store = server._store
+    assert isinstance(store, EmbeddedStore)
+    store.database.command(
+        sql.Statement("refuse", "ALTER TABLE otel_metrics_summary ADD CONSTRAINT c CHECK ServiceName != 'poison'")
+    )
+    for service in ("poison", "next"):
+        content = metrics_request(resource={"service.name": service}).SerializeToString()
+        assert post_metrics(server.address, content).status == 200
+        assert server.wait_until_stored(timeout_seconds=120)
+    server.stop()
+    services = {kind: sorted(row["ServiceName"] for row in rows) for kind, rows in rows_of(server.directory).items()}
+    assert services == {kind: ["next"] if kind == "summary" else ["next", "poison"] for kind in KINDS}
+    (row,) = stored(server.directory, "SELECT kind, points, detail FROM metrics_quarantine")
+    assert (row["kind"], row["points"]) == ("summary", 1)
+    assert "is violated" in row["detail"]
 
 
 def test_nothing_is_set_aside_when_the_whole_store_is_down(unsteady: Callable[..., LocalServer]) -> None:

@@ -162,6 +162,7 @@ def test_every_statement_takes_types_callers_can_pass() -> None:
         "Float64": 1,
         "DateTime64(6, 'UTC')": "2026-01-01",
         "Array(DateTime('UTC'))": ["2026-01-01"],
+        "Array(String)": ["a"],
     }
     for path in sql.root().rglob("*.sql"):
         found = sql.Statement(path.stem, path.read_text())

@@ -44,7 +44,7 @@ def start_server(template: Template, tmp_path: Path) -> Iterator[StartServer]:
     def start(**settings: Any) -> LocalServer:
         for earlier in started:
             earlier.stop()
-        if not started:
+        if not directory.exists():
             template.copy(directory)
         server = LocalServer(settings_for(directory, **settings))
         started.append(server)

@@ -37,7 +37,7 @@ SHARDED: Final = {
     "metrics_quarantine": ("by_text", "names"),
 }
 # On each shard too, but nobody reads it: it keeps nothing.
-PASSED_THROUGH: Final = frozenset({"usage_input"})
+PASSED_THROUGH: Final = frozenset({"usage_input", "metrics_input"})
 # Small tables that every node holds whole: what every shard must know of, and what is written once for all of them.
 EVERYWHERE: Final = frozenset(
     {"schema_migrations", "frozen_months", "erased_users", "users", "aliases", "recommendations", "imports"}

@@ -72,13 +72,13 @@ class EmbeddedStore(DatabaseStore):
         Raises:
             StoreError: The engine refused.
         """
-        for kind in kinds:
-            self._insert(f"ingest/insert_metrics_{kind}", path, batch_id=batch_id, schema="metrics.proto:MetricsBatch")
+        schema = "metrics.proto:MetricsBatch"
+        self._insert("ingest/insert_metrics", path, batch_id=batch_id, schema=schema, kinds=list(kinds))
 
-    def _insert(self, statement: str, path: Path, *, batch_id: str, schema: str) -> None:
+    def _insert(self, statement: str, path: Path, *, batch_id: str, schema: str, **values: object) -> None:
         self.database.command(
             sql.statement(statement),
-            {"path": str(path)},
+            {"path": str(path), **values},
             settings={
                 "insert_deduplication_token": batch_id,
                 "format_schema": str(sql.root() / "jobs" / "ingest" / schema),

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     import datetime as dt
 
-__all__ = ["METRIC_KINDS", "QuarantinedSpan", "RefusedMetrics"]
+__all__ = ["METRIC_KINDS", "METRIC_TABLES", "QuarantinedSpan", "RefusedMetrics"]
 
 # A metric is one of these; each has a landing table of its own.
 METRIC_KINDS: Final = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
+METRIC_TABLES: Final = tuple(f"otel_metrics_{kind}" for kind in METRIC_KINDS)
 
 
 @dataclass(frozen=True)

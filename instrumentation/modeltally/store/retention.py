@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from modeltally.errors import ParameterError, StoreError
 from modeltally.store import sql
-from modeltally.store.received import METRIC_KINDS
+from modeltally.store.received import METRIC_TABLES
 from modeltally.store.roll import Roller, numbering_stopped
 
 if TYPE_CHECKING:
@@ -56,10 +56,11 @@ def expire(
         database.command(sql.statement("expire/drop_landing_day"), {"day": row["day"]})
         dropped.append({"table": "otel_traces", "partition": str(row["day"])})
     metrics = {"as_of": as_of, "retention_days": metrics_retention_days}
-    for kind in METRIC_KINDS:
-        for row in database.query(sql.statement(f"expire/metrics_{kind}_days"), metrics):
-            database.command(sql.statement(f"expire/drop_metrics_{kind}_day"), {"day": row["day"]})
-            dropped.append({"table": f"otel_metrics_{kind}", "partition": str(row["day"])})
+    for table in METRIC_TABLES:
+        name = {"table": table}
+        for row in database.query(sql.statement("expire/metrics_days").with_names(name), metrics):
+            database.command(sql.statement("expire/drop_metrics_day").with_names(name), {"day": row["day"]})
+            dropped.append({"table": table, "partition": str(row["day"])})
     _forget_erased(database)
     months = database.query(sql.statement("expire/months"), {"as_of": as_of, "retention_days": event_retention_days})
     for row in months:

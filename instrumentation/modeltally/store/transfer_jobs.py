@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from modeltally.errors import InputError, ParameterError, StoreError
 from modeltally.store import sql
+from modeltally.store.received import METRIC_TABLES
 from modeltally.store.roll import numbering_stopped
 
 if TYPE_CHECKING:
@@ -55,16 +56,9 @@ ALWAYS: Final = (
     "recommendations",
 )
 LANDING: Final = ("otel_traces",)
-METRICS: Final = (
-    "otel_metrics_gauge",
-    "otel_metrics_sum",
-    "otel_metrics_histogram",
-    "otel_metrics_exponential_histogram",
-    "otel_metrics_summary",
-    "metrics_quarantine",
-)
-# What a store has of its own: its schema, its past imports, and a table that keeps nothing.
-NOT_EXPORTED: Final = ("schema_migrations", "imports", "usage_input")
+METRICS: Final = (*METRIC_TABLES, "metrics_quarantine")
+# What a store has of its own: its schema, its past imports, and tables that keep nothing.
+NOT_EXPORTED: Final = ("schema_migrations", "imports", "usage_input", "metrics_input")
 PACKED: Final = ".native.zst"
 
 _EXPORT_PREFIX: Final = "modeltally_export_"
