@@ -20,7 +20,7 @@ from modeltally.errors import InputError, ServerError, SettingError, StoreError
 from modeltally.jobs import runners
 from modeltally.settings import Settings, load_settings
 from modeltally.store import ServedStore, open_served_store, sql
-from modeltally.store._gate import ServerGate
+from modeltally.store._barrier import ServerBarrier
 from modeltally.store.client import Database
 from store.answers import AS_OF, answers, lived_in, questions
 from store.served import PASSWORD, Server, served
@@ -178,8 +178,8 @@ def test_what_must_see_no_insert_under_way_waits_for_it(server: Server) -> None:
     try:
         while not store.database._inserts_under_way():
             assert writer.is_alive(), "it was over before it was seen"
-        with store.database.insert_gate as gate:
-            gate.settle()
+        with store.database.insert_barrier as barrier:
+            barrier.drain()
         assert store.database.query(count) == [{"stored": 40}]
     finally:
         writer.join()
@@ -189,9 +189,9 @@ def test_what_must_see_no_insert_under_way_waits_for_it(server: Server) -> None:
 def test_gate_waits_only_for_what_was_there_and_not_for_ever() -> None:
     """Inserts that begin later are not waited for; one that never ends is an error that says so."""
     left = iter([{"a", "b"}, {"a", "c"}, {"c"}])
-    ServerGate(lambda: next(left)).settle()
+    ServerBarrier(lambda: next(left)).drain()
     with pytest.raises(StoreError, match="1 inserts have not ended within 0 seconds"):
-        ServerGate(lambda: {"a"}, settle_seconds=0).settle()
+        ServerBarrier(lambda: {"a"}, drain_seconds=0).drain()
 
 
 def test_freezing_and_erasing_wait_for_inserts(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,17 +201,17 @@ def test_freezing_and_erasing_wait_for_inserts(server: Server, monkeypatch: pyte
     command = store.database.command
 
     def look() -> set[str]:
-        order.append("settled")
+        order.append("drained")
         return set()
 
     def note(statement: sql.Statement, values: Mapping[str, object] | None = None) -> None:
         order.append(statement.name)
         command(statement, values)
 
-    store.database.insert_gate = ServerGate(look)
+    store.database.insert_barrier = ServerBarrier(look)
     monkeypatch.setattr(store.database, "command", note)
     store.run("erase_user", {"user_hash": "00112233aabbccdd", "as_of": AS_OF})
-    assert order[:3] == ["erase/tombstone", "settled", "erase/substitute_in_usage_events"]
+    assert order[:3] == ["erase/tombstone", "drained", "erase/substitute_in_usage_events"]
     store.close()
 
 

@@ -102,7 +102,7 @@ def _send(days: int, ends_at: datetime, *, endpoint: str, settings: Settings) ->
         for operation in plan(days, _SEED, ends_at):
             feed.add(operation)
             bar.advance_to((operation.started_at - begins_at).days)
-        feed.settle()
+        feed.flush()
         bar.advance_to(days)
         delivered = feed.delivered()
     if delivered.lost:

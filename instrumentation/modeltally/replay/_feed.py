@@ -82,7 +82,7 @@ class Feed:
         self._address = address
         self._patience_seconds = patience_seconds
         self._on_wait = on_wait
-        self._unsettled = 0
+        self._unflushed = 0
 
     def add(self, operation: PastOperation) -> None:
         """Hand over one operation; waits when the server lags behind.
@@ -110,11 +110,11 @@ class Feed:
                 "an operation was not recorded: is telemetry switched off here? Unset MODELTALLY_DISABLED and"
                 " OTEL_SDK_DISABLED"
             )
-        self._unsettled += 1
-        if self._unsettled >= _BLOCK:
-            self.settle()
+        self._unflushed += 1
+        if self._unflushed >= _BLOCK:
+            self.flush()
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """Wait until the server has acknowledged everything handed over.
 
         Raises:
@@ -139,7 +139,7 @@ class Feed:
             self._on_wait(waited_seconds)
         if has_waited:
             self._on_wait(0.0)
-        self._unsettled = 0
+        self._unflushed = 0
 
     def delivered(self) -> Delivered:
         """Say what became of everything handed over so far."""

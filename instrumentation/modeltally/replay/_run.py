@@ -82,12 +82,12 @@ def replay_file(
                 account.recorded += 1
                 on_progress(file.tell())
         except InputError:
-            feed.settle()
+            feed.flush()
             raise
         except OSError as error:
-            feed.settle()
+            feed.flush()
             raise InputError(f"cannot read {path} after row {account.rows:,}: {error.strerror}") from error
-        feed.settle()
+        feed.flush()
         on_progress(file.tell())
     return account
 

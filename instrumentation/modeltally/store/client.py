@@ -11,7 +11,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from modeltally.errors import ServerError, StoreError
 from modeltally.store import sql
 from modeltally.store._address import StoreAddress
-from modeltally.store._gate import InsertGate, OwnGate, ServerGate
+from modeltally.store._barrier import InsertBarrier, OwnBarrier, ServerBarrier
 from modeltally.store.lock import check_unused
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Database:
         self._write_settings = dict(write_settings or {})
         self._over_shards: bool | None = False
         # Held by what must see no insert of spans under way: freezing a month, erasing a user.
-        self.insert_gate: InsertGate = OwnGate()
+        self.insert_barrier: InsertBarrier = OwnBarrier()
 
     @classmethod
     def open_directory(cls, directory: Path, *, name: str = DATABASE_NAME) -> Database:
@@ -142,7 +142,7 @@ class Database:
         client.database = address.database
         # a user who may only read may not choose the others
         database = cls(client, write_settings=_WRITE_SETTINGS)
-        database.insert_gate = ServerGate(database._inserts_under_way)
+        database.insert_barrier = ServerBarrier(database._inserts_under_way)
         database._over_shards = None  # asked when first needed: there may be no database yet
         return database
 

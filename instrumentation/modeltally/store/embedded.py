@@ -58,7 +58,7 @@ class EmbeddedStore(DatabaseStore):
         Raises:
             StoreError: The engine refused.
         """
-        with self.database.insert_gate:
+        with self.database.insert_barrier:
             self._insert("ingest/insert_spans", path, batch_id=batch_id, schema="spans.proto:Batch")
 
     def insert_metrics(self, path: Path, *, batch_id: str, kinds: Sequence[str] = METRIC_KINDS) -> None:

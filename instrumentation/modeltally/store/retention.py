@@ -80,9 +80,9 @@ def expire(
 
 def _freeze(database: Database, *, month: object, as_of: dt.datetime) -> None:
     # an insert that began before the mark must be over before the month is rolled
-    with database.insert_gate:
+    with database.insert_barrier:
         database.command(sql.statement("expire/freeze_month"), {"month": month, "as_of": as_of})
-        database.insert_gate.settle()
+        database.insert_barrier.drain()
 
 
 def _forget_erased(database: Database) -> None:
@@ -111,9 +111,9 @@ def erase_user(database: Database, *, user_hash: str, as_of: dt.datetime) -> lis
     if not number:
         raise ParameterError(f"user_hash = {user_hash!r} is not a keyed user hash of {_HASH_DIGITS} hex digits")
     swap = {"user_hash": number, "substitute": secrets.randbits(64) | 1}
-    with database.insert_gate, numbering_stopped():
+    with database.insert_barrier, numbering_stopped():
         database.command(sql.statement("erase/tombstone"), {"user_hash": number, "as_of": as_of})
-        database.insert_gate.settle()
+        database.insert_barrier.drain()
         for table in ("usage_events", "usage_late", "users"):
             database.command(sql.statement(f"erase/substitute_in_{table}"), swap)
         database.command(sql.statement("erase/forget_in_landing"), {"user_hex": user_hash.lower()})

@@ -122,7 +122,7 @@ def export_begin(store: DatabaseStore, parameters: Mapping[str, object]) -> list
     with _one_transfer(), _disk_errors():
         _drop_scratch(database, _EXPORT_PREFIX)
         _command(database, "create_scratch", scratch=scratch)
-        with database.insert_gate, numbering_stopped():
+        with database.insert_barrier, numbering_stopped():
             for table in tables:
                 _command(database, "copy_table", scratch=scratch, table=table)
         for row in database.query(sql.statement("transfer/replacing_tables"), {"scratch": scratch}):
@@ -205,7 +205,7 @@ def import_publish(store: DatabaseStore, parameters: Mapping[str, object]) -> li
     export_id = _export_id(parameters)
     scratch = _IMPORT_PREFIX + export_id
     as_of = store.as_of({})
-    with _one_transfer(), database.insert_gate, numbering_stopped(), _disk_errors():
+    with _one_transfer(), database.insert_barrier, numbering_stopped(), _disk_errors():
         pieces = _pieces(database, scratch)
         read = {f"{piece['table_name']}/{piece['partition_id']}": piece["stored_rows"] for piece in pieces}
         wanted = parameters.get("rows")

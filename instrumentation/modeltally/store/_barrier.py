@@ -1,4 +1,4 @@
-"""What must see no insert under way holds this: one thing for an engine in this process, another for a server."""
+"""Waits until no insert is under way: one barrier for an engine in this process, another for a server."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from modeltally.errors import StoreError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["InsertGate", "OwnGate", "ServerGate"]
+__all__ = ["InsertBarrier", "OwnBarrier", "ServerBarrier"]
 
-SETTLE_SECONDS: Final = 600.0
+DRAIN_SECONDS: Final = 600.0
 _LOOK_AGAIN_SECONDS: Final = 0.1
 
 
-class InsertGate(Protocol):
-    """A context manager. What is written in it is known to every insert that begins after ``settle`` has returned."""
+class InsertBarrier(Protocol):
+    """A context manager. What is written in it is known to every insert that begins after ``drain`` has returned."""
 
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *_: object) -> None: ...
 
-    def settle(self) -> None:
+    def drain(self) -> None:
         """Return once every insert that began before now is over.
 
         Raises:
@@ -33,7 +33,7 @@ class InsertGate(Protocol):
         ...
 
 
-class OwnGate:
+class OwnBarrier:
     """Of an engine in this process: every insert passes through, so whoever is inside is alone."""
 
     def __init__(self) -> None:
@@ -46,22 +46,22 @@ class OwnGate:
     def __exit__(self, *_: object) -> None:
         self._lock.release()
 
-    def settle(self) -> None:
+    def drain(self) -> None:
         """Do nothing: there is none."""
 
 
-class ServerGate:
+class ServerBarrier:
     """Of a server, where others insert as they like: nobody can be kept out, but everybody can be waited for."""
 
-    def __init__(self, under_way: Callable[[], set[str]], *, settle_seconds: float = SETTLE_SECONDS) -> None:
+    def __init__(self, under_way: Callable[[], set[str]], *, drain_seconds: float = DRAIN_SECONDS) -> None:
         """Take what it asks.
 
         Args:
             under_way: Gives the ids of the inserts that run now.
-            settle_seconds: The longest that it waits for them.
+            drain_seconds: The longest that it waits for them.
         """
         self._under_way = under_way
-        self._settle_seconds = settle_seconds
+        self._drain_seconds = drain_seconds
 
     def __enter__(self) -> Self:
         return self
@@ -69,14 +69,14 @@ class ServerGate:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def settle(self) -> None:
+    def drain(self) -> None:
         """Wait for those that run now; those that begin meanwhile know already."""
-        deadline = time.monotonic() + self._settle_seconds
+        deadline = time.monotonic() + self._drain_seconds
         left = self._under_way()
         while left:
             if time.monotonic() > deadline:
                 raise StoreError(
-                    f"{len(left)} inserts have not ended within {self._settle_seconds:g} seconds; run this job again"
+                    f"{len(left)} inserts have not ended within {self._drain_seconds:g} seconds; run this job again"
                 )
             time.sleep(_LOOK_AGAIN_SECONDS)
             left &= self._under_way()
