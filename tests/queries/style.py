@@ -187,13 +187,13 @@ def is_a_step_named_after_what_it_makes(file: File) -> Offences:
 
 
 def fills_the_table_it_is_named_after(file: File) -> Offences:
-    """Make the one materialised view, if of the ingest, that its name and the table it fills say."""
+    """Make the one materialised view, if of the ingest, that its name and the table it fills say, but for ``otel_``."""
     if file.folder != "ingest":
         return
     made = FILLS.match(file.statement)
     if made is None:
         yield 1, "does not make a materialised view in a way that can be repeated"
-    elif made[1] != file.name or not file.name.startswith(f"{made[2]}_from_"):
+    elif made[1] != file.name or not file.name.startswith(f"{made[2].removeprefix('otel_')}_from_"):
         yield 1, f"is not named after the view {made[1]} and the table {made[2]}"
 
 
