@@ -77,6 +77,7 @@ def test_installed_view_gives_the_rows_of_its_statement(server: LocalServer, rea
         assert sorted(by_name, key=str) == sorted(embedded(server).database.query(found, values), key=str)
 
 
+@pytest.mark.slow(seconds=9, why="eighty questions")
 def test_readers_side_by_side_get_the_same_as_one(server: LocalServer, reader: ServedStore) -> None:
     """Views asked in any order by several threads, with other parameters each, do not mix."""
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only this test needs threads

@@ -107,6 +107,7 @@ POOLS = {
 }
 
 
+@pytest.mark.slow(seconds=6, why="workers of celery")
 def test_everything_is_delivered_by_recycled_workers(sink: Sink, tmp_path: Path) -> None:
     """A child that has done its number of tasks ends without any exit handler of Python's; nothing is lost."""
     send(sink, tmp_path, "for number in range(6): work.delay(number)")
@@ -129,6 +130,7 @@ work.delay(7)
 """
 
 
+@pytest.mark.slow(seconds=10, why="workers of celery")
 @pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
 def test_everything_is_delivered_and_says_who_asked(sink: Sink, tmp_path: Path, pool: str) -> None:
     """Stopped while it works a worker loses nothing; user, session, project, wait and try reach every operation."""

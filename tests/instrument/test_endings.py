@@ -389,6 +389,7 @@ def gunicorn(listener: socket.socket, sink: Sink, folder: Path, *options: str) -
     return Service([*command, "--no-control-socket", *options], sink, folder, pass_fds=[listener.fileno()])
 
 
+@pytest.mark.slow(seconds=14, why="gunicorn")
 @pytest.mark.parametrize(
     ("kind", "preload"), [("sync", ()), ("gthread", ("--preload",)), ("gevent", ()), ("gevent", ("--preload",))]
 )
@@ -417,6 +418,7 @@ def uvicorn(listener: socket.socket, sink: Sink, folder: Path, *options: str) ->
     return Service([*command, *options], sink, folder, pass_fds=[listener.fileno()])
 
 
+@pytest.mark.slow(seconds=2, why="uvicorn")
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 def test_everything_is_delivered_by_uvicorn(sink: Sink, tmp_path: Path, signum: signal.Signals) -> None:
     """It raises the signal it was stopped by once more; the status is the one it has without us."""
@@ -428,6 +430,7 @@ def test_everything_is_delivered_by_uvicorn(sink: Sink, tmp_path: Path, signum: 
     assert goodbyes(sink) == 1
 
 
+@pytest.mark.slow(seconds=2, why="uvicorn")
 def test_everything_is_delivered_by_workers_of_uvicorn(sink: Sink, tmp_path: Path) -> None:
     """They import the application when the server has the signal already, and end by it without an exit handler."""
     with listening() as (listener, path), uvicorn(listener, sink, tmp_path, "--workers", "2") as service:
@@ -444,6 +447,7 @@ def test_everything_is_delivered_by_workers_of_uvicorn(sink: Sink, tmp_path: Pat
     assert goodbyes(sink) == 4
 
 
+@pytest.mark.slow(seconds=2, why="uvicorn")
 def test_everything_is_delivered_when_uvicorn_reloads(sink: Sink, tmp_path: Path) -> None:
     """A changed file replaces the process; what the former one did has arrived."""
     with listening() as (listener, path), uvicorn(listener, sink, tmp_path, "--reload") as service:
@@ -456,6 +460,7 @@ def test_everything_is_delivered_when_uvicorn_reloads(sink: Sink, tmp_path: Path
     assert service.tally().done >= 2
 
 
+@pytest.mark.slow(seconds=2, why="uvicorn")
 def test_hanging_collector_does_not_keep_uvicorn(sink: Sink, tmp_path: Path) -> None:
     """Its workers end by the signal all the same."""
     sink.answer = Answer(is_hanging=True)
