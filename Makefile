@@ -13,8 +13,9 @@ RUN := $(VENV)/bin/
 N ?= 200000
 SEED ?= 1
 
-# tests run on every core; those of one file in one process, which opens one store at a time
-SPREAD := -n auto --dist loadfile
+# Tests run on every core; those of one file in one process, which opens one store at a time. Python's own tracebacks:
+# pytest's parse the source, and Python 3.11 may refuse to while other threads run, which ends a worker at a failing test.
+SPREAD := -n auto --dist loadfile --tb native
 
 .PHONY: help
 help:  # list the commands
