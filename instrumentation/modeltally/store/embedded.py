@@ -44,7 +44,8 @@ class EmbeddedStore(DatabaseStore):
         Raises:
             StoreError: The engine refused.
         """
-        structure = self.database.query(sql.statement("transfer/structure"), {"table_name": table})
+        names = {"database_name": database_name, "table_name": table}
+        structure = self.database.query(sql.statement("transfer/structure"), names)
         statement = sql.statement("transfer/read_piece").with_names({"scratch": database_name, "table": table})
         self.database.command(statement, {"path": str(path), "structure": structure[0]["structure"]})
 

@@ -64,6 +64,9 @@ PACKED: Final = ".native.zst"
 _EXPORT_PREFIX: Final = "modeltally_export_"
 _IMPORT_PREFIX: Final = "modeltally_import_"
 _ID: Final = re.compile(r"[0-9a-f]{16}")
+# SHA-256 over names and checksums of the schema as it was before it began anew: an export made with it is taken over.
+_SCHEMA_BEFORE: Final = "8ae4af783a2d48105481f37d00578ce473ea87769df366726b79708030632ad6"
+_ROLLS, _ROLLS_BEFORE = "usage_rolls", "usage_rolls_before"
 _CHUNK_BYTES: Final = 1024**2
 # One step of one transfer at a time: a second one would take the first one's scratch database away.
 _TRANSFERRING: Final = threading.Lock()
@@ -180,7 +183,9 @@ def import_begin(store: DatabaseStore, parameters: Mapping[str, object]) -> list
         return [{"state": "done"}]
     if states.get(export_id) == "done":
         return [{"state": "done"}]
-    _check_schema(database, parameters.get("schema"))
+    is_of_before = _is_of_before(_schema_files(parameters))
+    if not is_of_before:
+        _check_schema(database, _schema_files(parameters))
     _check_empty(database)
     scratch = _IMPORT_PREFIX + export_id
     with _one_transfer(), _disk_errors():
@@ -188,6 +193,8 @@ def import_begin(store: DatabaseStore, parameters: Mapping[str, object]) -> list
         _command(database, "create_scratch", scratch=scratch)
         for table in (*ALWAYS, *LANDING, *METRICS):
             _command(database, "stage_table", scratch=scratch, table=table)
+        if is_of_before:
+            _command(database, "stage_rolls_before", scratch=scratch)
     return [{"state": "staging"}]
 
 
@@ -195,6 +202,8 @@ def import_piece(store: DatabaseStore, parameters: Mapping[str, object]) -> list
     """Read one file into its staged table."""
     scratch, table = _IMPORT_PREFIX + _export_id(parameters), _table(parameters)
     with _one_transfer(), _disk_errors():
+        if table == _ROLLS and _has_rolls_before(store.database, scratch):
+            table = _ROLLS_BEFORE
         store.load_file(_path(parameters, "path"), database_name=scratch, table=table)
     return []
 
@@ -207,11 +216,21 @@ def import_publish(store: DatabaseStore, parameters: Mapping[str, object]) -> li
     as_of = store.as_of({})
     with _one_transfer(), database.insert_barrier, numbering_stopped(), _disk_errors():
         pieces = _pieces(database, scratch)
-        read = {f"{piece['table_name']}/{piece['partition_id']}": piece["stored_rows"] for piece in pieces}
+        came_from = {_ROLLS_BEFORE: _ROLLS}
+        read = {
+            f"{came_from.get(str(piece['table_name']), piece['table_name'])}/{piece['partition_id']}": piece[
+                "stored_rows"
+            ]
+            for piece in pieces
+        }
         wanted = parameters.get("rows")
         if not isinstance(wanted, Mapping) or read != dict(wanted):
             raise StoreError("what was read is not what the export says it holds; nothing was changed: import it again")
         _check_empty(database)
+        if _has_rolls_before(database, scratch):
+            _command(database, "take_over_rolls", scratch=scratch)
+            _command(database, "drop_rolls_before", scratch=scratch)
+            pieces = _pieces(database, scratch)
         _mark(database, export_id, "publishing", as_of=as_of)
         try:
             for piece in pieces:
@@ -236,10 +255,25 @@ def import_abort(store: DatabaseStore, parameters: Mapping[str, object]) -> list
     return []
 
 
-def _check_schema(database: Database, exported: object) -> None:
-    here = {str(row["name"]): row["checksum"] for row in database.query(sql.statement("migrate/applied"))}
+def _schema_files(parameters: Mapping[str, object]) -> list[Mapping[str, object]]:
+    exported = parameters.get("schema")
     if not isinstance(exported, list) or not all(isinstance(row, Mapping) for row in exported):
         raise ParameterError("schema must list the schema files of the export")
+    return exported
+
+
+def _is_of_before(exported: list[Mapping[str, object]]) -> bool:
+    files = sorted(f"{row.get('name')} {row.get('checksum')}" for row in exported)
+    return hashlib.sha256("\n".join(files).encode()).hexdigest() == _SCHEMA_BEFORE
+
+
+def _has_rolls_before(database: Database, scratch: str) -> bool:
+    names = {"database_name": scratch, "table_name": _ROLLS_BEFORE}
+    return bool(database.query(sql.statement("transfer/structure"), names)[0]["structure"])
+
+
+def _check_schema(database: Database, exported: list[Mapping[str, object]]) -> None:
+    here = {str(row["name"]): row["checksum"] for row in database.query(sql.statement("migrate/applied"))}
     for row in exported:
         name = str(row.get("name"))
         if here.get(name) != row.get("checksum"):

@@ -6,6 +6,8 @@ SELECT arrayStringConcat(groupArray(concat('`', name, '` ', type)), ', ') AS str
 FROM (
     SELECT name, type
     FROM system.columns
-    WHERE database = currentDatabase() AND table = {table_name:String} AND default_kind NOT IN ('ALIAS', 'MATERIALIZED')
+    WHERE database = {database_name:String}
+        AND table = {table_name:String}
+        AND default_kind NOT IN ('ALIAS', 'MATERIALIZED')
     ORDER BY position
 )
