@@ -55,8 +55,7 @@ class Job:
 
 
 def _roll(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
-    del parameters
-    return Roller(store.database).run()
+    return Roller(store.database).run(as_of=store.as_of(parameters))
 
 
 def _expire(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:

@@ -2,7 +2,8 @@
 -- A copy that is not counted takes another out of the count only where both are about the span of one service: of
 -- marked_service where a copy names it, because it marks the span of another, else of the copy's own.
 -- Text is empty and a number 0 where the span does not say it; it is null where 0 or false would say something else.
--- The projection counts the rows of each hour; it is written with the part, so a count is never ahead of its rows.
+-- The projections count the rows of each hour and of each five minutes; they are written with the part, so a count is
+-- never ahead of its rows.
 -- Grain: one row per copy of an operation received.
 CREATE TABLE IF NOT EXISTS usage_events (
     -- identity
@@ -153,7 +154,10 @@ CREATE TABLE IF NOT EXISTS usage_events (
     files_corrupted UInt32 CODEC(T64, ZSTD(1)),
     -- what the host made up: attributes that are neither ours nor the standard's
     custom Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    PROJECTION rows_by_hour (SELECT toStartOfHour(start) AS hour, count() GROUP BY hour)
+    PROJECTION rows_by_hour (SELECT toStartOfHour(start) AS hour, count() GROUP BY hour),
+    PROJECTION rows_by_slice (
+        SELECT toStartOfHour(start) AS hour, toStartOfFiveMinutes(start) AS slice, count() GROUP BY hour, slice
+    )
 )
 ENGINE = MergeTree
 PARTITION BY toStartOfMonth(start)

@@ -209,7 +209,9 @@ class Case(_Strict):
     other_zone: bool = False
     # None: a job may return what it likes, the steps after it tell
     expect: list[dict[str, Any]] | None = None
-    # where the answer itself says what it was read from, it is another one once rolled
+    # where the answer itself says what it was read from, it is another one while the newest hours fill
+    expect_filling: list[dict[str, Any]] | None = None
+    # and once rolled
     expect_rolled: list[dict[str, Any]] | None = None
     then: list[Step] = Field(default_factory=list)
 

@@ -20,8 +20,8 @@ FIRST_DAY = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 FIRST_US = (FIRST_DAY - EPOCH) // dt.timedelta(microseconds=1)
 
 OPERATIONS = ("model.request", "model.download", "model.load", "pattern.run")
-KINDS = ("model", "pattern", "error_type", "service")
-KINDS_WITH_USERS = ("model", "pattern")
+KINDS = ("all", "model", "pattern", "project", "error_type", "service")
+KINDS_WITH_USERS = ("all", "model", "pattern", "project")
 
 
 def moment(us: int) -> dt.datetime:
@@ -57,6 +57,9 @@ class Copy:
     moved_bytes: int
     size_bytes: int
     quality_ppm: int | None
+    project: str = ""
+    # the service whose span this copy marks, where it is not its own
+    marked_service: str = ""
 
     @property
     def identity(self) -> tuple[int, int, int]:
@@ -68,9 +71,22 @@ class Copy:
         """Start in whole microseconds, as windows compare it."""
         return self.start_ns // 1000
 
-    def rank(self) -> tuple[bool, bool, int]:
-        """The lowest copy of an identity stands for it."""
-        return self.is_counted, self.is_unfinished, self.received_ms
+    @property
+    def owner(self) -> str:
+        """The service whose span a copy speaks of."""
+        return self.marked_service or self.service
+
+
+def winner(copies: Iterable[Copy]) -> Copy:
+    """The copy that stands for an identity: one that is not counted takes out those of its owner, and no others."""
+    known = list(copies)
+    nested = {copy.owner for copy in known if not copy.is_counted}
+
+    def rank(copy: Copy) -> tuple[int, bool, int]:
+        standing = 1 if not copy.is_counted else 2 if copy.service in nested else 0
+        return standing, copy.is_unfinished, copy.received_ms
+
+    return min(known, key=rank)
 
 
 def generate(count: int, *, days: int, rng: random.Random, users_from: int = 1) -> list[Copy]:
@@ -115,6 +131,7 @@ def generate(count: int, *, days: int, rng: random.Random, users_from: int = 1) 
                 moved_bytes=rng.randrange(10**9) if operation == "model.download" else 0,
                 size_bytes=rng.randrange(10**10) if operation == "model.download" else 0,
                 quality_ppm=rng.randrange(10**6 + 1) if operation == "pattern.run" else None,
+                project=rng.choice(["", "atlas", "comet"]),
             )
         )
     return made
@@ -130,6 +147,12 @@ def started(copy: Copy, *, delay_ms: int) -> Copy:
 def marker(copy: Copy, *, delay_ms: int) -> Copy:
     """The copy that says: this one ran inside another operation, do not count it."""
     return replace(copy, is_counted=False, received_ms=copy.received_ms + delay_ms)
+
+
+def marker_of_another(copy: Copy, *, delay_ms: int, names_it: bool) -> Copy:
+    """The copy another service sends: it takes the operation out only where it names the service it speaks of."""
+    own = replace(marker(copy, delay_ms=delay_ms), service="marking")
+    return replace(own, marked_service=copy.service) if names_it else own
 
 
 def _slot(duration_us: int) -> int:
@@ -203,6 +226,7 @@ class Truth:
     """What the store must answer."""
 
     def __init__(self) -> None:
+        self.received: dict[tuple[int, int, int], list[Copy]] = defaultdict(list)
         self.copies: dict[tuple[int, int, int], Copy] = {}
         self.late: set[tuple[int, int, int]] = set()
         self.frozen: set[dt.date] = set()
@@ -217,16 +241,17 @@ class Truth:
             if month_of(copy.start_us) in self.frozen:
                 self.late.add(copy.identity)
                 continue
-            known = self.copies.get(copy.identity)
-            if known is None or copy.rank() < known.rank():
-                self.copies[copy.identity] = copy
+            self.received[copy.identity].append(copy)
+            self.copies[copy.identity] = winner(self.received[copy.identity])
 
     def erase(self, user: int) -> None:
         """Erase a user: a new one nobody knows stands in."""
         self.tombstones.add(user)
-        for identity, copy in self.copies.items():
-            if copy.user == user:
-                self.copies[identity] = replace(copy, user=-user)
+        for identity, copies in self.received.items():
+            if any(copy.user == user for copy in copies):
+                erased = [replace(copy, user=-user) if copy.user == user else copy for copy in copies]
+                self.received[identity] = erased
+                self.copies[identity] = winner(erased)
 
     def answer(
         self,
@@ -249,8 +274,8 @@ class Truth:
                 continue
             if not since_us <= at < until_us and month_of(at) not in self.dropped:
                 continue
-            subject = getattr(copy, kind)
-            if not subject:
+            subject = "" if kind == "all" else getattr(copy, kind)
+            if not subject and kind != "all":
                 continue
             name = self.aliases.get((kind, subject), subject)
             key = {"subject": name, "total": "", "day": str(moment(at).date()), "hour_of_day": f"{moment(at).hour:02d}"}

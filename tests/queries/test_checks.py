@@ -36,12 +36,13 @@ EVENT = "start, trace_id, span_id, received_at, operation, outcome, is_unfinishe
 # What breaks each invariant: a statement that puts into the tables what no code of ours would.
 BREAKS = {
     "roll_arrays_aligned": (
-        "INSERT INTO usage_rolls (kind, grain, bucket, consumed, operation, subject) "
-        "VALUES ('model', 'hour', '2026-05-01 00:00:00', 1, ['model.load'], ['flux'])"
+        "INSERT INTO usage_rolls (kind, section, grain, bucket, consumed, operation, subject) "
+        "VALUES ('model', 'other', 'hour', '2026-05-01 00:00:00', 1, ['model.load'], ['flux'])"
     ),
     "aliases_direct": "INSERT INTO aliases (kind, alias, name) VALUES ('model', 'third', 'other')",
     "days_within_hours": (
-        "INSERT INTO usage_rolls (kind, grain, bucket, consumed) VALUES ('model', 'day', '2026-05-30 00:00:00', 9999)"
+        "INSERT INTO usage_rolls (kind, section, grain, bucket, consumed)"
+        " VALUES ('model', 'request', 'day', '2026-05-30 00:00:00', 9999)"
     ),
     "erased_users_gone": "INSERT INTO users (user_hash, number) VALUES (2, 77)",
     "frozen_months_closed": (
@@ -54,15 +55,16 @@ BREAKS = {
         "VALUES ('2026-05-03 10:00:00', 'a', 'b', '2026-05-03 10:00:00', 'model.request', 'maybe', false, 0)"
     ),
     "roll_keys_unique": (
-        "INSERT INTO usage_rolls (kind, grain, bucket, consumed, operation, subject) VALUES "
-        "('model', 'hour', '2026-05-01 01:00:00', 1, ['model.load', 'model.load'], ['flux', 'flux'])"
+        "INSERT INTO usage_rolls (kind, section, grain, bucket, consumed, operation, subject) VALUES "
+        "('model', 'other', 'hour', '2026-05-01 01:00:00', 1, ['model.load', 'model.load'], ['flux', 'flux'])"
     ),
     "rolls_within_events": (
-        "INSERT INTO usage_rolls (kind, grain, bucket, consumed) VALUES ('model', 'hour', '2026-05-30 10:00:00', 9999)"
+        "INSERT INTO usage_rolls (kind, section, grain, bucket, consumed)"
+        " VALUES ('model', 'request', 'hour', '2026-05-30 10:00:00', 9999)"
     ),
     "users_in_rolls_numbered": (
-        "INSERT INTO usage_rolls (kind, grain, bucket, consumed, users) "
-        "SELECT 'model', 'hour', '2026-05-01 02:00:00', 1, [bitmapBuild([toUInt32(999)])]"
+        "INSERT INTO usage_rolls (kind, section, grain, bucket, consumed, users) "
+        "SELECT 'model', 'other', 'hour', '2026-05-01 02:00:00', 1, [bitmapBuild([toUInt32(999)])]"
     ),
     "users_numbered_once": "INSERT INTO users (user_hash, number) VALUES (1, 55)",
 }

@@ -49,13 +49,16 @@ VALUES: dict[str, list[object]] = {
     "as_of": [AS_OF],
     "abandoned_after_seconds": [3600.0],
     "event_retention_days": [90],
-    "kind": ["model", "pattern", "error_type", "service", "cleanup"],
+    "kind": ["model", "pattern", "error_type", "service", "cleanup", "all", "instance"],
     "operation": ["model.request", ""],
     "by": ["subject", "operation", "day", "hour_of_day", "total"],
-    "finest": ["day", "hour"],
+    "finest": ["day", "hour", "week"],
     "attribute": ["acme.team"],
     "policy": ["guarded"],
 }
+
+
+FINEST = {"hour_of_day": "hour", "day": "day"}
 
 
 def lived_in(store: DatabaseStore) -> None:
@@ -79,16 +82,25 @@ def questions(view: sql.Statement) -> list[dict[str, object]]:
                 name: VALUES[name][(number + shift * position) % len(VALUES[name])]
                 for position, name in enumerate(free)
             }
+            if values.get("by") in FINEST:  # a coarser roll does not know its hours or days
+                values["finest"] = FINEST[str(values["by"])]
             found.append({**values, "since": since, "until": until} if "since" in view.parameters else values)
     return found
+
+
+def knows_where_to_read(view: sql.Statement) -> bool:
+    """Whether a view asks itself what serves a window; one that is told has no questions of its own."""
+    return not any(kind.startswith("Array") for kind in view.parameters.values())
 
 
 def answers(store: DatabaseStore, *, only: str | None = None) -> dict[str, list[Row]]:
     """Every row of every view, or of one, for every question; bitmaps of users as lists of numbers."""
     found = {}
     for view in [sql.view(only)] if only else sql.views_in_order():
+        if not knows_where_to_read(view):
+            continue
         text = view.text
-        if view.name == "usage_figures":
+        if view.name in {"usage_figures", "usage_named_figures"}:
             columns = "* EXCEPT (users, unnumbered_users), bitmapToArray(users), arraySort(unnumbered_users)"
             text = f"SELECT {columns} FROM ({view.body})"  # noqa: S608 - a view of ours
         for values in questions(view):

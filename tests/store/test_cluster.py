@@ -17,10 +17,9 @@ from modeltally.store.client import READ_SETTINGS, Database
 from modeltally.store.cluster import EVERYWHERE, PASSED_THROUGH, SHARDED, check_statements, render
 from modeltally.store.roll import Roller
 from queries.given import give
-from store.answers import AS_OF, ERASED, GIVEN, LATER, answers, lived_in, named, questions
+from store.answers import AS_OF, ERASED, GIVEN, LATER, answers, knows_where_to_read, lived_in, named, questions
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
@@ -38,7 +37,7 @@ ASKED_OF_EACH = re.compile(r"cluster\(tally, view\((.*)\)\)\Z", re.DOTALL)
 REPLICATED = re.compile(r"Replicated(\w*MergeTree)\('[^']*', '[^']*'(?:, )?")
 JANUARY_FIRST = "2026-01-01"
 # Answers of one shard each, and a count of the hours of each shard.
-PER_SHARD = {"usage_cover", "usage_figures"}
+PER_SHARD = {"usage_cover", "usage_figures", "usage_named_figures", "usage_coverage"}
 COUNTED_PER_SHARD = "dirty_hours"
 
 
@@ -122,9 +121,9 @@ class _ShardRoller(Roller):
 
     front: Database
 
-    def number_users(self, *, since: dt.datetime, until: dt.datetime) -> None:
+    def number_users(self, asked: dict[str, object]) -> None:
         """Number the users of all shards."""
-        self.front.command(sql.statement("roll/number_users"), {"since": since, "until": until})
+        self.front.command(sql.statement("roll/number_users"), asked)
 
 
 @contextlib.contextmanager
@@ -174,7 +173,7 @@ def _roll(front: _Spread) -> None:
     for shard in front.shards:
         roller = _ShardRoller(shard)
         roller.front = front
-        roller.run()
+        roller.run(as_of=AS_OF)
 
 
 def _lived_in_on(front: _Spread) -> EmbeddedStore:
@@ -204,9 +203,9 @@ def _installed_answers(front: Database) -> dict[str, list[Row]]:
     """Every row of every installed view that answers for all shards."""
     found = {}
     for view in sql.views_in_order():
-        if view.name not in PER_SHARD:
+        if view.name not in PER_SHARD and knows_where_to_read(view):
             values = ", ".join(f"{name} = {{{name}:{kind}}}" for name, kind in view.parameters.items())
-            installed = sql.Statement(view.name, f"SELECT * FROM {view.name}({values})")  # noqa: S608 - a view of ours
+            installed = sql.Statement(view.name, f"SELECT * FROM {view.name}{f'({values})' * bool(values)}")  # noqa: S608 - a view of ours
             for asked in questions(view):
                 found[named(view, asked)] = _comparable(front.query(installed, asked))
     return found

@@ -51,7 +51,7 @@ def failing(template: Template, tmp_path: Path) -> Iterator[EmbeddedStore]:
 
 @pytest.mark.parametrize(
     "statement",
-    ["expire/drop_landing_day", "expire/freeze_month", "roll/number_users", "roll/roll_buckets", "expire/drop_month"],
+    ["expire/drop_landing_day", "expire/freeze_month", "roll/number_users", "roll/roll_events", "expire/drop_month"],
 )
 def test_expire_goes_on_where_it_was_stopped(failing: EmbeddedStore, statement: str) -> None:
     """Stopped before any of its statements, the next run drops the month and its figures stay what they were."""
@@ -79,7 +79,7 @@ def test_expire_keeps_events_whose_month_is_not_fully_rolled(
 ) -> None:
     """A frozen month that cannot be rolled clean is not dropped: its events are all there is."""
     give(failing, Given(operations=[Operation(at=MARCH)]))
-    monkeypatch.setattr("modeltally.store.roll.Roller.run", lambda _roller: [])
+    monkeypatch.setattr("modeltally.store.roll.Roller.run", lambda _roller, **_: [])
     with pytest.raises(StoreError, match="2026-03-01 is frozen but not fully rolled; its events are kept"):
         failing.run("expire", {"as_of": AS_OF})
     assert ask(failing, "SELECT count() AS events FROM usage_events") == [{"events": 1}]

@@ -161,6 +161,7 @@ def test_every_statement_takes_types_callers_can_pass() -> None:
         "String": "a",
         "Float64": 1,
         "DateTime64(6, 'UTC')": "2026-01-01",
+        "DateTime('UTC')": "2026-01-01",
         "Array(DateTime('UTC'))": ["2026-01-01"],
         "Array(String)": ["a"],
     }

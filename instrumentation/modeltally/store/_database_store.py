@@ -10,6 +10,7 @@ from modeltally.errors import UnknownNameError
 from modeltally.store import sql
 from modeltally.store.client import Database, Row
 from modeltally.store.migrate import migrate
+from modeltally.store.reading import read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,7 +70,9 @@ class DatabaseStore:
             UnknownNameError: There is no such view.
             ParameterError: A parameter is missing, unknown or of the wrong type.
         """
-        return self.database.query(sql.view(name), parameters)
+        # an event's month goes by its receipt, which a clock that is ahead may be a day before its start
+        kept = dt.timedelta(days=self.settings.event_retention_days - 1)
+        return read(self.database, name, parameters, events_since=self._clock() - kept)
 
     def run(self, job: str, parameters: Mapping[str, object]) -> list[Row]:
         """Run a job by its name.

@@ -11,9 +11,9 @@ import re
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
-__all__ = ["PARAMETER", "include", "without_comments"]
+__all__ = ["PARAMETER", "calls", "include", "without_comments"]
 
 PARAMETER: Final = re.compile(r"\{(\w+):((?:[^{}]|\([^{}]*\))+)\}")
 _TEXT: Final = r"'(?:[^'\\]|\\.|'')*'"
@@ -36,13 +36,17 @@ def without_comments(text: str) -> str:
     return _COMMENT.sub(lambda found: found[1] or "", text).strip()
 
 
-def include(name: str, body: str, view: Callable[[str], str | None]) -> str:
+def include(
+    name: str, body: str, view: Callable[[str], str | None], *, instead: Mapping[str, str] | None = None
+) -> str:
     """Put the text of every view in the place of its call.
 
     Args:
         name: The calling file, for errors.
         body: Its statement, without comments.
         view: Gives the text of a view, in which nothing is left to put in, and None for every other name.
+        instead: Views whose calls others answer. With them, a value that nobody takes any more is dropped, and a
+            parameter that no call gives stays one, for whoever asks the whole.
 
     Returns:
         The statement in which no such call is left.
@@ -53,14 +57,21 @@ def include(name: str, body: str, view: Callable[[str], str | None]) -> str:
     """
     parts, position = [], 0
     own = set(_NAMED.findall(body))
-    for start, end, callee, values in _calls(name, body, view):
+    for start, end, called, given in _calls(name, body, view):
+        callee = (instead or {}).get(called, called)
         text = view(callee) or ""
+        values = _fitted(text, given) if instead else given
         hidden = own & (set(_RELATION.findall(text)) - set(_NAMED.findall(text)))
         if hidden:
             raise RuntimeError(f"{name}: {min(hidden)} hides from {callee} the table of that name; call it otherwise")
         parts += [body[position:start], f"(\n{_filled(name, callee, text, values)}\n)"]
         position = end
     return "".join([*parts, body[position:]])
+
+
+def calls(name: str, body: str, views: Collection[str]) -> list[Mapping[str, str]]:
+    """The values, by parameter, of each call of one of these views in a statement without comments."""
+    return [values for *_, values in _calls(name, body, lambda callee: "" if callee in views else None)]
 
 
 def _calls(
@@ -106,6 +117,11 @@ def _filled(name: str, callee: str, text: str, values: Mapping[str, str]) -> str
     for parameter in sorted(taken - values.keys()):
         raise RuntimeError(f"{name}: the call of {callee} does not give the parameter {parameter!r}")
     return PARAMETER.sub(lambda found: _value(values[found[1]], found[2]), text)
+
+
+def _fitted(text: str, values: Mapping[str, str]) -> dict[str, str]:
+    """The values that a view takes, and its own parameters where the call does not give them."""
+    return {parameter: values.get(parameter, f"{{{parameter}:{kind}}}") for parameter, kind in PARAMETER.findall(text)}
 
 
 def _value(value: str, kind: str) -> str:

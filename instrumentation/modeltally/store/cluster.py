@@ -89,7 +89,7 @@ def render(
     front = dict.fromkeys([*SHARDED, *EVERYWHERE, *sql.view_names()], database)
     for view in sql.views_in_order():
         if view.name in sql.ON_EACH_SHARD:
-            statements.append(_template("fan_out", view.name, names | {"view": view.name}))
+            statements.append(_template(f"fan_out_{view.name}", view.name, names | {"view": view.name}))
         else:
             statements.append(_view(view.name, view.over_shards, front, names))
     return statements

@@ -68,8 +68,8 @@ def expire(
             _freeze(database, month=row["month"], as_of=as_of)
     if months:
         roller = Roller(database)
-        roller.run()
-        dirty = {bucket.date().replace(day=1) for kind in roller.kinds() for bucket, _ in roller.dirty(kind, "hour")}
+        roller.run(as_of=as_of)
+        dirty = {hour.start.date().replace(day=1) for hour in roller.dirty().hours}
         for row in months:
             if row["month"] in dirty:
                 raise StoreError(f"the month {row['month']} is frozen but not fully rolled; its events are kept")

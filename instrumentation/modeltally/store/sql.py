@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from modeltally.errors import ParameterError, UnknownNameError
-from modeltally.store._include import PARAMETER, include, without_comments
+from modeltally.store._include import PARAMETER, calls, include, without_comments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,7 +26,9 @@ __all__ = [
     "IngestView",
     "Statement",
     "as_utc",
+    "finest_asked",
     "ingest",
+    "over_given_buckets",
     "root",
     "schema",
     "statement",
@@ -275,8 +277,10 @@ def ingest() -> list[IngestView]:
     return [found[name] for name in TopologicalSorter(after).static_order()]
 
 
-def _loaded(name: str, text: str, views: Mapping[str, Statement]) -> Statement:
-    """A file with the views that it calls put in."""
+def _loaded(
+    name: str, text: str, views: Mapping[str, Statement], instead: Mapping[str, str] | None = None
+) -> Statement:
+    """A file with the views that it calls, or others instead of them, put in."""
 
     def whole(callee: str) -> str | None:
         return views[callee].text if callee in views else None
@@ -285,20 +289,20 @@ def _loaded(name: str, text: str, views: Mapping[str, Statement]) -> Statement:
         return None if callee not in views or callee in ON_EACH_SHARD else views[callee].over_shards
 
     body = without_comments(text)
-    alone, among = include(name, body, whole), include(name, body, over_shards)
+    alone, among = include(name, body, whole, instead=instead), include(name, body, over_shards)
     return Statement(name, alone, among)
 
 
 @cache
-def _views() -> dict[str, Statement]:
-    """Every view, each after the views it reads."""
+def _views(*instead: tuple[str, str]) -> dict[str, Statement]:
+    """Every view, each after the views it reads; with pairs, calls of the first answered by the second."""
     texts = {path.stem: path.read_text() for path in sorted((root() / "views").rglob("*.sql"))}
     named = re.compile(r"\b(" + "|".join(map(re.escape, texts)) + r")\b")
     reads = {name: sorted({*named.findall(without_comments(text))} - {name}) for name, text in texts.items()}
     views: dict[str, Statement] = {}
     try:
         for name in TopologicalSorter(reads).static_order():
-            views[name] = _loaded(name, texts[name], views)
+            views[name] = _loaded(name, texts[name], views, dict(instead))
     except CycleError as error:
         raise RuntimeError(f"views read each other in a circle: {', '.join(error.args[1])}") from None
     return views
@@ -319,6 +323,33 @@ def view(name: str) -> Statement:
         return _views()[name]
     except KeyError:
         raise UnknownNameError("view", name, _views()) from None
+
+
+def over_given_buckets(name: str, *, is_rolled: bool) -> Statement:
+    """A view that reads the buckets it is given instead of asking what serves its window.
+
+    Args:
+        name: The view.
+        is_rolled: All buckets are rolled: no events are read.
+    """
+    figures = "figures_rolled" if is_rolled else "figures_of_buckets"
+    return _views(("usage_figures", figures), ("usage_cover", "cover_given"))[name]
+
+
+@cache
+def finest_asked(name: str) -> str | None:
+    """How small the pieces of its window are that a view needs, None where it has no window or more than one.
+
+    Returns:
+        ``week``, ``day`` or ``hour``, or the view's parameter that says it, in braces.
+    """
+    asked = {
+        (call["since"], call["until"], call["finest"])
+        for call in calls(name, _views()[name].over_shards, ON_EACH_SHARD)
+    }
+    window = ("{since:DateTime64(6, 'UTC')}", "{until:DateTime64(6, 'UTC')}")
+    (only,) = asked if len(asked) == 1 else [("", "", "")]
+    return only[2].strip("'") if only[:2] == window else None
 
 
 def views_in_order() -> list[Statement]:

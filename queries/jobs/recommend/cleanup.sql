@@ -5,13 +5,21 @@
 -- Confidence: one minus the chance of a use within 30 days, from all gaps between uses, of any model, that lasted as
 -- long as this one has (finished within 30 days more, or not), with one of each added (Laplace).
 -- Grain: one row per idle model, and one for the run ('*') where it may advise nothing.
--- Reads: usage_figures, heartbeats
+-- Reads: usage_named_figures, heartbeats
 INSERT INTO recommendations
 WITH
     pieces AS (
-        SELECT name::String AS model, operation, bucket, operations, first_at, last_at, size_bytes
-        FROM usage_figures(
+        SELECT
+            name AS model,
+            operation,
+            bucket,
+            sums.operations AS operations,
+            lows.first_at AS first_at,
+            highs.last_at AS last_at,
+            highs.size_bytes AS size_bytes
+        FROM usage_named_figures(
             kind = 'model',
+            operation = '',
             since = '2000-01-01 00:00:00',
             until = {as_of:DateTime64(6, 'UTC')},
             finest = 'day'

@@ -1,16 +1,17 @@
 -- The plain rule over the 30 days since..as_of: fewer than min_uses_per_day, or less than min_success_rate in them.
 -- It looks at nothing else, so on a fresh deployment it names every model: unsafe, and marked so.
 -- Grain: one row per model the rule names.
--- Reads: usage_figures, usage_summary
+-- Reads: usage_named_figures, usage_summary
 INSERT INTO recommendations
 WITH
     models AS (
-        SELECT name::String AS model, max(size_bytes) AS size_bytes
-        FROM usage_figures(
+        SELECT name AS model, max(highs.size_bytes) AS size_bytes
+        FROM usage_named_figures(
             kind = 'model',
+            operation = '',
             since = '2000-01-01 00:00:00',
             until = {as_of:DateTime64(6, 'UTC')},
-            finest = 'day'
+            finest = 'week'
         )
         GROUP BY model
     ),
@@ -21,7 +22,7 @@ WITH
             kind = 'model',
             operation = 'model.request',
             by = 'subject',
-            finest = 'day',
+            finest = 'week',
             since = {since:DateTime64(6, 'UTC')},
             until = {as_of:DateTime64(6, 'UTC')},
             as_of = {as_of:DateTime64(6, 'UTC')},

@@ -7,18 +7,18 @@
 -- the expected count reaches ln 2, and its 80 % interval between -ln 0.9 and -ln 0.1.
 -- Confidence: chance of a use within that time.
 -- Grain: one row per model to preload, and one for the run ('*') where the history is too short.
--- Reads: usage_figures, usage_summary
+-- Reads: usage_figures, usage_named_figures, usage_summary
 INSERT INTO recommendations
 WITH
     hourly AS (
-        SELECT name::String AS model, bucket, sum(operations) AS uses
-        FROM usage_figures(
+        SELECT name AS model, bucket, sum(sums.operations) AS uses
+        FROM usage_named_figures(
             kind = 'model',
+            operation = 'model.request',
             since = {since:DateTime64(6, 'UTC')},
             until = {until:DateTime64(6, 'UTC')},
             finest = 'hour'
         )
-        WHERE operation = 'model.request'
         GROUP BY model, bucket
     ),
 
@@ -54,7 +54,7 @@ WITH
             kind = 'model',
             operation = 'model.load',
             by = 'subject',
-            finest = 'day',
+            finest = 'week',
             since = {since:DateTime64(6, 'UTC')},
             until = {until:DateTime64(6, 'UTC')},
             as_of = {as_of:DateTime64(6, 'UTC')},
@@ -69,7 +69,7 @@ WITH
             kind = 'model',
             operation = 'model.request',
             by = 'subject',
-            finest = 'day',
+            finest = 'week',
             since = {since:DateTime64(6, 'UTC')},
             until = {until:DateTime64(6, 'UTC')},
             as_of = {as_of:DateTime64(6, 'UTC')},
@@ -130,14 +130,14 @@ WITH
     ),
 
     run AS (
-        SELECT dateDiff('day', min(first_at), {as_of:DateTime64(6, 'UTC')}) AS history_days, count() AS pieces
+        SELECT dateDiff('day', min(lows.first_at), {as_of:DateTime64(6, 'UTC')}) AS history_days, count() AS pieces
         FROM usage_figures(
             kind = 'model',
+            operation = 'model.request',
             since = '2000-01-01 00:00:00',
             until = {as_of:DateTime64(6, 'UTC')},
-            finest = 'day'
+            finest = 'week'
         )
-        WHERE operation = 'model.request'
     )
 
 SELECT

@@ -1,18 +1,19 @@
--- Buckets whose roll does not hold the rows their events have now, newest first.
--- Grain: one row per dirty bucket of the grain, with its event rows.
--- Reads: usage_cover
+-- What is to be rolled: hours from their events, days from their hours, weeks from their days; each with its event
+-- rows. A bucket waits for its parts. What is being filled is there too: the job knows the time.
+-- Grain: one row; each column a list of (start, event rows), oldest first.
+-- Reads: usage_coverage
 -- Read by: the roll job
 SELECT
-    if({grain:String} = 'day', toStartOfDay(bucket), bucket) AS dirty,
-    sum(stored_rows) AS stored_rows
-FROM usage_cover(
-    kind = {kind:String},
-    since = {since:DateTime64(6, 'UTC')},
-    until = {until:DateTime64(6, 'UTC')},
-    finest = {grain:String}
+    arraySort(groupArrayArray(hours_of_days)) AS hours,
+    arraySort(groupArrayArray(dirty_days)) AS days,
+    arraySort(groupArrayIf((week, rows), is_dirty)) AS weeks
+FROM (
+    SELECT
+        toStartOfWeek(day, 1)::DateTime('UTC') AS week,
+        groupArrayArray(raw_hours) AS hours_of_days,
+        groupArrayIf((day, hours_consumed), empty(raw_hours) AND NOT is_day) AS dirty_days,
+        sum(day_consumed) AS rows,
+        min(is_day) AND max(week_consumed) != rows AS is_dirty
+    FROM usage_coverage(since = {since:DateTime64(6, 'UTC')}, until = {until:DateTime64(6, 'UTC')})
+    GROUP BY week
 )
-WHERE source != {grain:String}
-GROUP BY dirty
--- a day waits for its hours; a day whose events are gone stays with the hours it has
-HAVING stored_rows > 0 AND ({grain:String} = 'hour' OR countIf(source = 'raw') = 0)
-ORDER BY dirty DESC

@@ -1,4 +1,4 @@
--- Gives the users of a window that have none a number. One runner at a time.
+-- Gives the users of hours and slices that have none a number. One runner at a time.
 -- Grain: one row per new user hash.
 -- Reads: usage_events, users
 INSERT INTO users
@@ -8,7 +8,11 @@ SELECT
 FROM (
     SELECT DISTINCT user_hash
     FROM usage_events
-    WHERE start >= {since:DateTime64(6, 'UTC')}
+    WHERE (
+        toStartOfHour(start) IN {raw_hours:Array(DateTime('UTC'))}
+        OR toStartOfFiveMinutes(start) IN {raw_slices:Array(DateTime('UTC'))}
+    )
+        AND start >= {since:DateTime64(6, 'UTC')}
         AND start < {until:DateTime64(6, 'UTC')}
         AND user_hash != 0
         AND user_hash NOT IN (SELECT user_hash FROM users)

@@ -3,109 +3,83 @@
 -- Outcomes are disjoint. An unfinished operation is in flight until abandoned_after_seconds before as_of, abandoned
 -- from then on. Rates leave out what was cancelled and what is still in flight; null means there was nothing to rate.
 -- Durations are of finished operations, cancelled ones excluded; quantiles are nearest rank over log buckets, within
--- 1.1 %. finest is 'day', or 'hour' where the hour matters.
+-- 1.1 %, the rank in whole numbers so that no rounding moves it. finest is 'week', or 'day' or 'hour' where these
+-- matter. Subjects go by their names.
 -- Grain: one row per key.
--- Reads: usage_figures
+-- Reads: usage_named_figures
 -- Read by: the views of usage/, the advice jobs
-WITH
-    sums AS (
-        SELECT
-            if({by:String} = 'subject', f.name::String,
-                if({by:String} = 'operation', f.operation::String,
-                    if({by:String} = 'day', toString(toDate(f.bucket)),
-                        if({by:String} = 'hour_of_day', leftPad(toString(toHour(f.bucket)), 2, '0'), '')))) AS key,
-            sum(f.operations) AS total,
-            uniqExact(f.name) AS subjects,
-            sum(f.successes) AS successes,
-            sum(f.partial_successes) AS partial_successes,
-            sum(f.failures) AS failed,
-            sum(f.errors) AS errors,
-            sum(f.cancellations) AS cancelled,
-            sum(length(f.unfinished_starts)) AS unfinished,
-            sum(arrayCount(
-                started -> started <= {as_of:DateTime64(6, 'UTC')}
-                    - toIntervalMicrosecond(toInt64({abandoned_after_seconds:Float64} * 1e6)),
-                f.unfinished_starts
-            )) AS abandoned,
-            sum(f.cold_starts) AS cold_starts,
-            sum(f.durations) AS durations,
-            sum(f.duration_sum_us) AS duration_sum_us,
-            sum(f.duration_squares_us2) AS duration_squares_us2,
-            minIf(f.duration_min_us, f.durations > 0) AS duration_min_us,
-            max(f.duration_max_us) AS duration_max_us,
-            sumMap(f.duration_histogram) AS histogram,
-            sum(f.input_tokens) AS input_tokens,
-            sum(f.output_tokens) AS output_tokens,
-            sum(f.moved_bytes) AS moved_bytes,
-            max(f.size_bytes) AS size_bytes,
-            sum(f.qualities) AS qualities,
-            sum(f.quality_sum_ppm) AS quality_sum_ppm,
-            min(f.first_at) AS first_used_at,
-            max(f.last_at) AS last_used_at,
-            groupBitmapMerge(f.users) + length(groupUniqArrayArray(f.unnumbered_users)) AS users
-        FROM usage_figures(
-            kind = {kind:String},
-            since = {since:DateTime64(6, 'UTC')},
-            until = {until:DateTime64(6, 'UTC')},
-            finest = {finest:String}
-        ) AS f
-        WHERE {operation:String} = '' OR f.operation = {operation:String}
-        GROUP BY key
-    ),
-
-    -- rank of a percentile in whole numbers, so that no rounding moves it
-    quantiles AS (
-        SELECT
-            *,
-            arrayCumSum(mapValues(histogram)) AS cumulated,
-            arrayMap(
-                percent -> mapKeys(histogram)[
-                    arrayFirstIndex(reached -> reached >= intDiv(durations * percent + 99, 100), cumulated)
-                ],
-                [50, 95, 99]
-            ) AS slots,
-            arrayMap(slot -> if(slot = -32768, 0, pow(2, (slot + 0.5) / 32) / 1000), slots) AS quantiles_ms,
-            total - cancelled - (unfinished - abandoned) AS rated
-        FROM sums
-    )
-
 SELECT
     key,
-    total AS operations,
+    s.operations AS operations,
     subjects,
-    successes,
-    partial_successes,
-    failed,
-    errors,
+    s.successes AS successes,
+    s.partial_successes AS partial_successes,
+    s.failures AS failed,
+    s.errors AS errors,
     failed + errors AS failures,
-    cancelled,
+    s.cancellations AS cancelled,
     abandoned,
     unfinished - abandoned AS in_flight,
+    operations - cancelled - in_flight AS rated,
     if(rated = 0, NULL, (successes + partial_successes / 2) / rated) AS success_rate,
     if(rated = 0, NULL, (errors + abandoned) / rated) AS error_rate,
     users,
-    durations,
-    if(durations = 0, NULL, duration_sum_us / durations / 1000) AS mean_ms,
+    s.durations AS durations,
+    if(durations = 0, NULL, s.duration_sum_us / durations / 1000) AS mean_ms,
+    arrayCumSum(mapValues(histogram)) AS cumulated,
+    arrayMap(
+        percent -> mapKeys(histogram)[
+            arrayFirstIndex(reached -> reached >= intDiv(durations * percent + 99, 100), cumulated)
+        ],
+        [50, 95, 99]
+    ) AS slots,
+    arrayMap(slot -> if(slot = -32768, 0, pow(2, (slot + 0.5) / 32) / 1000), slots) AS quantiles_ms,
     if(durations = 0, NULL, quantiles_ms[1]) AS p50_ms,
     if(durations = 0, NULL, quantiles_ms[2]) AS p95_ms,
     if(durations = 0, NULL, quantiles_ms[3]) AS p99_ms,
-    if(durations = 0, NULL, duration_min_us / 1000) AS min_ms,
-    if(durations = 0, NULL, duration_max_us / 1000) AS max_ms,
+    if(durations = 0, NULL, l.duration_min_us / 1000) AS min_ms,
+    if(durations = 0, NULL, h.duration_max_us / 1000) AS max_ms,
     if(
         durations < 2,
         NULL,
         sqrt(
-            toFloat64(toUInt256(durations) * duration_squares_us2 - toUInt256(duration_sum_us) * duration_sum_us)
+            toFloat64(toUInt256(durations) * s.duration_squares_us2 - toUInt256(s.duration_sum_us) * s.duration_sum_us)
             / (toFloat64(durations) * (durations - 1))
         ) / 1000
     ) AS stddev_ms,
-    duration_sum_us / 1000 AS total_ms,
-    cold_starts,
-    input_tokens,
-    output_tokens,
-    moved_bytes,
-    size_bytes,
-    if(qualities = 0, NULL, quality_sum_ppm / qualities / 1e6) AS mean_quality,
-    first_used_at,
-    last_used_at
-FROM quantiles
+    s.duration_sum_us / 1000 AS total_ms,
+    s.cold_starts AS cold_starts,
+    s.input_tokens AS input_tokens,
+    s.output_tokens AS output_tokens,
+    s.moved_bytes AS moved_bytes,
+    h.size_bytes AS size_bytes,
+    if(s.qualities = 0, NULL, s.quality_sum_ppm / s.qualities / 1e6) AS mean_quality,
+    l.first_at AS first_used_at,
+    h.last_at AS last_used_at
+FROM (
+    SELECT
+        if({by:String} = 'subject', name,
+            if({by:String} = 'operation', operation::String,
+                if({by:String} = 'day', toString(toDate(bucket)),
+                    if({by:String} = 'hour_of_day', leftPad(toString(toHour(bucket)), 2, '0'), '')))) AS key,
+        uniqExact(name) AS subjects,
+        sumTuple(sums) AS s,
+        minTuple(lows) AS l,
+        maxTuple(highs) AS h,
+        sum(length(unfinished_starts)) AS unfinished,
+        sum(arrayCount(
+            started -> started <= {as_of:DateTime64(6, 'UTC')}
+                - toIntervalMicrosecond(toInt64({abandoned_after_seconds:Float64} * 1e6)),
+            unfinished_starts
+        )) AS abandoned,
+        sumMap(duration_histogram) AS histogram,
+        groupBitmapMerge(f.users) + length(groupUniqArrayArray(unnumbered_users)) AS users
+    FROM usage_named_figures(
+        kind = {kind:String},
+        operation = {operation:String},
+        since = {since:DateTime64(6, 'UTC')},
+        until = {until:DateTime64(6, 'UTC')},
+        finest = {finest:String}
+    ) AS f
+    GROUP BY key
+)

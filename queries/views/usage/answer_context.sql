@@ -2,21 +2,17 @@
 -- A window over events that are gone snaps outward to whole hours. coverage is 'exact': only operations of our own
 -- wrappers are counted, which no sampler touches. Losses are what each process said of itself.
 -- Grain: one row.
--- Reads: usage_cover, usage_events, heartbeats, usage_late, usage_quarantine
+-- Reads: usage_cover, usage_figures, heartbeats, usage_late, usage_quarantine
 -- Read by: every answer shown to a person
 WITH
     served AS (
         SELECT
-            minIf(bucket, source != 'raw') AS rolled_since,
-            maxIf(bucket + if(source = 'day', 86400, 3600), source != 'raw') AS rolled_until,
-            countIf(source = 'raw') AS raw_hours,
-            countIf(source != 'raw') AS rolled_buckets,
-            max(bucket) AS newest_bucket
+            arrayDistinct(groupArrayArray(hours)) AS hours,
+            arrayDistinct(groupArrayArray(raw)) AS raw
         FROM usage_cover(
-            kind = 'model',
             since = {since:DateTime64(6, 'UTC')},
             until = {until:DateTime64(6, 'UTC')},
-            finest = 'hour'
+            finest = 'week'
         )
     ),
 
@@ -35,9 +31,14 @@ WITH
     ),
 
     newest AS (
-        SELECT max(received_at) AS received_at
-        FROM usage_events
-        WHERE start >= {since:DateTime64(6, 'UTC')} AND start < {until:DateTime64(6, 'UTC')}
+        SELECT max(highs.received_at) AS received_at
+        FROM usage_figures(
+            kind = 'all',
+            operation = '',
+            since = {since:DateTime64(6, 'UTC')},
+            until = {until:DateTime64(6, 'UTC')},
+            finest = 'week'
+        )
     ),
 
     refused AS (
@@ -53,20 +54,17 @@ WITH
     )
 
 SELECT
-    if(
-        served.rolled_buckets > 0,
-        least({since:DateTime64(6, 'UTC')}, served.rolled_since::DateTime64(6, 'UTC')),
-        {since:DateTime64(6, 'UTC')}
-    ) AS window_since,
-    if(
-        served.rolled_buckets > 0,
-        greatest({until:DateTime64(6, 'UTC')}, served.rolled_until::DateTime64(6, 'UTC')),
-        {until:DateTime64(6, 'UTC')}
-    ) AS window_until,
+    -- hours whose events are gone count whole
+    arrayMin(arrayPushFront(
+        arrayMap(hour -> toDateTime64(hour, 6, 'UTC'), served.hours), {since:DateTime64(6, 'UTC')}
+    )) AS window_since,
+    arrayMax(arrayPushFront(
+        arrayMap(hour -> toDateTime64(hour, 6, 'UTC') + 3600, served.hours), {until:DateTime64(6, 'UTC')}
+    )) AS window_until,
     if(newest.received_at = 0, NULL, newest.received_at) AS newest_at,
     'exact' AS coverage,
     losses.dropped AS known_loss,
-    served.raw_hours AS dirty_hours,
+    length(served.raw) AS dirty_hours,
     refused.quarantined AS quarantined,
     late.late AS late
 FROM served

@@ -15,7 +15,7 @@ FROM usage_summary(
     kind = 'error_type',
     operation = 'model.request',
     by = 'subject',
-    finest = 'day',
+    finest = 'week',
     since = {since:DateTime64(6, 'UTC')},
     until = {until:DateTime64(6, 'UTC')},
     as_of = {as_of:DateTime64(6, 'UTC')},

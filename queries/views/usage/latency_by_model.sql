@@ -17,7 +17,7 @@ FROM usage_summary(
     kind = 'model',
     operation = 'model.request',
     by = 'subject',
-    finest = 'day',
+    finest = 'week',
     since = {since:DateTime64(6, 'UTC')},
     until = {until:DateTime64(6, 'UTC')},
     as_of = {as_of:DateTime64(6, 'UTC')},

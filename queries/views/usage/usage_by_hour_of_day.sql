@@ -6,7 +6,7 @@ WITH
     used AS (
         SELECT toUInt8(key) AS hour, operations, failures, abandoned, users, success_rate, mean_ms, p95_ms
         FROM usage_summary(
-            kind = 'model',
+            kind = 'all',
             operation = 'model.request',
             by = 'hour_of_day',
             finest = 'hour',

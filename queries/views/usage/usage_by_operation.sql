@@ -28,7 +28,7 @@ FROM usage_summary(
     kind = 'service',
     operation = '',
     by = 'operation',
-    finest = 'day',
+    finest = 'week',
     since = {since:DateTime64(6, 'UTC')},
     until = {until:DateTime64(6, 'UTC')},
     as_of = {as_of:DateTime64(6, 'UTC')},

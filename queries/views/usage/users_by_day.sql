@@ -8,7 +8,8 @@ WITH
         FROM (
             SELECT user, min(toDate(bucket)) AS first_day
             FROM usage_figures(
-                kind = 'model',
+                kind = 'all',
+                operation = 'model.request',
                 since = {since:DateTime64(6, 'UTC')},
                 until = {until:DateTime64(6, 'UTC')},
                 finest = 'day'
@@ -18,7 +19,6 @@ WITH
                 arrayMap(number -> (toUInt64(number), toUInt64(0)), bitmapToArray(users)),
                 arrayMap(hash -> (toUInt64(0), hash), unnumbered_users)
             ) AS user
-            WHERE operation = 'model.request'
             GROUP BY user
         )
         GROUP BY first_day
@@ -27,7 +27,7 @@ WITH
     days AS (
         SELECT toDate(key) AS day, operations, users
         FROM usage_summary(
-            kind = 'model',
+            kind = 'all',
             operation = 'model.request',
             by = 'day',
             finest = 'day',

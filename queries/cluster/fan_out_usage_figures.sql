@@ -8,6 +8,7 @@ FROM cluster({cluster:Identifier}, view(
     SELECT COLUMNS('')
     FROM {shard_database:Identifier}.{view:Identifier}(
         kind = {kind:String},
+        operation = {operation:String},
         since = {since:DateTime64(6, 'UTC')},
         until = {until:DateTime64(6, 'UTC')},
         finest = {finest:String}

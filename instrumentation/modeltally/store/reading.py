@@ -1,0 +1,63 @@
+"""Answers a view from rolls, and from events where there is no roll yet.
+
+Every figure comes from ``usage_figures``, which asks what serves the window and reads that, in one statement. Asking
+first and then reading just what is there takes a third of the time: most windows need no events, and what a statement
+does not mention is not analysed. The text stays the view's own; only the call of ``usage_figures`` in it becomes one
+of the views below it, which take the buckets as parameters.
+
+The two statements see two moments, and no answer is wrong for that: each bucket is served by one source, so nothing is
+counted twice, and what was stored before the first is in both. Rolls only gain rows. What goes away between the two is
+asked for in one statement: hours of events so old that they may be dropped. Slices stay for minutes after their hour is
+rolled. On a cluster every shard has a cover of its own: there it is one statement always.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from modeltally.store import sql
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping
+
+    from modeltally.store.client import Database, Row
+
+__all__ = ["read"]
+
+# More hours of events than this are not worth a statement of their own, nor a list in a request.
+_MAX_RAW_HOURS: Final = 400
+
+
+def read(database: Database, name: str, values: Mapping[str, object], *, events_since: dt.datetime) -> list[Row]:
+    """Rows of a view, by its name.
+
+    Args:
+        database: Where.
+        name: The view.
+        values: A value for each of its parameters.
+        events_since: Events that began before may be dropped at any moment.
+
+    Raises:
+        UnknownNameError: There is no such view.
+        ParameterError: A parameter is missing, unknown or of the wrong type.
+        StoreError: The engine refused.
+    """
+    view = sql.view(name)
+    view.bind(values)
+    finest = sql.finest_asked(name)
+    if finest is None or database.is_over_shards:
+        return database.query(view, values)
+    window = {"since": values["since"], "until": values["until"]}
+    asked = values["finest"] if finest.startswith("{") else finest
+    (cover,) = database.query(sql.view("usage_cover"), {**window, "finest": asked})
+    buckets = {**cover, "slices": [], "raw_hours": [], "raw_slices": []}
+    raw: list[dt.datetime] = cover["raw"]  # type: ignore[assignment] # an array of times
+    if len(raw) > _MAX_RAW_HOURS or any(sql.as_utc(hour) < events_since for hour in raw):
+        return database.query(view, values)
+    if raw:
+        buckets |= database.query(sql.view("usage_slices"), {**window, "hours": raw})[0]
+    is_rolled = not buckets["raw_hours"] and not buckets["raw_slices"]
+    statement = sql.over_given_buckets(name, is_rolled=is_rolled)
+    given = {**values, **buckets}
+    return database.query(statement, {taken: given[taken] for taken in statement.parameters})
