@@ -76,9 +76,12 @@ def _guards_of_sql(root: Path, file: Path) -> list[list[str]]:
         others = [f"tests/store/test_{name}.py" for name in _OF_JOBS[file.parent.name]]
     else:
         others = ["tests/queries/test_checks.py", "tests/store/test_roll.py", "tests/store/test_retention.py"]
+    if "metrics" in file.stem:
+        others = [f"tests/{room}/test_metrics{more}.py" for room in ("receiver", "local") for more in ("", "_once")]
     others = [path for path in others if (root / path).exists()]
     first = [[*cases, "-k", file.stem]] if own.exists() else []
-    return [*first, cases, others] if file.parent.name not in {"transfer", "migrate", "check"} else [others]
+    is_read = file.parent.name not in {"transfer", "migrate", "check"} and "metrics" not in file.stem
+    return [*first, cases, others] if is_read else [others]
 
 
 # Tests of statements that no view reads, by their folder.
