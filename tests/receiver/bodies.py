@@ -179,6 +179,24 @@ class Sender:
         return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
 
 
+def damaged(content: bytes, source: random.Random, *, way: int) -> bytes:
+    """Damage a body in one of four ways: bits flipped, cut, a piece doubled, a piece replaced."""
+    made = bytearray(content)
+    match way:
+        case 0:
+            for _ in range(source.randrange(1, 4)):
+                made[source.randrange(len(made))] ^= 1 << source.randrange(8)
+        case 1:
+            del made[source.randrange(len(made)) :]
+        case 2:
+            start = source.randrange(len(made))
+            made[start:start] = made[start : start + source.randrange(60)]
+        case _:
+            position = source.randrange(len(made))
+            made[position : position + source.randrange(20)] = source.randbytes(source.randrange(20))
+    return bytes(made)
+
+
 def post(
     address: ServerAddress,
     content: bytes,
@@ -186,6 +204,7 @@ def post(
     content_type: str = PROTOBUF,
     encoding: str = "",
     packed: bool = False,
+    path: str = "/v1/traces",
 ) -> Answer:
     """Send one body to a server's OTLP port; ``packed`` says that it has its encoding already."""
     sender = Sender(address.otlp_url)
@@ -193,6 +212,7 @@ def post(
     if encoding:
         headers["Content-Encoding"] = encoding
     try:
-        return sender.send(gzip.compress(content) if encoding == "gzip" and not packed else content, headers=headers)
+        packing = encoding == "gzip" and not packed
+        return sender.send(gzip.compress(content) if packing else content, path=path, headers=headers)
     finally:
         sender.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_CUMULATIVE
 
 from modeltally.store import open_store
-from receiver.bodies import PROTOBUF, START_NS, Answer, Sender, put
+from receiver.bodies import START_NS, Answer, post, put
 from support.stores import ask
 
 if TYPE_CHECKING:
@@ -109,22 +108,9 @@ def metrics_json(made: ExportMetricsServiceRequest) -> bytes:
     return json.dumps(content).encode()
 
 
-def post_metrics(
-    address: ServerAddress,
-    content: bytes,
-    *,
-    content_type: str = PROTOBUF,
-    encoding: str = "",
-    packed: bool = False,
-) -> Answer:
-    """Send one body of metrics; ``packed`` says that it has its encoding already."""
-    sender = Sender(address.otlp_url)
-    headers = {"Content-Type": content_type, **({"Content-Encoding": encoding} if encoding else {})}
-    packing = encoding == "gzip" and not packed
-    try:
-        return sender.send(gzip.compress(content) if packing else content, path=PATH, headers=headers)
-    finally:
-        sender.close()
+def post_metrics(address: ServerAddress, content: bytes, **how: Any) -> Answer:
+    """Send one body of metrics, as :func:`receiver.bodies.post` does."""
+    return post(address, content, path=PATH, **how)
 
 
 def rows_of(directory: Path) -> dict[str, list[dict[str, Any]]]:

@@ -8,76 +8,23 @@ from typing import TYPE_CHECKING
 
 import pytest
 from google.protobuf.message import DecodeError
-from google.rpc.status_pb2 import Status  # type: ignore[import-untyped] # ships no types
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
-from modeltally.server import LocalServer
-from receiver.bodies import JSON, PROTOBUF, Sender
-from receiver.metric_bodies import PATH, TIMES, all_points, counter, metrics_request, post_metrics, rejected
-from support.servers import settings_for
+from receiver.bodies import Sender, damaged
+from receiver.metric_bodies import PATH, TIMES, all_points, metrics_request, post_metrics, rejected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from support.stores import Template
+    from modeltally.server import LocalServer
 
 MUTATED_BODIES = 1000
 SEED = 9
 NAME = re.compile(r"(modeltally|gen_ai|hw|otel\.sdk)\.[A-Za-z0-9_.\-/]{0,240}")
 
 
-@pytest.fixture(scope="module")
-def small_server(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
-    """Start one server with small limits for the tests that only refuse."""
-    directory = template.copy(tmp_path_factory.mktemp("small"))
-    with LocalServer(settings_for(directory, max_body_bytes=65_536, max_body_spans=100)) as server:
-        yield server
-
-
-@pytest.mark.parametrize(
-    ("content", "content_type", "encoding", "status", "code"),
-    [
-        (b"\xff\xff\xff", PROTOBUF, "", 400, 3),
-        (b"{", JSON, "", 400, 3),
-        (b'{"resourceMetrics": 1}', JSON, "", 400, 3),
-        (b"no gzip at all", PROTOBUF, "raw gzip", 400, 3),
-        (counter(1), "text/plain", "", 415, 3),
-        (counter(1), PROTOBUF, "zstd", 415, 3),
-        (bytes(70_000), PROTOBUF, "", 413, 8),
-        (bytes(1_000_000), PROTOBUF, "gzip", 413, 8),
-        (counter(1, points=200), PROTOBUF, "", 413, 8),
-    ],
-)
-def test_a_body_is_refused_with_its_status(
-    small_server: LocalServer, content: bytes, content_type: str, encoding: str, status: int, code: int
-) -> None:
-    """What is too large, not OTLP, or of the wrong type gets its own status and a google.rpc.Status."""
-    raw = encoding == "raw gzip"
-    answer = post_metrics(
-        small_server.address, content, content_type=content_type, encoding="gzip" if raw else encoding, packed=raw
-    )
-    assert answer.status == status
-    shown = answer.json()["code"] if content_type == JSON else Status.FromString(answer.content).code
-    assert shown == code
-    assert post_metrics(small_server.address, counter(2)).status == 200
-
-
 def mutated(source: random.Random) -> bytes:
-    """Make a body and damage it: bits flipped, cut, doubled, spliced."""
-    content = bytearray(metrics_request(attributes={"reason": str(source.randrange(10**9))}).SerializeToString())
-    match source.randrange(4):
-        case 0:
-            for _ in range(source.randrange(1, 4)):
-                content[source.randrange(len(content))] ^= 1 << source.randrange(8)
-        case 1:
-            del content[source.randrange(len(content)) :]
-        case 2:
-            start = source.randrange(len(content))
-            content[start:start] = content[start : start + source.randrange(60)]
-        case _:
-            position = source.randrange(len(content))
-            content[position : position + source.randrange(20)] = source.randbytes(source.randrange(20))
-    return bytes(content)
+    """Make a body and damage it."""
+    whole = metrics_request(attributes={"reason": str(source.randrange(10**9))}).SerializeToString()
+    return damaged(whole, source, way=source.randrange(4))
 
 
 def verdict(content: bytes) -> tuple[int, int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,59 +14,74 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from modeltally.server import LocalServer
-from receiver.bodies import JSON, PROTOBUF, Sender, all_spans, body, otlp_json, post, request
-from support.servers import settings_for
+from receiver.bodies import JSON, PROTOBUF, Sender, all_spans, body, damaged, otlp_json, post, request
+from receiver.metric_bodies import PATH as METRICS_PATH
+from receiver.metric_bodies import counter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from support.stores import Template
+    from modeltally.server import LocalServer
 
 MUTATED_BODIES = 2000
 
 
-@pytest.fixture(scope="module")
-def small_server(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
-    """Start one server with small limits for all tests of this module."""
-    directory = template.copy(tmp_path_factory.mktemp("small"))
-    with LocalServer(settings_for(directory, max_body_bytes=65_536, max_body_spans=100)) as server:
-        yield server
+@dataclass(frozen=True)
+class Signal:
+    """What is sent where: a body, one with too many items, and the list's name in JSON."""
+
+    path: str
+    body: bytes
+    too_many: bytes
+    json_name: bytes
 
 
+SPANS = Signal("/v1/traces", body(), body(200, attributes={}), b"resourceSpans")
+METRICS = Signal(METRICS_PATH, counter(1), counter(1, points=200), b"resourceMetrics")
+
+
+@pytest.mark.parametrize("signal", [SPANS, METRICS], ids=["spans", "metrics"])
 @pytest.mark.parametrize(
     ("content", "content_type", "encoding", "status", "code"),
     [
         (b"\xff\xff\xff", PROTOBUF, "", 400, 3),
         (b"{", JSON, "", 400, 3),
-        (b'{"resourceSpans": 1}', JSON, "", 400, 3),
+        (b'{"<list>": 1}', JSON, "", 400, 3),
         (b"[" * 5000, JSON, "", 400, 3),
-        (b'{"resourceSpans": [{"schemaUrl": "\xff"}]}', JSON, "", 400, 3),
-        (b'{"resourceSpans": [{"schemaUrl": "\\ud800"}]}', JSON, "", 400, 3),
+        (b'{"<list>": [{"schemaUrl": "\xff"}]}', JSON, "", 400, 3),
+        (b'{"<list>": [{"schemaUrl": "\\ud800"}]}', JSON, "", 400, 3),
         (b"\x1f\x8b\x08\x00", PROTOBUF, "raw gzip", 400, 3),
         (b"no gzip at all", PROTOBUF, "raw gzip", 400, 3),
-        (body(), "text/plain", "", 415, 3),
-        (body(), "", "", 415, 3),
-        (body(), PROTOBUF, "zstd", 415, 3),
+        ("body", "text/plain", "", 415, 3),
+        ("body", "", "", 415, 3),
+        ("body", PROTOBUF, "zstd", 415, 3),
         (bytes(70_000), PROTOBUF, "", 413, 8),
         (bytes(1_000_000), PROTOBUF, "gzip", 413, 8),
-        (body(200, attributes={}), PROTOBUF, "", 413, 8),
+        ("too_many", PROTOBUF, "", 413, 8),
     ],
 )
 def test_a_body_is_refused_with_its_status(
-    small_server: LocalServer, content: bytes, content_type: str, encoding: str, status: int, code: int
+    small_server: LocalServer,
+    signal: Signal,
+    content: bytes | str,
+    content_type: str,
+    encoding: str,
+    status: int,
+    code: int,
 ) -> None:
     """What is too large, not OTLP, or of the wrong type gets its own status and a google.rpc.Status."""
     raw = encoding == "raw gzip"
+    sent = getattr(signal, content) if isinstance(content, str) else content.replace(b"<list>", signal.json_name)
     answer = post(
-        small_server.address, content, content_type=content_type, encoding="gzip" if raw else encoding, packed=raw
+        small_server.address,
+        sent,
+        content_type=content_type,
+        encoding="gzip" if raw else encoding,
+        packed=raw,
+        path=signal.path,
     )
     assert answer.status == status
-    if content_type == JSON:
-        assert answer.json()["code"] == code
-    else:
-        assert Status.FromString(answer.content).code == code
-    assert post(small_server.address, body()).status == 200
+    shown = answer.json()["code"] if content_type == JSON else Status.FromString(answer.content).code
+    assert shown == code
+    assert post(small_server.address, signal.body, path=signal.path).status == 200
 
 
 @pytest.mark.parametrize(
@@ -79,23 +95,12 @@ def test_other_methods_and_paths_are_refused(small_server: LocalServer, method: 
 
 
 def mutated(source: random.Random) -> bytes:
-    """Make a body and damage it: bits flipped, cut, doubled, spliced."""
-    content = bytearray(body(source.randrange(1, 4), seed=source.randrange(50)))
-    match source.randrange(5):
-        case 0:
-            for _ in range(source.randrange(1, 4)):
-                content[source.randrange(len(content))] ^= 1 << source.randrange(8)
-        case 1:
-            del content[source.randrange(len(content)) :]
-        case 2:
-            start = source.randrange(len(content))
-            content[start:start] = content[start : start + source.randrange(60)]
-        case 3:
-            position = source.randrange(len(content))
-            content[position : position + source.randrange(20)] = source.randbytes(source.randrange(20))
-        case _:
-            content += body(1, seed=source.randrange(50))[: source.randrange(400)]
-    return bytes(content)
+    """Make a body and damage it, or put a piece of another behind it."""
+    whole = body(source.randrange(1, 4), seed=source.randrange(50))
+    way = source.randrange(5)
+    if way == 4:
+        return whole + body(1, seed=source.randrange(50))[: source.randrange(400)]
+    return damaged(whole, source, way=way)
 
 
 def verdict(content: bytes) -> tuple[int, int]:
