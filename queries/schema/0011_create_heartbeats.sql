@@ -11,7 +11,9 @@ CREATE TABLE IF NOT EXISTS heartbeats (
     dropped_by_reason Map(LowCardinality(String), UInt64),
     problems_by_kind Map(LowCardinality(String), UInt64),
     in_flight UInt64,
-    is_goodbye Bool
+    is_goodbye Bool,
+    -- losses are rare: most heartbeats need not be read to add them up
+    INDEX losses dropped TYPE minmax GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(received_at)
 PARTITION BY toStartOfMonth(received_at)

@@ -89,7 +89,7 @@ WITH
                     dropped, at < {as_of:DateTime64(6, 'UTC')} - toIntervalSecond({history_days:Float64} * 86400)
                 ) AS dropped_before
             FROM heartbeats
-            WHERE at < {as_of:DateTime64(6, 'UTC')}
+            WHERE at < {as_of:DateTime64(6, 'UTC')} AND dropped > 0
             GROUP BY instance
         )
     ),

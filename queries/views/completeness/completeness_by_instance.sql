@@ -1,7 +1,8 @@
 -- Whether what each process did is all here. A process counts what it starts, finishes and drops, and says so every
 -- half minute and once more when it ends; against that stands what is stored of it.
--- Listed are the processes with a heartbeat in the window, and those that never sent one and have an operation that
--- began in it. Their numbers are of their whole life, whatever the window: counters that only grow need no beginning.
+-- Listed are the processes with a heartbeat in the window, and those that never sent one and whose operations began
+-- before its end, and not all before it. Their numbers are of their whole life, whatever the window: counters that only
+-- grow need no beginning.
 --
 -- stored counts identities with an end, nested ones, late ones and spans that are no events included; copies are one.
 -- stored_unfinished are those whose end was never seen. quarantined came and cannot be counted. dropped is what the
@@ -15,9 +16,10 @@
 --   expired                 it began longer ago than event_retention_days, less is here than it started, and a month
 --                           of events has been dropped since: nothing can be said any more
 --   never reported          spans came, a heartbeat never did
--- Rolled events are still events; only a month that expired takes them away.
+-- What is stored is counted from rolls, which stay when a month of events expires; a month that expired before rolls
+-- knew processes takes its operations away.
 -- Grain: one row per process (service.instance.id); '' stands for every sender that names none.
--- Reads: heartbeats, usage_events, usage_late, usage_quarantine, other_spans, frozen_months
+-- Reads: heartbeats, usage_figures, usage_late, usage_quarantine, other_spans, frozen_months
 -- Read by: stats completeness, doctor
 WITH
     (SELECT max(frozen_at) FROM frozen_months) AS last_frozen_at,
@@ -28,13 +30,49 @@ WITH
         WHERE at >= {since:DateTime64(6, 'UTC')} AND at < {until:DateTime64(6, 'UTC')}
     ) AS reporting,
 
-    (
-        SELECT groupUniqArray(instance)
-        FROM usage_events
-        WHERE start >= {since:DateTime64(6, 'UTC')}
-            AND start < {until:DateTime64(6, 'UTC')}
+    -- every process of which anything is stored, however long ago
+    kept AS (
+        SELECT
+            splitByChar('\n', subject, 2)[2] AS instance,
+            if(uniqExact(splitByChar('\n', subject, 2)[1]) = 1, any(splitByChar('\n', subject, 2)[1]), '') AS service,
+            sum(operations) AS identities,
+            sum(unfinished) AS stored_unfinished,
+            min(first_at) AS first_start,
+            max(last_at) AS last_start
+        FROM (
+            SELECT
+                subject,
+                sums.operations AS operations,
+                length(unfinished_starts) AS unfinished,
+                lows.first_at AS first_at,
+                highs.last_at AS last_at
+            FROM usage_figures(
+                kind = 'instance',
+                operation = '',
+                since = '2000-01-01 00:00:00',
+                until = '2100-01-01 00:00:00',
+                finest = 'week'
+            )
+            UNION ALL
+            SELECT
+                concat(service, '\n', instance) AS subject,
+                uniqExact(start, trace_id, span_id) AS operations,
+                toUInt64(operations - uniqExactIf((start, trace_id, span_id), NOT is_unfinished)) AS unfinished,
+                min(start) AS first_at,
+                max(start) AS last_at
+            FROM usage_late
+            GROUP BY service, instance
+        )
+        GROUP BY instance
+    ),
+
+    silent AS (
+        SELECT instance, service
+        FROM kept
+        WHERE first_start < {until:DateTime64(6, 'UTC')}
+            AND last_start >= {since:DateTime64(6, 'UTC')}
             AND instance NOT IN (SELECT instance FROM heartbeats)
-    ) AS silent,
+    ),
 
     said AS (
         SELECT
@@ -59,39 +97,20 @@ WITH
         GROUP BY instance
         UNION ALL
         SELECT
-            arrayJoin(silent) AS instance, '' AS service, NULL, NULL, toDateTime64(0, 3, 'UTC'), NULL, NULL, NULL,
-            map(), map(), NULL, false, 0
-    ),
-
-    kept AS (
-        SELECT
-            instance,
-            if(uniqExact(service) = 1, any(service), '') AS service,
-            uniqExactIf((start, trace_id, span_id), NOT is_unfinished) AS stored,
-            uniqExact(start, trace_id, span_id) - stored AS stored_unfinished
-        FROM (
-            SELECT instance, service, start, trace_id, span_id, is_unfinished
-            FROM usage_events
-            WHERE instance IN arrayConcat(reporting, silent)
-            UNION ALL
-            SELECT instance, service, start, trace_id, span_id, is_unfinished
-            FROM usage_late
-            WHERE instance IN arrayConcat(reporting, silent)
-        )
-        GROUP BY instance
+            instance, service, NULL, NULL, toDateTime64(0, 3, 'UTC'), NULL, NULL, NULL, map(), map(), NULL, false, 0
+        FROM silent
     ),
 
     beside AS (
         SELECT instance, uniqExact(start, trace_id, span_id) AS spans
         FROM other_spans
-        WHERE instance IN arrayConcat(reporting, silent)
         GROUP BY instance
     ),
 
     refused AS (
         SELECT instance, uniqExact(trace_id, span_id) AS quarantined
         FROM usage_quarantine
-        WHERE instance IN arrayConcat(reporting, silent) AND instance != ''
+        WHERE instance != ''
         GROUP BY instance
     ),
 
@@ -103,7 +122,7 @@ WITH
             said.last_heartbeat_at AS last_heartbeat_at,
             said.started AS started,
             said.finished AS finished,
-            kept.stored + beside.spans AS stored,
+            kept.identities - kept.stored_unfinished + beside.spans AS stored,
             kept.stored_unfinished AS stored_unfinished,
             refused.quarantined AS quarantined,
             said.dropped AS dropped,

@@ -110,7 +110,7 @@ FROM (
                 if({kind:String} IN ('', 'file_type'), [('file_type', file_type::String, 0::UInt64)], []),
                 if({kind:String} IN ('', 'error_type'), [('error_type', error_type::String, 0::UInt64)], []),
                 if({kind:String} IN ('', 'service'), [('service', service::String, 0::UInt64)], []),
-                if({kind:String} IN ('', 'instance'), [('instance', instance::String, 0::UInt64)], [])
+                if({kind:String} IN ('', 'instance'), [('instance', concat(service, '\n', instance), 0::UInt64)], [])
             ) AS subjects
         FROM usage_events
         WHERE (

@@ -25,7 +25,7 @@ WITH
                 max(dropped) AS dropped_at_end,
                 maxIf(dropped, at < {since:DateTime64(6, 'UTC')}) AS dropped_before
             FROM heartbeats
-            WHERE at < {until:DateTime64(6, 'UTC')}
+            WHERE at < {until:DateTime64(6, 'UTC')} AND dropped > 0
             GROUP BY instance
         )
     ),
