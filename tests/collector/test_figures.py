@@ -78,7 +78,7 @@ SERVICE = """
 
     for number in range(20):
         generate("a lighthouse")
-    assert modeltally.shutdown(timeout_seconds=10)
+    assert modeltally.shutdown(timeout_seconds=60)
 """
 
 

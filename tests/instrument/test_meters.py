@@ -358,7 +358,7 @@ def test_forked_child_counts_its_own(sink: Sink) -> None:
         status = 1
         try:
             request(5)
-            status = 0 if modeltally.shutdown(timeout_seconds=10) else 2
+            status = 0 if modeltally.shutdown(timeout_seconds=60) else 2
         finally:
             os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -241,7 +241,7 @@ def test_mirrors_count_nowhere(host: Host, template: Template, tmp_path: Path) -
         for _ in range(4):
             with trace.use_span(parent(is_sampled=True)), modeltally.model_request("m"):
                 pass
-        assert modeltally.shutdown(timeout_seconds=20)
+        assert modeltally.shutdown(timeout_seconds=60)
         host.provider.shutdown()
         assert len(host.mirrors()) == 4
     question = """

@@ -188,7 +188,7 @@ def test_running_operation_leaves_a_copy_when_the_process_says_goodbye(sink: Sin
     """What an orderly end cuts off is known to have begun."""
     modeltally.configure(endpoint=sink.url, export_interval_seconds=0.02)
     with modeltally.model_request("m"):
-        assert modeltally.shutdown(timeout_seconds=10)
+        assert modeltally.shutdown(timeout_seconds=60)
     (copy,) = sink.operations
     assert copy.attributes["modeltally.unfinished"] is True
     assert sink.heartbeats[-1]["in_flight"] == 1
@@ -210,7 +210,7 @@ def test_heartbeats_add_up(sink: Sink) -> None:
     modeltally.flush()
     sink.answer = Answer()
     modeltally.record("model.request", started_at=1, model="never ended")
-    assert modeltally.shutdown(timeout_seconds=10) is False
+    assert modeltally.shutdown(timeout_seconds=60) is False
     last = sink.heartbeats[-1]
     dropped = last["dropped"]
     assert isinstance(dropped, int)
@@ -231,7 +231,7 @@ def test_operations_after_shutdown_are_counted_as_lost(sink: Sink) -> None:
     """They cannot be delivered any more, and do no harm."""
     modeltally.configure(endpoint=sink.url)
     request()
-    assert modeltally.shutdown(timeout_seconds=10)
+    assert modeltally.shutdown(timeout_seconds=60)
     request(2)
     assert modeltally.record("model.load", started_at=1, ended_at=1) is None
     counters = modeltally.counters()
@@ -259,7 +259,7 @@ def test_thread_is_started_by_the_first_operation_only(sink: Sink) -> None:
     assert wait_until(lambda: threads() == [])
     request(5)
     assert threads() == ["modeltally"]
-    assert modeltally.shutdown(timeout_seconds=10)
+    assert modeltally.shutdown(timeout_seconds=60)
     assert wait_until(lambda: threads() == [])
     assert len(sink.operations) == 5
 

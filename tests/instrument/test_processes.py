@@ -112,14 +112,14 @@ def test_forked_child_begins_anew(sink: Sink) -> None:
         for _ in range(5):
             with modeltally.model_request("child"):
                 pass
-        assert modeltally.shutdown(timeout_seconds=10)
+        assert modeltally.shutdown(timeout_seconds=60)
 
     for _ in range(3):
         with modeltally.model_request("parent"):
             pass
     assert in_child(work) == 0
     assert in_child(work) == 0
-    assert modeltally.shutdown(timeout_seconds=10)
+    assert modeltally.shutdown(timeout_seconds=60)
     models = [item.attributes["modeltally.model.id"] for item in sink.operations]
     assert sorted(map(str, models)) == ["child"] * 10 + ["parent"] * 3
     assert len({item.span_id for item in sink.operations}) == 13
@@ -135,10 +135,10 @@ def test_operation_belongs_to_the_parent_when_forked_inside_it(sink: Sink) -> No
 
         def work() -> None:
             operation.end()
-            assert modeltally.shutdown(timeout_seconds=10)
+            assert modeltally.shutdown(timeout_seconds=60)
 
         assert in_child(work) == 0
-    assert modeltally.shutdown(timeout_seconds=10)
+    assert modeltally.shutdown(timeout_seconds=60)
     assert len(sink.operations) == 1
 
 
@@ -161,7 +161,7 @@ def test_child_works_when_forked_while_other_threads_record(sink: Sink) -> None:
         signal.alarm(20)
         with modeltally.model_request("child"):
             pass
-        assert modeltally.shutdown(timeout_seconds=10)
+        assert modeltally.shutdown(timeout_seconds=60)
 
     try:
         assert [in_child(work) for _ in range(10)] == [0] * 10
@@ -204,7 +204,7 @@ def test_child_leaves_a_block_when_forked_while_a_lock_was_held(sink: Sink) -> N
         finally:
             is_over.set()
             thread.join()
-    assert modeltally.shutdown(timeout_seconds=10)
+    assert modeltally.shutdown(timeout_seconds=60)
     assert len(sink.operations) == 1
 
 
