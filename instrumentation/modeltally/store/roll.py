@@ -35,8 +35,8 @@ _PARTS: Final = {"hour": "slice", "day": "hour", "week": "day"}
 _SETTLES_AFTER: Final = dt.timedelta(hours=2)
 # A reader that was told of slices reads them at once; they stay for this long after the hour is rolled.
 _READ_WITHIN: Final = dt.timedelta(minutes=10)
-# About 1 KiB of memory a row while events are rolled, for all kinds of subject.
-_MAX_ROWS: Final = 400_000
+# About 4 KiB of memory a row while events are rolled, for all kinds of subject.
+_MAX_ROWS: Final = 100_000
 # Each merged bucket is held whole: of days those of a month, of weeks those of a quarter.
 _MAX_PARTS: Final = {"hour": 24, "day": 31, "week": 13}
 # All rolls of a bucket become one part, which is there or is not: the readers rely on it.
@@ -88,8 +88,9 @@ class Roller:
         """
         dirty = self.dirty()
         filling_since = as_of - _SETTLES_AFTER - _HOUR
-        settled = [hour for hour in dirty.hours if hour.start <= filling_since]
-        filling = [hour for hour in dirty.hours if hour.start > filling_since]
+        # an hour that is too large to be rolled at once is rolled in slices as well
+        settled = [hour for hour in dirty.hours if hour.start <= filling_since and hour.rows <= self._max_rows]
+        filling = [hour for hour in dirty.hours if hour not in settled]
         slices = self.dirty_slices(filling)
         over = [hour for hour in filling if hour.start + _HOUR <= as_of]
         self.roll_events("slice", slices, as_of=as_of)

@@ -26,7 +26,7 @@ __all__ = [
     "IngestView",
     "Statement",
     "as_utc",
-    "finest_asked",
+    "cover_asked",
     "ingest",
     "over_given_buckets",
     "root",
@@ -337,19 +337,20 @@ def over_given_buckets(name: str, *, is_rolled: bool) -> Statement:
 
 
 @cache
-def finest_asked(name: str) -> str | None:
-    """How small the pieces of its window are that a view needs, None where it has no window or more than one.
+def cover_asked(name: str) -> Mapping[str, str] | None:
+    """Which cover the figures of a view are of, None where it reads no figures, or those of more than one cover.
 
     Returns:
-        ``week``, ``day`` or ``hour``, or the view's parameter that says it, in braces.
+        By parameter of the cover, what the view's calls give it: a text, or in braces a parameter of the view.
     """
     asked = {
-        (call["since"], call["until"], call["finest"])
+        tuple((parameter, call[parameter]) for parameter in ("since", "until", "finest"))
         for call in calls(name, _views()[name].over_shards, ON_EACH_SHARD)
     }
-    window = ("{since:DateTime64(6, 'UTC')}", "{until:DateTime64(6, 'UTC')}")
-    (only,) = asked if len(asked) == 1 else [("", "", "")]
-    return only[2].strip("'") if only[:2] == window else None
+    if len(asked) != 1:
+        return None
+    given = {parameter: PARAMETER.sub(r"{\1}", value).strip("'") for parameter, value in asked.pop()}
+    return given if all(re.fullmatch(r"\{\w+\}|[\w :.-]+", value) for value in given.values()) else None
 
 
 def views_in_order() -> list[Statement]:

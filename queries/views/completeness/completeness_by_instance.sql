@@ -66,14 +66,6 @@ WITH
         GROUP BY instance
     ),
 
-    silent AS (
-        SELECT instance, service
-        FROM kept
-        WHERE first_start < {until:DateTime64(6, 'UTC')}
-            AND last_start >= {since:DateTime64(6, 'UTC')}
-            AND instance NOT IN (SELECT instance FROM heartbeats)
-    ),
-
     said AS (
         SELECT
             instance,
@@ -95,10 +87,6 @@ WITH
         FROM heartbeats
         WHERE instance IN reporting
         GROUP BY instance
-        UNION ALL
-        SELECT
-            instance, service, NULL, NULL, toDateTime64(0, 3, 'UTC'), NULL, NULL, NULL, map(), map(), NULL, false, 0
-        FROM silent
     ),
 
     beside AS (
@@ -116,7 +104,7 @@ WITH
 
     compared AS (
         SELECT
-            said.instance AS instance,
+            if(said.instance != '', said.instance, kept.instance) AS instance,
             if(said.service != '', said.service, kept.service) AS service,
             said.first_heartbeat_at AS first_heartbeat_at,
             said.last_heartbeat_at AS last_heartbeat_at,
@@ -149,9 +137,16 @@ WITH
                 'ended without goodbye'
             ) AS verdict
         FROM said
-        LEFT JOIN kept ON kept.instance = said.instance
-        LEFT JOIN beside ON beside.instance = said.instance
-        LEFT JOIN refused ON refused.instance = said.instance
+        FULL JOIN kept ON kept.instance = said.instance
+        LEFT JOIN beside ON beside.instance = if(said.instance != '', said.instance, kept.instance)
+        LEFT JOIN refused ON refused.instance = if(said.instance != '', said.instance, kept.instance)
+        -- who never said anything is listed where it lived in the window
+        WHERE isNotNull(said.last_heartbeat_at)
+            OR (
+                kept.first_start < {until:DateTime64(6, 'UTC')}
+                AND kept.last_start >= {since:DateTime64(6, 'UTC')}
+                AND kept.instance NOT IN (SELECT instance FROM heartbeats)
+            )
     )
 
 SELECT
