@@ -69,6 +69,7 @@ CONTROLS: dict[str, dict[str, tuple[tuple[str, str], ...]]] = {
     "append-only rolls": {
         "0010_create_usage_rolls": (("ReplacingMergeTree(consumed)", "MergeTree"),),
         "figures_rolled": (("FROM usage_rolls AS r FINAL", "FROM usage_rolls AS r"),),
+        "roll/roll_parts": (("FROM usage_rolls FINAL", "FROM usage_rolls"),),
     },
     "dirtiness by clock": {
         "usage_coverage": (
