@@ -171,6 +171,34 @@ def test_migrate_goes_on_wherever_it_was_interrupted(tmp_path: Path) -> None:
     assert migrate(stopped, as_of=AS_OF) == []
     assert [str(row["made"]).replace("stopped.", "") for row in stopped.query(TABLES)] == expected
     applied = [row["name"] for row in stopped.query(sql.statement("migrate/applied"))]
-    assert sorted(map(str, applied)) == sorted(FILES)
+    assert sorted(map(str, applied)) == sorted([*FILES, "views"])
     stopped.close()
     whole.close()
+
+
+def test_views_are_installed_when_one_changed_or_is_missing_and_not_otherwise(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Opening a store that is up to date installs no view; one that was dropped or has another text comes back."""
+    installed: list[str] = []
+    install_view = type(database).install_view
+
+    def noted(self: Database, view: sql.Statement) -> None:
+        installed.append(view.name)
+        install_view(self, view)
+
+    monkeypatch.setattr(type(database), "install_view", noted)
+    counts = []
+    for change in ("SELECT 1", "SELECT 1", "DROP VIEW usage_by_model", "SELECT 1"):
+        database.command(sql.Statement("change", change))
+        installed.clear()
+        migrate(database, as_of=AS_OF)
+        counts.append(len(installed))
+    views = len(sql.view_names())
+    assert counts == [views, 0, views, 0]
+    ours = sql.views_in_order()
+    changed_view = sql.Statement(ours[-1].name, f"SELECT * FROM ({ours[-1].body})")  # noqa: S608 - a view of ours
+    monkeypatch.setattr(sql, "views_in_order", lambda: [*ours[:-1], changed_view])
+    installed.clear()
+    assert migrate(database, as_of=AS_OF) == []
+    assert len(installed) == views

@@ -1,4 +1,4 @@
-"""Applies the schema: the numbered files once each, what fills the tables when it changed, then every view anew."""
+"""Applies the schema: the numbered files once each, what fills the tables and what reads them when it changed."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from modeltally.store.client import Database
 
 __all__ = ["check_schema", "migrate"]
+
+# What the ledger calls all views together.
+_VIEWS = "views"
 
 
 def check_schema(database: Database) -> dict[str, str]:
@@ -32,7 +35,7 @@ def check_schema(database: Database) -> dict[str, str]:
     database.command(ledger)
     applied = {str(row["name"]): str(row["checksum"]) for row in database.query(sql.statement("migrate/applied"))}
     tables = {file.name: _checksum(file) for file in files}
-    known = tables.keys() | {view.name for view in sql.ingest()}
+    known = tables.keys() | {view.name for view in sql.ingest()} | {_VIEWS}
     for name, checksum in applied.items():
         if name in known and tables.get(name, checksum) == checksum:
             continue
@@ -61,16 +64,19 @@ def migrate(database: Database, *, as_of: dt.datetime) -> list[str]:
     applied = check_schema(database)
     done = []
 
-    def mark(file: sql.Statement) -> None:
+    def note(file: sql.Statement) -> None:
         values = {"name": file.name, "checksum": _checksum(file), "as_of": as_of}
         database.command(sql.statement("migrate/mark_applied"), values)
+
+    def mark(file: sql.Statement) -> None:
+        note(file)
         done.append(file.name)
 
     for file in sql.schema()[1:]:
         if file.name not in applied:
             database.command(file)
             mark(file)
-    there = {str(row["name"]) for row in database.query(sql.statement("migrate/ingest_views"))}
+    there = {str(row["name"]) for row in database.query(sql.statement("migrate/views_there"))}
     for view in sql.ingest():
         if view.name not in there:
             database.command(view)
@@ -79,8 +85,13 @@ def migrate(database: Database, *, as_of: dt.datetime) -> list[str]:
         else:
             continue
         mark(view)
-    for reader in sql.views_in_order():
-        database.install_view(reader)
+    readers = sql.views_in_order()
+    # they hold nothing, so they are installed all together, whatever changed
+    together = sql.Statement(_VIEWS, "\n".join(reader.body for reader in readers))
+    if applied.get(_VIEWS) != _checksum(together) or not there.issuperset(reader.name for reader in readers):
+        for reader in readers:
+            database.install_view(reader)
+        note(together)
     return done
 
 

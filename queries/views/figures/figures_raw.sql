@@ -67,14 +67,14 @@ FROM (
         moved_bytes,
         size_bytes,
         toUInt64(isNotNull(quality_ppm)) AS qualities,
-        toUInt64(ifNull(quality_ppm, 0)) AS quality_sum_ppm,
+        toUInt64(coalesce(quality_ppm, 0)) AS quality_sum_ppm,
         toUInt64(error_type = 'timeout') AS timeouts,
         toUInt64(error_type = 'quality_gate') AS gate_failures,
         toUInt64(isNotNull(queue_us)) AS queues,
-        ifNull(queue_us, 0) AS queue_sum_us,
+        coalesce(queue_us, 0) AS queue_sum_us,
         queue_sum_us AS queue_max_us,
-        toUInt64(ifNull(load_us, 0)) AS load_sum_us,
-        ifNull(cost_millionths, 0) AS cost_millionths,
+        toUInt64(coalesce(load_us, 0)) AS load_sum_us,
+        coalesce(cost_millionths, 0) AS cost_millionths,
         start AS first_at,
         start AS last_at,
         received_at
@@ -87,8 +87,8 @@ FROM (
             multiIf(
                 NOT is_counted, 1,
                 (start, trace_id, span_id, service) IN (
-                    SELECT (start, trace_id, span_id, if(marked_service = '', service, marked_service))
-                    FROM usage_events
+                    SELECT (c.start, c.trace_id, c.span_id, if(c.marked_service = '', c.service, c.marked_service))
+                    FROM usage_events AS c
                     WHERE NOT is_counted
                         AND (
                             toStartOfHour(start) IN {raw_hours:Array(DateTime('UTC'))}

@@ -21,10 +21,10 @@ SELECT
 FROM (
     SELECT
         bucket,
-        sumIf(rows, what = 'hour') AS hour_rolled,
-        sumIf(rows, what = 'day') AS day_rolled,
-        sumIf(rows, what = 'week') AS week_rolled,
-        sumIf(rows, what = 'stored') AS stored,
+        sumIf(counted, what = 'hour') AS hour_rolled,
+        sumIf(counted, what = 'day') AS day_rolled,
+        sumIf(counted, what = 'week') AS week_rolled,
+        sumIf(counted, what = 'stored') AS stored,
         hour_rolled > 0
             AND (
                 stored = 0
@@ -35,7 +35,7 @@ FROM (
                 )
             ) AS is_clean
     FROM (
-        SELECT grain::String AS what, bucket, max(consumed) AS rows
+        SELECT grain::String AS what, bucket, max(consumed) AS counted
         FROM usage_rolls
         WHERE kind = 'all'
             AND section = 'request'

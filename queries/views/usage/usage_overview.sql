@@ -2,26 +2,38 @@
 -- Grain: one row, none where there was no request.
 -- Reads: usage_summary, usage_named_figures
 -- Read by: stats overview
+WITH
+    used AS (
+        SELECT uniqExact(name) AS models
+        FROM usage_named_figures(
+            kind = 'model',
+            operation = 'model.request',
+            since = {since:DateTime64(6, 'UTC')},
+            until = {until:DateTime64(6, 'UTC')},
+            finest = 'week'
+        )
+    )
+
 SELECT
-    operations AS requests,
-    models,
-    users,
-    successes,
-    partial_successes,
-    failures,
-    cancelled,
-    abandoned,
-    in_flight,
-    success_rate,
-    error_rate,
-    mean_ms,
-    p50_ms,
-    p95_ms,
-    p99_ms,
-    input_tokens,
-    output_tokens,
-    first_used_at,
-    last_used_at
+    s.operations AS requests,
+    used.models AS models,
+    s.users AS users,
+    s.successes AS successes,
+    s.partial_successes AS partial_successes,
+    s.failures AS failures,
+    s.cancelled AS cancelled,
+    s.abandoned AS abandoned,
+    s.in_flight AS in_flight,
+    s.success_rate AS success_rate,
+    s.error_rate AS error_rate,
+    s.mean_ms AS mean_ms,
+    s.p50_ms AS p50_ms,
+    s.p95_ms AS p95_ms,
+    s.p99_ms AS p99_ms,
+    s.input_tokens AS input_tokens,
+    s.output_tokens AS output_tokens,
+    s.first_used_at AS first_used_at,
+    s.last_used_at AS last_used_at
 FROM usage_summary(
     kind = 'all',
     operation = 'model.request',
@@ -32,13 +44,4 @@ FROM usage_summary(
     as_of = {as_of:DateTime64(6, 'UTC')},
     abandoned_after_seconds = {abandoned_after_seconds:Float64}
 ) AS s
-CROSS JOIN (
-    SELECT uniqExact(name) AS models
-    FROM usage_named_figures(
-        kind = 'model',
-        operation = 'model.request',
-        since = {since:DateTime64(6, 'UTC')},
-        until = {until:DateTime64(6, 'UTC')},
-        finest = 'week'
-    )
-) AS m
+CROSS JOIN used
