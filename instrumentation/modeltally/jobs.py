@@ -16,7 +16,7 @@ from modeltally.recommend.kinds import ADVICE
 from modeltally.store import transfer_jobs
 from modeltally.store.check import run_checks
 from modeltally.store.retention import erase_user, expire
-from modeltally.store.roll import Roller
+from modeltally.store.rollup import Roller
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -65,16 +65,16 @@ def _written(directory: Path) -> bytes:
 
 
 @pytest.mark.usefixtures("built")
-@pytest.mark.parametrize("has_door", [True, False], ids=["as shipped", "control without the door"])
+@pytest.mark.parametrize("is_guarded", [True, False], ids=["as shipped", "control without the allow-list"])
 def test_no_prompt_reaches_the_queue_or_the_store(
     tmp_path: Path,
-    has_door: bool,  # noqa: FBT001 - pytest gives arguments by name
+    is_guarded: bool,  # noqa: FBT001 - pytest gives arguments by name
 ) -> None:
-    """In four libraries' dialects nothing hidden is in either one's files; without the door all of it is."""
+    """In four libraries' dialects nothing hidden is in either one's files; without the allow-list all of it is."""
     store = StubStore(tmp_path / "data")
     store.directory.mkdir()
     files: list[str | Path] = ["collector.yaml"]
-    if not has_door:
+    if not is_guarded:
         shipped = yaml.safe_load((CONFIGURATIONS / "collector.yaml").read_text())["service"]["pipelines"]
         open_door = {name: {"processors": pipeline["processors"][:2]} for name, pipeline in shipped.items()}
         files.append(tmp_path / "open.yaml")
@@ -92,7 +92,7 @@ def test_no_prompt_reaches_the_queue_or_the_store(
     kept = _written(store.directory)
     rows = "".join(row["text"] for row in stored(store.directory, TEXT_OF_A_ROW))
     assert rows.count(HARMLESS) == len(DIALECTS)
-    if has_door:
+    if is_guarded:
         for secret in (CANARY, USER):
             for place in (queued, kept, logged, rows.encode()):
                 assert secret.encode() not in place

@@ -26,7 +26,7 @@ from modeltally.settings import Settings
 from modeltally.store import sql
 from modeltally.store.client import Database
 from modeltally.store.embedded import EmbeddedStore
-from modeltally.store.roll import Roller
+from modeltally.store.rollup import Roller
 from queries.oracle_truth import (
     DAY_US,
     FIRST_DAY,

@@ -11,7 +11,7 @@ from modeltally.jobs import JOBS
 from modeltally.recommend.kinds import ADVICE
 from modeltally.settings import Settings
 from modeltally.store import EmbeddedStore, sql
-from modeltally.store.roll import Roller
+from modeltally.store.rollup import Roller
 from queries.given import Case, CaseFile, case_files, differences, empty, give
 from support.stores import ask
 

@@ -15,7 +15,7 @@ from modeltally.settings import Settings
 from modeltally.store import EmbeddedStore, sql
 from modeltally.store.client import READ_SETTINGS, Database
 from modeltally.store.cluster import EVERYWHERE, PASSED_THROUGH, SHARDED, check_statements, render
-from modeltally.store.roll import Roller
+from modeltally.store.rollup import Roller
 from queries.given import give
 from store.answers import AS_OF, ERASED, GIVEN, LATER, answers, knows_where_to_read, lived_in, named, questions
 

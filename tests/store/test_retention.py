@@ -79,7 +79,7 @@ def test_expire_keeps_events_whose_month_is_not_fully_rolled(
 ) -> None:
     """A frozen month that cannot be rolled clean is not dropped: its events are all there is."""
     give(failing, Given(operations=[Operation(at=MARCH)]))
-    monkeypatch.setattr("modeltally.store.roll.Roller.run", lambda _roller, **_: [])
+    monkeypatch.setattr("modeltally.store.rollup.Roller.run", lambda _roller, **_: [])
     with pytest.raises(StoreError, match="2026-03-01 is frozen but not fully rolled; its events are kept"):
         failing.run("expire", {"as_of": AS_OF})
     assert ask(failing, "SELECT count() AS events FROM usage_events") == [{"events": 1}]

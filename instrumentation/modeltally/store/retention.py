@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from modeltally.errors import ParameterError, StoreError
 from modeltally.store import sql
 from modeltally.store.received import METRIC_TABLES
-from modeltally.store.roll import Roller, numbering_stopped
+from modeltally.store.rollup import Roller, numbering_stopped
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 from modeltally.errors import InputError, ParameterError, StoreError
 from modeltally.store import sql
 from modeltally.store.received import METRIC_TABLES
-from modeltally.store.roll import numbering_stopped
+from modeltally.store.rollup import numbering_stopped
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -8,7 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from modeltally.store import sql
-from modeltally.store.roll import Bucket, Roller, _batches, numbering_stopped
+from modeltally.store.rollup import Bucket, Roller, _batches, numbering_stopped
 from queries.given import Given, Operation, give
 from support.stores import ask
 
