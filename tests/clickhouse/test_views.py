@@ -13,7 +13,7 @@ from modeltally.server import LocalServer
 from modeltally.settings import Settings
 from modeltally.store import ServedStore, sql
 from modeltally.store.client import Database
-from store.answers import answers, lived_in, questions
+from store.answers import answers, knows_where_to_read, lived_in, questions
 from support.servers import settings_for
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from modeltally.store import EmbeddedStore
     from support.stores import Template
 
-VIEWS = sql.view_names()
+VIEWS = [name for name in sql.view_names() if knows_where_to_read(sql.view(name))]
 # The installed view has columns that cannot travel; it is compared through those that read it.
-OWN_COLUMNS = {"usage_figures"}
+OWN_COLUMNS = {"usage_figures", "usage_named_figures"}
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,8 @@ def test_installed_view_gives_the_rows_of_its_statement(server: LocalServer, rea
     """What Grafana and people select from by name is what the commands run."""
     found = sql.view(view)
     arguments = ", ".join(f"{name} = {{{name}:{kind}}}" for name, kind in found.parameters.items())
-    selected = sql.Statement(view, f"SELECT * FROM {view}({arguments})")  # noqa: S608 - a view of ours
+    called = f"{view}({arguments})" if arguments else view
+    selected = sql.Statement(view, f"SELECT * FROM {called}")  # noqa: S608 - a view of ours
     for values in questions(found):
         by_name = reader.database.query(selected, values)
         assert sorted(by_name, key=str) == sorted(embedded(server).database.query(found, values), key=str)

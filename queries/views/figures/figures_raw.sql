@@ -18,14 +18,33 @@ SELECT
     e.bucket AS bucket,
     e.operation AS operation,
     e.subject AS subject,
-    sumTuple(tuple(
-        operations, successes, partial_successes, failures, errors, cancellations, cold_starts,
-        durations, duration_sum_us, duration_squares_us2,
-        input_tokens, output_tokens, moved_bytes, qualities, quality_sum_ppm,
-        timeouts, gate_failures, queues, queue_sum_us, load_sum_us, cost_millionths
-    )) AS sums,
-    minTuple(tuple(duration_min_us, first_at)) AS lows,
-    maxTuple(tuple(duration_max_us, queue_max_us, size_bytes, last_at, received_at)) AS highs,
+    CAST(
+        sumTuple(tuple(
+            operations, successes, partial_successes, failures, errors, cancellations, cold_starts,
+            durations, duration_sum_us, duration_squares_us2,
+            input_tokens, output_tokens, moved_bytes, qualities, quality_sum_ppm,
+            timeouts, gate_failures, queues, queue_sum_us, load_sum_us, cost_millionths
+        )),
+        'Tuple(
+            operations UInt64, successes UInt64, partial_successes UInt64, failures UInt64, errors UInt64,
+            cancellations UInt64, cold_starts UInt64,
+            durations UInt64, duration_sum_us UInt64, duration_squares_us2 UInt128,
+            input_tokens UInt64, output_tokens UInt64, moved_bytes UInt64, qualities UInt64, quality_sum_ppm UInt64,
+            timeouts UInt64, gate_failures UInt64, queues UInt64, queue_sum_us UInt64, load_sum_us UInt64,
+            cost_millionths UInt64
+        )'
+    ) AS sums,
+    CAST(
+        minTuple(tuple(duration_min_us, first_at)),
+        'Tuple(duration_min_us UInt64, first_at DateTime64(9, \'UTC\'))'
+    ) AS lows,
+    CAST(
+        maxTuple(tuple(duration_max_us, queue_max_us, size_bytes, last_at, received_at)),
+        'Tuple(
+            duration_max_us UInt64, queue_max_us UInt64, size_bytes UInt64, last_at DateTime64(9, \'UTC\'),
+            received_at DateTime64(3, \'UTC\')
+        )'
+    ) AS highs,
     groupArrayIf(e.start::DateTime64(6, 'UTC'), e.is_unfinished) AS unfinished_starts,
     -- sorted, the slots of a group are runs, and a run's length is its count: half the price of adding up maps
     arraySort(groupArrayIf(e.slot, e.durations > 0)) AS slots,
@@ -132,4 +151,3 @@ FROM (
 ANY LEFT JOIN users AS n ON n.user_hash = e.user_hash
 WHERE {operation:String} = '' OR operation = {operation:String}
 GROUP BY kind, bucket, operation, subject
-SETTINGS enable_named_columns_in_function_tuple = 1
