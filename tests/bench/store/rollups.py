@@ -36,7 +36,7 @@ def open_hour(directory: Path, shape: Shape, *, events: int = OPEN_EVENTS) -> No
     """Fill the last hour with a million events as they come, the last five minutes of them after the last rollup."""
     rolled_at = END - SLICE
     store = open_directory(directory, as_of=lambda: rolled_at)
-    before = events * 11 // 12
+    before = events * 11 // 12 + 1  # none of the rest begins before these minutes
     _fill(store, shape, count=before, total=events, first=0)
     store.run("roll", {})
     _fill(store, shape, count=events - before, total=events, first=before)
