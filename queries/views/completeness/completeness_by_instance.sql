@@ -24,12 +24,6 @@
 WITH
     (SELECT max(frozen_at) FROM frozen_months) AS last_frozen_at,
 
-    (
-        SELECT groupUniqArray(instance)
-        FROM heartbeats
-        WHERE at >= {since:DateTime64(6, 'UTC')} AND at < {until:DateTime64(6, 'UTC')}
-    ) AS reporting,
-
     -- every process of which anything is stored, however long ago
     kept AS (
         SELECT
@@ -85,7 +79,11 @@ WITH
                 90, 3 * dateDiff('second', min(at), max(at)) / greatest(uniqExact(at) - 1, 1)
             ) AS patience_seconds
         FROM heartbeats
-        WHERE instance IN reporting
+        WHERE instance IN (
+            SELECT heard.instance
+            FROM heartbeats AS heard
+            WHERE heard.at >= {since:DateTime64(6, 'UTC')} AND heard.at < {until:DateTime64(6, 'UTC')}
+        )
         GROUP BY instance
     ),
 
