@@ -111,8 +111,8 @@ class Inputs:
 INPUTS = Inputs(
     body_bytes=781,
     landing_bytes=78,
-    event_bytes=44,
-    roll_bytes_per_hour=120_000,
+    event_bytes=53,
+    roll_bytes_per_hour=152_000,
     insert_rows_per_second=56_000,
     gateway_spans_per_second=70_000,
 )
