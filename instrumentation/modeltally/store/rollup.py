@@ -89,8 +89,10 @@ class Roller:
         dirty = self.dirty()
         filling_since = as_of - _SETTLES_AFTER - _HOUR
         # an hour that is too large to be rolled at once is rolled in slices as well
-        settled = [hour for hour in dirty.hours if hour.start <= filling_since and hour.rows <= self._max_rows]
-        filling = [hour for hour in dirty.hours if hour not in settled]
+        settled, filling = list[Bucket](), list[Bucket]()
+        for hour in dirty.hours:
+            is_settled = hour.start <= filling_since and hour.rows <= self._max_rows
+            (settled if is_settled else filling).append(hour)
         slices = self.dirty_slices(filling)
         over = [hour for hour in filling if hour.start + _HOUR <= as_of]
         self.roll_events("slice", slices, as_of=as_of)
