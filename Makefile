@@ -13,9 +13,10 @@ RUN := $(VENV)/bin/
 N ?= 200000
 SEED ?= 1
 
-# Tests run on every core; those of one file in one process, which opens one store at a time. Python's own tracebacks:
-# pytest's parse the source, and Python 3.11 may refuse to while other threads run, which ends a worker at a failing test.
-SPREAD := -n auto --dist loadfile --tb native
+# Tests run on every core, three processes to two cores, since many wait; those of one file in one process, which opens
+# one store at a time. Python's own tracebacks: pytest's parse the source, and Python 3.11 may refuse to while other
+# threads run, which ends a worker at a failing test.
+SPREAD := -n $(shell expr $$(nproc) \* 3 / 2 + $$(nproc) % 2) --dist loadfile --tb native
 
 .PHONY: help
 help:  # list the commands

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 from cli.conftest import start_server, stop_server
 from modeltally.cli._exit import ExitCode
 from modeltally.store import sql
@@ -35,6 +37,7 @@ def test_check_asks_every_invariant(run: Run, filled: RunningServer) -> None:
     assert rule == "A roll names each operation of each subject once."
 
 
+@pytest.mark.slow(seconds=6, why="a server and six commands")
 def test_check_shows_what_is_broken(run: Run, home: Path, template: Template, tmp_path: Path) -> None:
     """A broken invariant is named with its count and its first rows, by the directory and by a server alike."""
     with template.opened(tmp_path / "data") as store:

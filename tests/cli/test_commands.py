@@ -89,6 +89,7 @@ def test_stats_says_so_when_nothing_happened(run: Run, filled: RunningServer) ->
     assert ask(run, filled, "stats", "models", *window) == []
 
 
+@pytest.mark.slow(seconds=8, why="every command twice")
 def test_directory_answers_the_same_without_a_server(run: Run, trace: Path, home: Path, tmp_path: Path) -> None:
     """A server can be stopped and started; with none running the commands open the directory themselves."""
     directory = tmp_path / "data"

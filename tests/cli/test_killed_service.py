@@ -9,6 +9,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from cli.conftest import run_command, start_server, stop_server
 from support.environment import clean_environment
 
@@ -37,6 +39,7 @@ def completeness(directory: Path, home: Path, *, as_of: str | None = None) -> li
     return rows
 
 
+@pytest.mark.slow(seconds=7, why="a service and a server")
 def test_killed_service_is_shown_as_ended_without_goodbye(tmp_path: Path, home: Path) -> None:
     """All it delivered is there; once its heartbeats are late it counts as ended, and nothing else is guessed."""
     server = start_server(tmp_path / "data", home)

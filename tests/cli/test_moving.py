@@ -30,6 +30,7 @@ def moved(filled: RunningServer, run: Run, tmp_path_factory: pytest.TempPathFact
     return root / "export", root / "data"
 
 
+@pytest.mark.slow(seconds=15, why="two servers and a move")
 @pytest.mark.parametrize("topic", ["overview", "models", "hours", "failures", "users"])
 def test_figures_are_the_same_after_a_move(
     filled: RunningServer, moved: tuple[Path, Path], run: Run, topic: str
@@ -55,6 +56,7 @@ def test_import_into_a_server_in_use_is_refused(filled: RunningServer, moved: tu
     assert "already holds data" in refused.stderr
 
 
+@pytest.mark.slow(seconds=7, why="a server and an import")
 def test_import_into_an_empty_running_server(moved: tuple[Path, Path], run: Run, home: Path, tmp_path: Path) -> None:
     """A server that has received nothing takes an import, and answers from it at once."""
     server = start_server(tmp_path / "data", home, environment={"MODELTALLY_CLICKHOUSE_PORT": "0"})

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from cli.conftest import run_command, start_server, stop_server
 from modeltally.store import open_store, sql
 from support.environment import clean_environment
@@ -90,6 +92,7 @@ FROM (
 """
 
 
+@pytest.mark.slow(seconds=7, why="a service and a server")
 def test_three_totals_agree(tmp_path: Path, home: Path) -> None:
     """Threads, forks and children of multiprocessing: spans, metrics and heartbeats give the same numbers."""
     server = start_server(tmp_path / "data", home)

@@ -123,6 +123,7 @@ def test_more_than_may_run_wait_and_more_than_may_wait_are_told(
     assert answer.text == "waited\n"
 
 
+@pytest.mark.slow(seconds=8, why="every place of a server taken")
 def test_spans_are_taken_while_every_place_is_taken(server: LocalServer) -> None:
     """Questions without end hold up neither what services send nor the commands."""
     with endless(server), endless(server):

@@ -13,7 +13,7 @@ from modeltally.server import LocalServer
 from modeltally.settings import Settings
 from modeltally.store import ServedStore, sql
 from modeltally.store.client import Database
-from store.answers import answers, knows_where_to_read, lived_in, questions
+from store.answers import Asking, answers, asked_views, knows_where_to_read, lived_in, questions
 from support.servers import settings_for
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 VIEWS = [name for name in sql.view_names() if knows_where_to_read(sql.view(name))]
 # The installed view has columns that cannot travel; it is compared through those that read it.
-OWN_COLUMNS = {"usage_figures", "usage_named_figures"}
+OWN_COLUMNS = frozenset({"usage_figures", "usage_named_figures"})
 
 
 @pytest.fixture(scope="module")
@@ -60,20 +60,24 @@ def test_there_is_something_to_compare(server: LocalServer) -> None:
     assert {name.split()[0] for name, rows in found.items() if rows} >= set(VIEWS) - {"recommendations_made"}
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_view_gives_the_same_rows_over_http_and_in_process(server: LocalServer, reader: ServedStore, view: str) -> None:
+@pytest.mark.parametrize(("view", "asking"), asked_views())
+def test_view_gives_the_same_rows_over_http_and_in_process(
+    server: LocalServer, reader: ServedStore, view: str, asking: Asking
+) -> None:
     """Every row of every question about a view is the same, to the last column."""
-    assert answers(reader, only=view) == answers(embedded(server), only=view)
+    assert answers(reader, only=view, asking=asking) == answers(embedded(server), only=view, asking=asking)
 
 
-@pytest.mark.parametrize("view", [view for view in VIEWS if view not in OWN_COLUMNS])
-def test_installed_view_gives_the_rows_of_its_statement(server: LocalServer, reader: ServedStore, view: str) -> None:
+@pytest.mark.parametrize(("view", "asking"), asked_views(but=OWN_COLUMNS))
+def test_installed_view_gives_the_rows_of_its_statement(
+    server: LocalServer, reader: ServedStore, view: str, asking: Asking
+) -> None:
     """What Grafana and people select from by name is what the commands run."""
     found = sql.view(view)
     arguments = ", ".join(f"{name} = {{{name}:{kind}}}" for name, kind in found.parameters.items())
     called = f"{view}({arguments})" if arguments else view
     selected = sql.Statement(view, f"SELECT * FROM {called}")  # noqa: S608 - a view of ours
-    for values in questions(found):
+    for values in asking(found):
         by_name = reader.database.query(selected, values)
         assert sorted(by_name, key=str) == sorted(embedded(server).database.query(found, values), key=str)
 

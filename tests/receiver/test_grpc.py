@@ -190,6 +190,7 @@ def test_a_full_spool_says_when_to_try_again(start_server: StartServer) -> None:
     assert server.counters["traces"].status()["refused"] == {"spool_full": 1}
 
 
+@pytest.mark.slow(seconds=5, why="bodies of gigabytes")
 def test_bombs_cost_little_memory_and_others_are_served(server: LocalServer) -> None:
     """A signal's bombs at once: each is refused or defused, memory grows by less than 300 MB, others are taken."""
     packed = {

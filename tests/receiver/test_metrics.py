@@ -109,6 +109,7 @@ def test_the_real_exporter_is_understood(server: LocalServer, compression: str) 
     assert rows_of(server.directory) == ROWS
 
 
+@pytest.mark.slow(seconds=8, why="four servers")
 def test_a_point_is_the_same_row_in_each_encoding(start_server: StartServer) -> None:
     """Protobuf, gzip and JSON of one point of each kind fill every column alike."""
     made = metrics_request()

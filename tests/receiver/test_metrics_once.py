@@ -156,6 +156,7 @@ def test_what_a_table_refuses_is_set_aside(unsteady: Callable[..., LocalServer])
     assert server.counters["metrics"].status()["rejected"] == {"refused_by_store": 1}
 
 
+@pytest.mark.slow(seconds=24, why="a batch tried until it is given up")
 def test_what_the_engine_itself_refuses_of_one_kind_is_set_aside(server: LocalServer) -> None:
     """One insert fills the tables of four kinds before the fifth refuses: in the end each of the four has it once."""
     store = server._store

@@ -32,6 +32,7 @@ def test_every_span_is_a_row_when_the_body_is_protobuf(server: LocalServer) -> N
     assert stored(server.directory, COUNT) == [{"rows": 50, "spans": 50}]
 
 
+@pytest.mark.slow(seconds=8, why="four servers")
 def test_a_span_is_the_same_row_in_each_encoding(start_server: StartServer) -> None:
     """Protobuf, gzip and JSON of one span fill every column alike."""
     made = request()

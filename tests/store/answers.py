@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+import pytest
 
 from modeltally.store import sql
 from queries.given import Alias, Given, Heartbeat, Operation, give
@@ -57,6 +60,7 @@ VALUES: dict[str, list[object]] = {
     "policy": ["guarded"],
 }
 
+Asking = Callable[[sql.Statement], list[dict[str, object]]]
 
 FINEST = {"hour_of_day": "hour", "day": "day"}
 
@@ -88,12 +92,25 @@ def questions(view: sql.Statement) -> list[dict[str, object]]:
     return found
 
 
+def few_questions(view: sql.Statement) -> list[dict[str, object]]:
+    """Three of the questions of each window, among them the first."""
+    windows: dict[object, list[dict[str, object]]] = {}
+    for values in questions(view):
+        windows.setdefault(values.get("since"), []).append(values)
+    return [values for asked in windows.values() for values in asked[:: max(1, len(asked) // 2)][:3]]
+
+
 def knows_where_to_read(view: sql.Statement) -> bool:
     """Whether a view asks itself what serves a window; one that is told has no questions of its own."""
     return not any(kind.startswith("Array") for kind in view.parameters.values())
 
 
-def answers(store: DatabaseStore, *, only: str | None = None) -> dict[str, list[Row]]:
+def answers(
+    store: DatabaseStore,
+    *,
+    only: str | None = None,
+    asking: Asking = questions,
+) -> dict[str, list[Row]]:
     """Every row of every view, or of one, for every question; bitmaps of users as lists of numbers."""
     found = {}
     for view in [sql.view(only)] if only else sql.views_in_order():
@@ -103,10 +120,21 @@ def answers(store: DatabaseStore, *, only: str | None = None) -> dict[str, list[
         if view.name in {"usage_figures", "usage_named_figures"}:
             columns = "* EXCEPT (users, unnumbered_users), bitmapToArray(users), arraySort(unnumbered_users)"
             text = f"SELECT {columns} FROM ({view.body})"  # noqa: S608 - a view of ours
-        for values in questions(view):
+        for values in asking(view):
             rows = store.database.query(sql.Statement(view.name, text), values)
             found[named(view, values)] = sorted(rows, key=str)
     return found
+
+
+def asked_views(*, but: frozenset[str] = frozenset()) -> list[object]:
+    """Parameters for a test of every view: a few questions, and where there are more, all of them for ``test-all``."""
+    names = [name for name in sql.view_names() if name not in but and knows_where_to_read(sql.view(name))]
+    many = [name for name in names if len(questions(sql.view(name))) > len(few_questions(sql.view(name)))]
+    slow = pytest.mark.slow(seconds=15, why="every question about the figures")
+    return [
+        *(pytest.param(name, few_questions, id=name) for name in names),
+        *(pytest.param(name, questions, id=f"{name}, all questions", marks=slow) for name in many),
+    ]
 
 
 def named(view: sql.Statement, values: dict[str, object]) -> str:

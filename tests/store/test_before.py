@@ -36,6 +36,7 @@ def answered_again(store: EmbeddedStore) -> list[dict[str, Any]]:
     return again
 
 
+@pytest.mark.slow(seconds=9, why="an export read whole")
 def test_export_of_before_answers_as_it_did(store: EmbeddedStore) -> None:
     """Before anything is rolled and after, every statistic is what it was, that of expired months included."""
     assert not import_export(store, BEFORE).was_done

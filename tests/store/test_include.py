@@ -8,7 +8,7 @@ import pytest
 
 from modeltally.store import sql
 from modeltally.store._include import include, without_comments
-from store.answers import knows_where_to_read, lived_in, questions
+from store.answers import Asking, asked_views, lived_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -171,14 +171,14 @@ def called(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield store
 
 
-@pytest.mark.parametrize("name", [name for name in sql.view_names() if knows_where_to_read(sql.view(name))])
-def test_text_answers_as_the_call(called: EmbeddedStore, name: str) -> None:
+@pytest.mark.parametrize(("name", "asking"), asked_views())
+def test_text_answers_as_the_call(called: EmbeddedStore, name: str, asking: Asking) -> None:
     """Every view answers every question the same whether its views are put in or called."""
     view = sql.view(name)
     values = ", ".join(f"{parameter} = {{{parameter}:{kind}}}" for parameter, kind in view.parameters.items())
     columns = "* EXCEPT (users), bitmapToArray(users)" if name in {"usage_figures", "usage_named_figures"} else "*"
     called_as = f"called_{name}({values})" if values else f"called_{name}"
-    for asked in questions(view):
+    for asked in asking(view):
         by_call, put_in = (
             called.database.query(sql.Statement(name, f"SELECT {columns} FROM {source} ORDER BY ALL"), asked)  # noqa: S608 - a view of ours
             for source in (called_as, f"({view.body})")

@@ -49,6 +49,7 @@ def failing(template: Template, tmp_path: Path) -> Iterator[EmbeddedStore]:
         yield opened
 
 
+@pytest.mark.slow(seconds=10, why="an expiry stopped at each of its steps")
 @pytest.mark.parametrize(
     "statement",
     ["expire/drop_landing_day", "expire/freeze_month", "roll/number_users", "roll/roll_events", "expire/drop_month"],
@@ -85,6 +86,7 @@ def test_expire_keeps_events_whose_month_is_not_fully_rolled(
     assert ask(failing, "SELECT count() AS events FROM usage_events") == [{"events": 1}]
 
 
+@pytest.mark.slow(seconds=8, why="an erasure stopped at each of its steps")
 @pytest.mark.parametrize(
     "statement",
     ["erase/tombstone", "erase/substitute_in_usage_late", "erase/substitute_in_users", "erase/forget_in_landing"],

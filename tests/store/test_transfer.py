@@ -271,6 +271,7 @@ def _newer_schema(directory: Path) -> None:
     _edit(directory, schema_files=[*schema, {"name": "9000_of_the_future", "checksum": "0" * 64}])
 
 
+@pytest.mark.slow(seconds=8, why="an import for each damage")
 @pytest.mark.parametrize(
     ("damage", "error", "message"),
     [
@@ -348,6 +349,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(point)], check=True)  # noqa: S607 - the system's own
 
 
+@pytest.mark.slow(seconds=5, why="an export for each step")
 def test_full_disk_leaves_no_half_export(opened: Opened, small_disk: Path, tmp_path: Path) -> None:
     """An export that does not fit fails with a word about the disk, leaves nothing behind, and the store works on."""
     with opened(tmp_path / "from") as store:
@@ -395,6 +397,7 @@ def _import_killed(to: Path, directory: Path, *, statement: str, after: int, ope
     assert killed.returncode == -signal.SIGKILL, killed.stderr
 
 
+@pytest.mark.slow(seconds=18, why="an import killed at each of its steps")
 @pytest.mark.parametrize(
     ("statement", "after"),
     [

@@ -129,6 +129,7 @@ def test_store_of_before_keeps_its_data_and_figures(tmp_path: Path, grow: Callab
         assert beat == {"dropped_by_reason": {"queue_full": 1}, "problems_by_kind": {}}
 
 
+@pytest.mark.slow(seconds=5, why="a store of before beside a new one")
 def test_store_of_before_takes_new_rows_like_a_new_one(tmp_path: Path, grow: Callable[[], None]) -> None:
     """After an upgrade and in a new store the same spans become the same rows, in every table they reach."""
     made, kept = {}, {}
@@ -154,6 +155,7 @@ def test_store_of_before_takes_new_rows_like_a_new_one(tmp_path: Path, grow: Cal
     assert [row["operation"] for row in rows["other_spans"]] == ["evaluation"]
 
 
+@pytest.mark.slow(seconds=8, why="a store of before for each step")
 @pytest.mark.parametrize("done", range(1, len(STEPS)))
 def test_spans_that_come_between_two_steps_are_kept(done: int, tmp_path: Path, grow: Callable[[], None]) -> None:
     """Whatever step an upgrade was stopped after, an insert made then loses no row, and the rest applies on top."""
