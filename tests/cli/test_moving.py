@@ -42,6 +42,7 @@ def test_figures_are_the_same_after_a_move(
     assert json.loads(after.stdout) == json.loads(before.stdout) != []
 
 
+@pytest.mark.slow(seconds=15, why="two servers and a move")
 def test_second_import_says_that_it_was_done(moved: tuple[Path, Path], run: Run) -> None:
     """Repeating an import is no error, and says that nothing changed."""
     again = run("import", moved[0], "--dir", moved[1])
@@ -49,6 +50,7 @@ def test_second_import_says_that_it_was_done(moved: tuple[Path, Path], run: Run)
     assert "were imported before; nothing was changed" in again.stdout.replace("\n", " ")
 
 
+@pytest.mark.slow(seconds=12, why="two servers and a move")
 def test_import_into_a_server_in_use_is_refused(filled: RunningServer, moved: tuple[Path, Path], run: Run) -> None:
     """A server that holds data refuses an import, with exit code 2 and the table's name."""
     refused = run("import", moved[0], "--dir", filled.directory)
@@ -70,6 +72,7 @@ def test_import_into_an_empty_running_server(moved: tuple[Path, Path], run: Run,
         stop_server(server)
 
 
+@pytest.mark.slow(seconds=15, why="two servers and a move")
 def test_wrong_directories_are_bad_input_and_make_nothing(moved: tuple[Path, Path], run: Run, tmp_path: Path) -> None:
     """A directory that is no export, or no store, or not empty: exit code 2, and no directory is made."""
     wrong = run("import", tmp_path, "--dir", tmp_path / "data")
@@ -81,6 +84,7 @@ def test_wrong_directories_are_bad_input_and_make_nothing(moved: tuple[Path, Pat
     assert (full.returncode, "is not empty" in full.stderr) == (2, True)
 
 
+@pytest.mark.slow(seconds=15, why="two servers and a move")
 def test_jobs_once_rolls_and_says_so(moved: tuple[Path, Path], run: Run) -> None:
     """One run rolls what is new; the next one finds nothing."""
     run("jobs", "--once", "--dir", moved[1])
