@@ -9,6 +9,8 @@ TOOLS := .venv-tools
 UV := $(shell command -v uv 2>/dev/null || echo $(TOOLS)/bin/uv)
 READY := $(VENV)/.ready
 RUN := $(VENV)/bin/
+# tests start Python hundreds of times: compiled once is enough, whatever the caller's environment says
+unexport PYTHONDONTWRITEBYTECODE
 
 N ?= 200000
 SEED ?= 1
