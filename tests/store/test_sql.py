@@ -26,9 +26,23 @@ def test_sql_is_found_in_a_checkout() -> None:
 
 def test_schema_comes_in_the_order_of_its_numbers() -> None:
     """The ledger of what was applied is the first file."""
-    names = [file.name for file in sql.schema()]
-    assert names == sorted(names)
-    assert names[0] == "0000_create_schema_migrations"
+    numbers = [file.name[:4] for file in sql.schema()]
+    assert numbers == sorted(numbers)
+    assert sql.schema()[0].name == "0000_create_schema_migrations"
+
+
+def test_column_is_added_to_every_table_made_like_its_table() -> None:
+    """One file adds it to all, what keeps rows before what they pass through; another change is of its table alone."""
+    like = [
+        sql.Statement("0001_create_a", "CREATE TABLE IF NOT EXISTS a (x UInt8)\nENGINE = Null"),
+        sql.Statement("0002_create_b", "CREATE TABLE IF NOT EXISTS b AS a\nENGINE = Null"),
+        sql.Statement("0003_create_c", "CREATE TABLE IF NOT EXISTS c AS b\nENGINE = Null"),
+    ]
+    column = sql.Statement("0004_add_y_to_a", "-- A column.\nALTER TABLE a ADD COLUMN IF NOT EXISTS y UInt8")
+    index = sql.Statement("0005_add_i_to_a", "ALTER TABLE a ADD INDEX IF NOT EXISTS i x TYPE minmax")
+    whole = {file.name: file.body for file in sql.with_tables_alike([*like, column, index])}
+    assert list(whole)[3:] == ["0004_add_y_to_a", "0004_add_y_to_c", "0004_add_y_to_b", "0005_add_i_to_a"]
+    assert whole["0004_add_y_to_c"] == "ALTER TABLE c ADD COLUMN IF NOT EXISTS y UInt8"
 
 
 def test_views_come_after_the_views_they_read() -> None:

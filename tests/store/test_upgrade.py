@@ -22,13 +22,11 @@ if TYPE_CHECKING:
 
 SCHEMA, INGEST = sql.schema(), sql.ingest()
 # What a later version might bring: a column, and queries that fill it and another one otherwise.
-ADDED = [
-    sql.Statement(
-        f"{number}_add_team_to_{table}",
-        f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS team LowCardinality(String) CODEC(ZSTD(1))",
-    )
-    for number, table in ((9001, "usage_events"), (9002, "usage_late"), (9003, "usage_input"))
-]
+COLUMN = sql.Statement(
+    "9001_add_team_to_usage_events",
+    "ALTER TABLE usage_events ADD COLUMN IF NOT EXISTS team LowCardinality(String) CODEC(ZSTD(1))",
+)
+ADDED = sql.with_tables_alike([*SCHEMA, COLUMN])[len(SCHEMA) :]
 EDITS = {
     "usage_input_from_spans": (" AS custom\n", " AS custom,\n    a['acme.team'] AS team\n"),
     "usage_quarantine_from_input": ("operation AS name", "upper(operation) AS name"),

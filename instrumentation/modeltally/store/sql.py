@@ -19,7 +19,7 @@ from modeltally.errors import ParameterError, UnknownNameError
 from modeltally.store._include import PARAMETER, calls, include, without_comments
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 __all__ = [
     "ON_EACH_SHARD",
@@ -36,6 +36,7 @@ __all__ = [
     "view",
     "view_names",
     "views_in_order",
+    "with_tables_alike",
 ]
 
 # Views that must be answered from one state of one shard's rows; all others read these.
@@ -46,6 +47,8 @@ _ARRAY = re.compile(r"Array\((.+)\)")
 _INGEST = re.compile(
     r"CREATE MATERIALIZED VIEW IF NOT EXISTS (?P<name>\w+) TO (?P<target>\w+) AS\s+(?P<query>.+)", re.DOTALL
 )
+_MADE_LIKE = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+) AS (\w+)")
+_ADDS_COLUMN = re.compile(r"ALTER TABLE (?P<table>\w+)(?P<change>\s+ADD COLUMN\b.+)", re.DOTALL)
 # The longest text a parameter may hold: subjects are at most 4 KiB, nothing else comes near.
 _MAX_TEXT = 64 * 1024
 # The most values a list may hold: the hours of eleven years.
@@ -266,8 +269,36 @@ def statement(name: str) -> Statement:
 
 
 def schema() -> list[Statement]:
-    """The numbered schema files, in order."""
-    return [Statement(path.stem, path.read_text()) for path in sorted((root() / "schema").glob("*.sql"))]
+    """The numbered schema files, in order, a column that one adds also added to the tables made like its table."""
+    return with_tables_alike(
+        [Statement(path.stem, path.read_text()) for path in sorted((root() / "schema").glob("*.sql"))]
+    )
+
+
+def with_tables_alike(files: Sequence[Statement]) -> list[Statement]:
+    """Put behind each file that adds a column the same for every table that was made like its table.
+
+    Args:
+        files: Schema files; ``CREATE TABLE b AS a`` says that ``b`` has the columns of ``a``.
+
+    Returns:
+        The files and, named after its table, each further change.
+    """
+    patterns = {made[1]: made[2] for file in files if (made := _MADE_LIKE.match(file.body))}
+
+    def alike(table: str) -> list[str]:
+        return [name for other, pattern in patterns.items() if pattern == table for name in (*alike(other), other)]
+
+    whole = []
+    for file in files:
+        whole.append(file)
+        if found := _ADDS_COLUMN.match(file.body):
+            # what was made last comes first: rows pass through the earlier ones to it
+            whole += [
+                Statement(file.name.removesuffix(found["table"]) + other, f"ALTER TABLE {other}{found['change']}")
+                for other in alike(found["table"])
+            ]
+    return whole
 
 
 def ingest() -> list[IngestView]:
