@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 CREATED = re.compile(r"^CREATE TABLE IF NOT EXISTS (\w+)", re.MULTILINE)
 FILLS = re.compile(r"CREATE MATERIALIZED VIEW IF NOT EXISTS (\w+) TO (\w+) AS\b")
 # What may change in a schema that was released: killed halfway, each can be applied again.
-CHANGED = re.compile(r"^ALTER TABLE (\w+)\s+(?:ADD COLUMN IF NOT EXISTS|ADD INDEX IF NOT EXISTS)\b")
+CHANGED = re.compile(
+    r"^ALTER TABLE (\w+)\s+(?:ADD COLUMN IF NOT EXISTS\b|ADD INDEX IF NOT EXISTS\b|MODIFY COLUMN \w+ Array\(Tuple\()"
+)
 ALTERS = re.compile(r"^ALTER TABLE (\w+)")
 # The files whose default is the one clock of ours.
 LANDING = re.compile(r"\d{4}_create_otel_(traces|metrics_\w+)")

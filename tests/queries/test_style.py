@@ -60,6 +60,7 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
         ("schema", "42_create_users", "CREATE TABLE IF NOT EXISTS users (a UInt8)\n"),
         ("schema", "0042_add_a_to_users", "ALTER TABLE others ADD COLUMN IF NOT EXISTS a UInt8\n"),
         ("schema", "0042_drop_a_of_users", "ALTER TABLE users DROP COLUMN a\n"),
+        ("schema", "0042_add_a_to_users", "ALTER TABLE users MODIFY COLUMN b UInt8\n"),
         ("schema", "0042_create_users", "CREATE MATERIALIZED VIEW IF NOT EXISTS users TO users AS SELECT 1 AS one\n"),
     ],
     "fills_the_table_it_is_named_after": [

@@ -170,3 +170,29 @@ def test_spans_that_come_between_two_steps_are_kept(done: int, tmp_path: Path, g
         )
         assert ask(store, counts) == [{"events": 4, "refused": 2}]
         assert ask(store, "SELECT count() AS beats FROM heartbeats") == [{"beats": 2}]
+
+
+def test_figure_that_is_added_is_zero_in_rolls_that_are_there(tmp_path: Path) -> None:
+    """The sums of a roll take one more: what was rolled keeps its figures, and is rolled anew and up as before."""
+    rolls = next(file.body for file in SCHEMA if file.name.endswith("_create_usage_rolls"))
+    sums = re.search(r"sums Array\(Tuple\(.+?\)\) CODEC\(\w+\(1\)\)", rolls, re.DOTALL)
+    assert sums
+    grown = sums[0].replace("\n    ))", ",\n        added UInt64\n    ))")
+    rolled = sql.Statement(
+        "rolled",
+        "SELECT grain, sum(arraySum(sums.operations)) AS operations FROM usage_rolls FINAL WHERE kind = 'all'"
+        " GROUP BY grain ORDER BY grain",
+    )
+    with opened(tmp_path, "before") as store:
+        store.migrate()
+        give(store, BEFORE)
+        store.run("roll", {})
+        grains = ("hour", "day", "week")
+        assert store.database.query(rolled) == [{"grain": grain, "operations": 6} for grain in grains]
+        for _ in range(2):  # killed before it was noted, it is applied again
+            store.database.command(sql.Statement("grow", f"ALTER TABLE usage_rolls MODIFY COLUMN {grown}"))
+        assert store.database.query(rolled) == [{"grain": grain, "operations": 6} for grain in grains]
+        give(store, Given(operations=[Operation(at=MARCH, instance="p1")]), first_id=500)
+        store.run("roll", {})
+        assert store.database.query(rolled) == [{"grain": grain, "operations": 7} for grain in grains]
+        assert ask(store, "SELECT sum(arraySum(sums.added)) AS added FROM usage_rolls FINAL") == [{"added": 0}]

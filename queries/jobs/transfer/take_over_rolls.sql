@@ -16,11 +16,10 @@ WITH
             (
                 one_operations, one_successes, one_partial_successes, one_failures, one_errors, one_cancellations,
                 one_cold_starts, one_durations, one_duration_sum_us, one_duration_squares_us2, one_input_tokens,
-                one_output_tokens, one_moved_bytes, one_qualities, one_quality_sum_ppm,
-                0::UInt64, 0::UInt64, 0::UInt64, 0::UInt64, 0::UInt64, 0::UInt64
+                one_output_tokens, one_moved_bytes, one_qualities, one_quality_sum_ppm
             ) AS sums,
             (if(one_durations = 0, 18446744073709551615, one_duration_min_us), one_first_at) AS lows,
-            (one_duration_max_us, 0::UInt64, one_size_bytes, one_last_at, toDateTime64(0, 3, 'UTC')) AS highs,
+            (one_duration_max_us, one_size_bytes, one_last_at) AS highs,
             one_unfinished_starts AS unfinished_starts,
             one_duration_histogram AS duration_histogram,
             one_users AS users
@@ -86,9 +85,24 @@ SELECT
     bucket AS rolled_at,
     groupArrayIf(c.operation, (c.operation = 'model.request') = (part = 'request')) AS operation,
     groupArrayIf(c.subject, (c.operation = 'model.request') = (part = 'request')) AS subject,
-    groupArrayIf(c.sums, (c.operation = 'model.request') = (part = 'request')) AS sums,
-    groupArrayIf(c.lows, (c.operation = 'model.request') = (part = 'request')) AS lows,
-    groupArrayIf(c.highs, (c.operation = 'model.request') = (part = 'request')) AS highs,
+    -- by their names: figures that were not kept then are zero
+    CAST(
+        groupArrayIf(c.sums, (c.operation = 'model.request') = (part = 'request')),
+        'Array(Tuple(
+            operations UInt64, successes UInt64, partial_successes UInt64, failures UInt64, errors UInt64,
+            cancellations UInt64, cold_starts UInt64,
+            durations UInt64, duration_sum_us UInt64, duration_squares_us2 UInt128,
+            input_tokens UInt64, output_tokens UInt64, moved_bytes UInt64, qualities UInt64, quality_sum_ppm UInt64
+        ))'
+    ) AS sums,
+    CAST(
+        groupArrayIf(c.lows, (c.operation = 'model.request') = (part = 'request')),
+        'Array(Tuple(duration_min_us UInt64, first_at DateTime64(9, \'UTC\')))'
+    ) AS lows,
+    CAST(
+        groupArrayIf(c.highs, (c.operation = 'model.request') = (part = 'request')),
+        'Array(Tuple(duration_max_us UInt64, size_bytes UInt64, last_at DateTime64(9, \'UTC\')))'
+    ) AS highs,
     groupArrayIf(c.unfinished_starts, (c.operation = 'model.request') = (part = 'request')) AS unfinished_starts,
     groupArrayIf(c.duration_histogram, (c.operation = 'model.request') = (part = 'request')) AS duration_histogram,
     groupArrayIf(c.users, (c.operation = 'model.request') = (part = 'request')) AS users
