@@ -135,17 +135,67 @@ REACHING_OUT = [
     "SELECT * FROM default.`/etc/passwd`",
     "SELECT * FROM view(SELECT file('/etc/passwd'))",
     "SELECT * FROM usage_summary(since = (SELECT file('/etc/passwd')))",
+    "SELECT * APPLY(file) FROM (SELECT '/etc/passwd' AS x)",
+    "SELECT * APPLY(x -> file(x)) FROM (SELECT '/etc/passwd' AS x)",
+    "SELECT arrayMap(file, ['/etc/passwd'])",
+    "WITH file AS f SELECT arrayMap(f, ['/etc/passwd'])",
+    "SELECT arrayMap({function:Identifier}, ['/etc/passwd'])",
+    "SHOW TABLES WHERE throwIf(1, file('/etc/passwd'))",
+    "SHOW COLUMNS FROM usage_events WHERE throwIf(1, file('/etc/passwd'))",
+    "SHOW INDEX FROM usage_events WHERE throwIf(1, file('/etc/passwd'))",
+    "SHOW TABLES LIKE 'a' LIMIT length(file('/etc/passwd'))",
+    "SHOW TABLES WHERE 1 IN (SELECT 1 FROM system.processes)",
+    "SHOW TABLES WHERE name IN system.processes",
+    "WITH system.processes AS p SELECT 1 WHERE 'x' IN p",
+    "SELECT 1 WHERE ('x' AS y, 1).1 IN (system.processes)",
+    "SELECT arrayFilter(x -> x IN system.processes, ['x'])",
+    "SELECT dictGet('a', 'b', 1)",
+    "SELECT hasColumnInTable('system', 'processes', 'query')",
+    "SELECT addressToLine(1)",
+    "SELECT arrayReduce('flameGraph', [1])",
+    "SELECT getMacro('a')",
+    "SELECT sleep(1)",
 ]
 
 
 @pytest.mark.parametrize("statement", REACHING_OUT)
 def test_what_reaches_beyond_the_database_is_denied(server: LocalServer, statement: str, tmp_path: Path) -> None:
     """Files, other machines and other databases are ACCESS_DENIED (497, status 403), however deep they are hidden."""
-    parameters = {"param_other": "system", "param_secret": "processes"}
+    parameters = {"param_other": "system", "param_secret": "processes", "param_function": "file"}
     answer = ask(server, statement.replace("NEVER", str(tmp_path / "never")), also=parameters)
     assert (answer.status, answer.code) == (FORBIDDEN, 497), answer.text
     assert "root:" not in answer.text
     assert list(tmp_path.iterdir()) == []
+
+
+READABLE = [
+    "SHOW TABLES",
+    "SHOW FULL TABLES FROM modeltally LIKE 'usage%' LIMIT 3",
+    "SHOW DATABASES",
+    "SHOW COLUMNS FROM usage_events FROM modeltally",
+    "SHOW INDEXES FROM usage_events",
+    "SHOW SETTINGS ILIKE '%thread%'",
+    "SHOW FUNCTIONS LIKE 'max'",
+    "SHOW CREATE TABLE usage_events",
+    "SHOW CREATE VIEW modeltally.usage_by_model FORMAT CSV",
+    "WITH (x -> upper(x)) AS shout SELECT shout('a'), arrayMap(shout, ['b'])",
+    "SELECT arrayMap(upper, ['b'])",
+    "SELECT quantileTDigestIf(0.9)(duration_us, outcome = 'success'), uniqExactOrNull(model) FROM usage_events",
+    "SELECT * EXCEPT (start) REPLACE (upper(model) AS model) FROM usage_events LIMIT 1 BY model",
+    "SELECT arrayReduce('sumIf', [1, 2], [1, 0])",
+    "EXPLAIN PLAN actions = 1 SELECT model FROM usage_events",
+    "DESCRIBE TABLE (SELECT model FROM usage_events)",
+    "SELECT name FROM system.tables WHERE database = currentDatabase() AND name NOT IN ('x')",
+    "SELECT count() FROM information_schema.tables",
+    "SELECT model FROM usage_events ORDER BY start WITH FILL LIMIT 1 WITH TIES",
+]
+
+
+@pytest.mark.parametrize("statement", READABLE)
+def test_what_only_computes_is_answered(server: LocalServer, statement: str) -> None:
+    """The lists leave open what dashboards and people write."""
+    answer = ask(server, statement)
+    assert answer.status == 200, answer.text
 
 
 WRONG = [

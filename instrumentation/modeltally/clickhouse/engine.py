@@ -231,8 +231,10 @@ class Engine:
         parsed = str(connection.query(parse, "TabSeparatedRaw", params={"query": text}).bytes(), "utf-8").strip()
         explained = connection.query(f"EXPLAIN AST {parsed}", "TabSeparatedRaw", params=dict(query.parameters))
         others = frozenset(self._databases()) - {self._database}
-        allowed = Allowed(self._database, frozenset(sql.view_names()), others)
-        reading = check(str(explained.bytes(), "utf-8", "replace"), allowed)
+        allowed = Allowed(
+            self._database, frozenset(sql.view_names()), others, functions=self._describe_engine().functions
+        )
+        reading = check(parsed, str(explained.bytes(), "utf-8", "replace"), allowed)
         if NO_TEXT in parsed:
             raise RefusedQueryError(Code.BAD_ARGUMENTS, "the query is not UTF-8")
         return parsed, reading
@@ -296,6 +298,7 @@ class Engine:
                     for row in self._rows("clickhouse/formats")
                 },
                 settings=frozenset(str(row["name"]) for row in self._rows("clickhouse/settings")),
+                functions=frozenset(str(row["name"]) for row in self._rows("clickhouse/functions")),
             )
         return self._known
 
@@ -324,6 +327,7 @@ class _Known:
     timezone: str
     formats: Mapping[str, tuple[str, str]]
     settings: frozenset[str]
+    functions: frozenset[str]
 
 
 def _text(value: str) -> bytes:

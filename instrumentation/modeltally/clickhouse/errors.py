@@ -23,6 +23,7 @@ class Code:
     """The codes this interface answers with by itself, with their names."""
 
     BAD_ARGUMENTS = (36, "BAD_ARGUMENTS")
+    UNKNOWN_FUNCTION = (46, "UNKNOWN_FUNCTION")
     NOT_IMPLEMENTED = (48, "NOT_IMPLEMENTED")
     SYNTAX_ERROR = (62, "SYNTAX_ERROR")
     UNKNOWN_FORMAT = (73, "UNKNOWN_FORMAT")

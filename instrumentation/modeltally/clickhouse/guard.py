@@ -9,15 +9,14 @@ held against lists of what is allowed. What is looked at is the output of ``EXPL
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import Final
 
 from modeltally.clickhouse.errors import Code, RefusedQueryError
+from modeltally.clickhouse.functions import is_allowed
+from modeltally.clickhouse.tree import Node, parse
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-__all__ = ["FUNCTIONS", "READS", "SYSTEM_TABLES", "TABLE_FUNCTIONS", "Allowed", "Reading", "check"]
+__all__ = ["NODES", "READS", "SYSTEM_TABLES", "TABLE_FUNCTIONS", "Allowed", "Reading", "check"]
 
 _SHOWN_CHARACTERS: Final = 80
 
@@ -45,34 +44,41 @@ READS: Final = frozenset(
         "ShowTables",
     }
 )
-# Not a statement, for all its name.
-_PARTS: Final = frozenset({"TablesInSelectQuery"})
+# Of what they consist, as far as the engine shows all that is in it. It does not show what APPLY calls.
+NODES: Final = READS | {
+    "ArrayJoin",
+    "Asterisk",
+    "ColumnsExceptTransformer",
+    "ColumnsListMatcher",
+    "ColumnsRegexpMatcher",
+    "ColumnsReplaceTransformer",
+    "ColumnsReplaceTransformer::Replacement",
+    "ColumnsTransformerList",
+    "ExpressionList",
+    "Function",
+    "Identifier",
+    "InterpolateElement",
+    "Literal",
+    "OrderByElement",
+    "QualifiedAsterisk",
+    "QualifiedColumnsListMatcher",
+    "QualifiedColumnsRegexpMatcher",
+    "SampleRatio",
+    "Set",
+    "Subquery",
+    "TableExpression",
+    "TableIdentifier",
+    "TableJoin",
+    "TablesInSelectQuery",
+    "TablesInSelectQueryElement",
+    "WindowDefinition",
+    "WindowListElement",
+    "WithElement",
+}
 # Statements named by their table: ``db table`` stands beside the kind.
 _NAMING: Final = frozenset(kind for kind in READS if kind.startswith(("Exists", "ShowCreate")))
 TABLE_FUNCTIONS: Final = frozenset(
     {"generate_series", "generaterandom", "generateseries", "null", "numbers", "numbers_mt", "primes", "values", "view"}
-)
-# Functions that reach beyond the database: files, other machines, models. (A test asks the engine for others.)
-FUNCTIONS: Final = frozenset(
-    {
-        "aiclassify",
-        "aiembed",
-        "aiextract",
-        "aifilter",
-        "aigenerate",
-        "airedact",
-        "aisimilarity",
-        "aitranslate",
-        "catboostevaluate",
-        "evalmlmethod",
-        "file",
-        "joinget",
-        "joingetornull",
-        "naivebayesclassifier",
-        "naivebayesclassifierwithallprobs",
-        "naivebayesclassifierwithprob",
-        "reversednsquery",
-    }
 )
 # What clients ask about the server, and people about their own tables.
 SYSTEM_TABLES: Final = frozenset(
@@ -114,6 +120,25 @@ SYSTEM_TABLES: Final = frozenset(
         "zeros_mt",
     }
 )
+# Take the name of an aggregate function as a text.
+_NAMING_FUNCTIONS: Final = frozenset({"arrayreduce", "arrayreduceinranges", "initializeaggregation"})
+_NAMED_FUNCTION: Final = re.compile(r"'(\w+)(\([\w., ]*\))?'")
+_EXPLAINED: Final = frozenset(
+    f"EXPLAIN{kind}" for kind in ("", " AST", " SYNTAX", " QUERY TREE", " PLAN", " PIPELINE", " ESTIMATE")
+)
+_NAME: Final = r"(?:\w+|`(?:[^`\\]|\\.)+`)"
+_PATTERN: Final = r"(?: (?:NOT )?I?LIKE '(?:[^'\\]|\\.)*')?"
+# The whole of a statement whose parts the engine does not show: those named here have none that could call anything.
+_SHOWN: Final = re.compile(
+    rf"SHOW (?:(?:(?:FULL )?(?:TEMPORARY )?(?:TABLES|DICTIONARIES)(?: FROM {_NAME})?"
+    rf"|DATABASES|(?:CHANGED )?SETTINGS|CLUSTERS|MERGES|FUNCTIONS){_PATTERN}(?: LIMIT \d+)?"
+    rf"|(?:EXTENDED )?(?:FULL )?COLUMNS FROM {_NAME}(?: FROM {_NAME})?{_PATTERN}(?: LIMIT \d+)?"
+    rf"|(?:EXTENDED )?INDEXES FROM {_NAME}(?: FROM {_NAME})?"
+    rf"|ENGINES|SETTING {_NAME})(?: FORMAT {_NAME})?"
+)
+_SHOWS: Final = frozenset(kind for kind in READS if kind.startswith("Show")) - _NAMING
+_TEXT: Final = re.compile(r"'(?:[^'\\]|\\.)*'")
+_WORD: Final = re.compile(r"[^\W\d]\w*")
 _SYSTEM: Final = "system"
 _SCHEMATA: Final = frozenset({"information_schema", "INFORMATION_SCHEMA"})
 _IN: Final = re.compile(r"(global)?(not)?(null)?in(ignoreset)?", re.IGNORECASE)
@@ -127,26 +152,13 @@ class Allowed:
         database: The database whose tables may be read.
         views: Its views that take parameters.
         others: Databases that exist and may not be read.
+        functions: All functions the engine knows, in lower case.
     """
 
     database: str
     views: frozenset[str]
     others: frozenset[str]
-
-
-@dataclass
-class _Node:
-    kind: str
-    name: str
-    children: list[_Node] = field(default_factory=list)
-
-    def walk(self) -> Iterator[_Node]:
-        """This node and all below it."""
-        left = [self]
-        while left:
-            node = left.pop()
-            yield node
-            left.extend(node.children)
+    functions: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -162,17 +174,18 @@ class Reading:
     format: str | None
 
 
-def check(tree: str, allowed: Allowed) -> Reading:
+def check(text: str, tree: str, allowed: Allowed) -> Reading:
     """Tell whether a query may run.
 
     Args:
+        text: The query as the engine writes it.
         tree: What the engine's ``EXPLAIN AST`` says of it, unescaped.
         allowed: What may be read.
 
     Raises:
         RefusedQueryError: It may not.
     """
-    root = _parse(tree)
+    root = parse(tree)
     if root.kind not in READS:
         raise _not_reading(root)
     if any(child.kind == "Literal" for child in root.children):  # no other part of a statement that reads is one
@@ -181,31 +194,72 @@ def check(tree: str, allowed: Allowed) -> Reading:
     if root.kind in _NAMING:
         _check_named(root, allowed)
         named = named[len(root.name.split()) :]
+    if root.kind in _SHOWS and not _SHOWN.fullmatch(text):
+        raise RefusedQueryError(
+            Code.ACCESS_DENIED, f"SHOW is answered with LIKE alone; ask the table in system: {_short(text)}"
+        )
+    # functions of the query's own, whose content is looked at like everything else
+    own = frozenset(node.alias for node in root.walk() if (node.kind, node.name) == ("Function", "lambda"))
     for node in root.walk():
-        _check_node(node, allowed)
+        _check_node(node, allowed, own)
+    _check_words(text, allowed)
     return Reading(is_select=root.kind == "SelectWithUnionQuery", format=named[-1] if named else None)
 
 
-def _check_node(node: _Node, allowed: Allowed) -> None:
-    if node.kind not in READS | _PARTS and node.kind.endswith("Query"):
-        raise _not_reading(node)
-    if node.kind == "TableExpression":
-        for child in node.children:
-            if child.kind == "Function":
-                _check_table_function(child.name, allowed)
-    elif node.kind == "TableIdentifier":
+def _check_node(node: Node, allowed: Allowed, own: frozenset[str]) -> None:
+    if node.kind not in NODES:
+        if node.kind.endswith("Query"):
+            raise _not_reading(node)
+        what = "APPLY" if node.kind == "ColumnsApplyTransformer" else _short(node.kind)
+        raise RefusedQueryError(Code.ACCESS_DENIED, f"{what} is not allowed here")
+    tables = [child for child in node.children if node.kind == "TableExpression" and child.kind == "Function"]
+    for child in tables:
+        _check_table_function(child.name, allowed)
+    for child in node.children:
+        if child.kind == "Function" and child not in tables:
+            _check_function(child, allowed, own)
+    if node.kind == "TableIdentifier":
         _check_table(node.name, allowed)
-    elif node.kind == "Function":
-        _check_function(node, allowed)
+    elif node.kind == "Identifier":
+        _check_identifier(node.name, allowed)
+    elif node.kind == "Explain" and node.name not in _EXPLAINED:
+        raise _not_reading(node)
 
 
-def _check_function(node: _Node, allowed: Allowed) -> None:
-    if node.name.lower() in FUNCTIONS:
-        raise RefusedQueryError(Code.ACCESS_DENIED, f"the function {_short(node.name)} is not allowed here")
-    if _IN.fullmatch(node.name) and node.children:  # what stands after IN may be a table
-        for argument in node.children[0].children[1:]:
+def _check_function(node: Node, allowed: Allowed, own: frozenset[str]) -> None:
+    if not is_allowed(node.name) and (node.name.lower() in allowed.functions or node.name not in own):
+        if node.name.lower() in allowed.functions:
+            raise _function_refused(node.name)
+        raise RefusedQueryError(Code.UNKNOWN_FUNCTION, f"Function with name {_short(node.name)} is not known here")
+    arguments = node.children[0].children if node.children else []
+    if node.name.lower() in _NAMING_FUNCTIONS:
+        named = _NAMED_FUNCTION.fullmatch(arguments[0].name) if arguments else None
+        if named is None or not is_allowed(named[1]):
+            raise _function_refused(arguments[0].name if arguments else node.name)
+    if _IN.fullmatch(node.name):  # what stands after IN may be a table, or a function that gives one
+        for argument in arguments[1:]:
             if argument.kind == "Identifier":
                 _check_table(argument.name, allowed)
+
+
+def _check_identifier(name: str, allowed: Allowed) -> None:
+    """Refuse a function that is given as a value, and a table that is named where a column could be."""
+    if name.lower() in allowed.functions and not is_allowed(name):
+        raise _function_refused(name)
+    database, _, rest = name.partition(".")
+    if rest and (database == _SYSTEM or database in allowed.others):
+        _check_table(f"{database}.{rest.partition('.')[0]}", allowed)
+
+
+def _check_words(text: str, allowed: Allowed) -> None:
+    """Refuse a function that stands anywhere at all, in case the engine does not show the place in its tree."""
+    for word in _WORD.findall(_TEXT.sub("''", text)):
+        if word.lower() in allowed.functions and not is_allowed(word):
+            raise _function_refused(word)
+
+
+def _function_refused(name: str) -> RefusedQueryError:
+    return RefusedQueryError(Code.ACCESS_DENIED, f"the function {_short(name)} is not allowed here")
 
 
 def _check_table_function(name: str, allowed: Allowed) -> None:
@@ -226,7 +280,7 @@ def _check_table(name: str, allowed: Allowed) -> None:
         )
 
 
-def _check_named(root: _Node, allowed: Allowed) -> None:
+def _check_named(root: Node, allowed: Allowed) -> None:
     parts = root.name.split(" ")
     if len(parts) > 2:  # noqa: PLR2004 - a database and a table
         raise RefusedQueryError(Code.ACCESS_DENIED, f"names with spaces are not read here: {_short(root.name)}")
@@ -234,58 +288,12 @@ def _check_named(root: _Node, allowed: Allowed) -> None:
         _check_table(f"{parts[0]}.{parts[1]}" if parts[1] else parts[0], allowed)
 
 
-def _parse(tree: str) -> _Node:
-    """Read the lines as a tree; a name that breaks a line makes them none.
-
-    Raises:
-        RefusedQueryError: They are none.
-    """
-    open_nodes: list[tuple[_Node, int]] = []
-    root: _Node | None = None
-    for line in tree.rstrip("\n").split("\n"):
-        text = line.lstrip(" ")
-        depth = len(line) - len(text)
-        if not text or depth > len(open_nodes) or (depth == 0 and root is not None):
-            raise _unreadable()
-        _close(open_nodes, depth)
-        node, size = _read(text)
-        if open_nodes:
-            open_nodes[-1][0].children.append(node)
-        else:
-            root = node
-        open_nodes.append((node, size))
-    _close(open_nodes, 0)
-    if root is None:
-        raise _unreadable()
-    return root
-
-
-def _read(line: str) -> tuple[_Node, int]:
-    """Read one line: the node, and how many children it has."""
-    said, _, tail = line.rpartition(" (children ")
-    size = tail.removesuffix(")")
-    has_children = bool(said) and tail.endswith(")") and size.isdecimal()
-    kind, _, name = (said if has_children else line).partition(" ")
-    return _Node(kind, name.partition(" (alias ")[0]), int(size) if has_children else 0
-
-
-def _close(open_nodes: list[tuple[_Node, int]], depth: int) -> None:
-    while len(open_nodes) > depth:
-        node, size = open_nodes.pop()
-        if len(node.children) != size:
-            raise _unreadable()
-
-
-def _not_reading(node: _Node) -> RefusedQueryError:
+def _not_reading(node: Node) -> RefusedQueryError:
     kind = _short(node.kind.removeprefix("AST").removesuffix("Query"))
     return RefusedQueryError(
         Code.READONLY,
         f"Cannot execute query in readonly mode: {kind} is none of SELECT, SHOW, DESCRIBE, EXISTS, EXPLAIN",
     )
-
-
-def _unreadable() -> RefusedQueryError:
-    return RefusedQueryError(Code.SYNTAX_ERROR, "names with line breaks are not read here")
 
 
 def _short(text: str) -> str:
