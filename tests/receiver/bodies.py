@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from google.protobuf import json_format
+from google.protobuf import descriptor_pool, json_format, message_factory
+from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 if TYPE_CHECKING:
@@ -44,6 +45,26 @@ ATTRIBUTES: Mapping[str, object] = {
     "session.id": "s-1",
     "user.hash": "00112233aabbccdd",
 }
+
+
+def texts_as_bytes(request_class: Any) -> Any:
+    """Build the class of a request whose texts are bytes, which no parser looks into."""
+    pool = descriptor_pool.DescriptorPool()
+    files = [request_class.DESCRIPTOR.file]
+    for file in files:  # grows while it is walked: what a file needs comes behind it
+        for dependency in file.dependencies:
+            if dependency in files:
+                files.remove(dependency)
+            files.append(dependency)
+    for file in reversed(files):
+        copied = FileDescriptorProto()
+        file.CopyToProto(copied)
+        for message in copied.message_type:
+            for field in (*message.field, *(field for inner in message.nested_type for field in inner.field)):
+                if field.type == FieldDescriptorProto.TYPE_STRING:
+                    field.type = FieldDescriptorProto.TYPE_BYTES
+        pool.AddSerializedFile(copied.SerializeToString())
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(request_class.DESCRIPTOR.full_name))
 
 
 def put(attributes: Any, values: Mapping[str, object]) -> None:

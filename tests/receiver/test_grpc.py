@@ -221,9 +221,9 @@ def test_bombs_cost_little_memory_and_others_are_served(server: LocalServer) -> 
         grown_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     assert others == [b""] * 10
     assert {code: list(codes.values()).count(code) for code in set(codes.values())} == {
-        "OK": 6,
+        "OK": 8,
         "RESOURCE_EXHAUSTED": 10,
-        "INVALID_ARGUMENT": 2,
+        "INVALID_ARGUMENT": 2,  # many gzip members
     }
     assert grown_mb < 300
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
-from receiver.bodies import Sender, damaged
+from receiver.bodies import Sender, damaged, texts_as_bytes
 from receiver.metric_bodies import PATH, TIMES, all_points, metrics_request, post_metrics, rejected
 
 if TYPE_CHECKING:
@@ -27,13 +27,21 @@ def mutated(source: random.Random) -> bytes:
     return damaged(whole, source, way=source.randrange(4))
 
 
+def is_taken(metric: Any) -> bool:
+    """Tell whether a metric, whose name is bytes, is one that is taken."""
+    return NAME.fullmatch(metric.name.decode(errors="replace")) is not None
+
+
 def verdict(content: bytes) -> tuple[int, int, int]:
-    """Judge a body by the reference parser: the status, the points with an allowed name, those with another."""
+    """Judge a body by the reference parser: the status, the points with an allowed name, those with another.
+
+    Its texts are read as bytes, since text that is no UTF-8 costs nothing.
+    """
     try:
-        made = ExportMetricsServiceRequest.FromString(content)
+        made = texts_as_bytes(ExportMetricsServiceRequest).FromString(content)
     except DecodeError:
         return 400, 0, 0
-    allowed = [NAME.fullmatch(metric.name) is not None for metric, _, _ in all_points(made)]
+    allowed = [is_taken(metric) for metric, _, _ in all_points(made)]
     return 200, sum(allowed), len(allowed) - sum(allowed)
 
 

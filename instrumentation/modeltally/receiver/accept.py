@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf.message import DecodeError
 
+from modeltally.receiver.lenient import mend_protobuf
 from modeltally.receiver.otlp import Encoding, RefusedBodyError, decompress, encode, parse_json
 from modeltally.receiver.pieces import TooManyItemsError
 from modeltally.receiver.spool.record import body_digest
@@ -218,12 +219,19 @@ def filter_body(
     try:
         pieces, result = signal.split(body, max_items=max_items, received_ms=received_ms)
         for piece in pieces:
-            signal.filter(piece, result)
+            _filter_piece(signal, piece, result)
     except DecodeError as error:
         raise RefusedBodyError(400, "malformed", f"the body is not OTLP protobuf: {error}") from None
     except TooManyItemsError as error:
         raise RefusedBodyError(413, "too_large", str(error)) from None
     return result
+
+
+def _filter_piece(signal: Signal[FilteredT], piece: bytes, result: FilteredT) -> None:
+    try:
+        signal.filter(piece, result)
+    except DecodeError:
+        signal.filter(mend_protobuf(piece, signal.request), result)
 
 
 def _resolve(written: Future[None], error: Exception | None) -> None:

@@ -48,18 +48,19 @@ def join_lists(attributes: Any, allowed: Callable[[str], bool]) -> int:
     Returns:
         How many went.
     """
-    useless = []
-    for index, attribute in enumerate(attributes):
-        if not allowed(attribute.key):
-            continue
+    kept = []
+    for attribute in attributes:
         kind = attribute.value.WhichOneof("value")
-        if kind == "array_value":
+        if kind == "array_value" and allowed(attribute.key):
             attribute.value.string_value = ",".join(_joinable(attribute.value.array_value.values))
-        elif kind not in _SCALARS:
-            useless.append(index)
-    for index in reversed(useless):
-        del attributes[index]
-    return len(useless)
+        elif kind not in _SCALARS and allowed(attribute.key):
+            continue
+        kept.append(attribute)
+    useless = len(attributes) - len(kept)
+    if useless:  # all at once: each removal alone would move all that is behind it
+        del attributes[:]
+        attributes.extend(kept)
+    return useless
 
 
 def _joinable(values: Any) -> list[str]:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 from google.protobuf import json_format
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped] # ships no types
 
+from modeltally.receiver import lenient
+
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
@@ -31,7 +33,12 @@ _INFLATE_STEP_BYTES: Final = 256 * 1024
 # Objects, lists and commas of a JSON body, about 100 bytes of memory each. A span of ours has 100 of them in 1.6 KB of
 # text, so the limit of bytes comes first unless a body is made to be costly.
 _MAX_JSON_PARTS: Final = 1_000_000
+# Each costs a copy of all that is behind it. Exporters send one; who joins files sends a few.
+_MAX_GZIP_MEMBERS: Final = 16
 _GZIP_WINDOW: Final = 31  # zlib's number for "a gzip header must be there"
+
+# The library's own error for what it expects, Python's for what it does not.
+_JSON_ERRORS: Final = (json_format.ParseError, ValueError, RecursionError, TypeError, AttributeError)
 
 _RPC_CODES: Final = {400: 3, 408: 4, 413: 8, 415: 3, 503: 14}
 _RPC_UNKNOWN: Final = 2
@@ -92,10 +99,13 @@ def decompress(body: bytes, content_encoding: str, *, max_bytes: int) -> bytes:
     if encoding != "gzip":
         raise RefusedBodyError(415, "content_encoding", f"content encoding {encoding[:80]!r}: send gzip or nothing")
     pieces: list[bytes] = []
-    size = 0
+    size = members = 0
     rest = body
     try:
         while rest:  # a gzip file may have several members
+            members += 1
+            if members > _MAX_GZIP_MEMBERS:
+                raise RefusedBodyError(400, "malformed", f"the gzip body has more than {_MAX_GZIP_MEMBERS} members")
             inflater = zlib.decompressobj(_GZIP_WINDOW)
             while not inflater.eof:
                 piece = inflater.decompress(rest, _INFLATE_STEP_BYTES)
@@ -120,10 +130,16 @@ def parse_json(body: bytes, request: Message) -> None:
     """
     if body.count(b"{") + body.count(b"[") + body.count(b",") > _MAX_JSON_PARTS:
         raise RefusedBodyError(413, "too_large", "the JSON body holds too many values; send smaller batches")
+    text = body.decode("utf-8", "replace")
     try:
-        json_format.Parse(body.decode(), request, ignore_unknown_fields=True)
-    except (json_format.ParseError, ValueError, RecursionError, TypeError, AttributeError) as error:
-        # the library's own error for what it expects, Python's for what it does not
+        json_format.Parse(text, request, ignore_unknown_fields=True)
+    except _JSON_ERRORS:
+        request.Clear()
+    else:
+        return
+    try:
+        lenient.parse_json(text, request)
+    except _JSON_ERRORS as error:
         raise RefusedBodyError(400, "malformed", f"the body is not OTLP JSON: {str(error)[:500]}") from None
 
 

@@ -93,7 +93,7 @@ class Signal(ABC, Generic[FilteredT]):
         """Add to a result what may be kept of a piece.
 
         Raises:
-            DecodeError: It is not protobuf.
+            DecodeError: It is not protobuf; nothing is added then.
         """
 
     def report(self, result: FilteredT) -> None:

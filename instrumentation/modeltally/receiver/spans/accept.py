@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from modeltally.receiver.signal import Signal
-from modeltally.receiver.spans.filter import FilteredSpans, filter_spans
+from modeltally.receiver.spans.filter import NOT_HEX, FilteredSpans, filter_spans
 from modeltally.receiver.spans.split import split
 
 if TYPE_CHECKING:
@@ -92,4 +92,4 @@ def _from_hex(digits: bytes) -> bytes:
     try:
         return binascii.unhexlify(digits)
     except binascii.Error:
-        return b"?"  # no id has one byte, so the span is rejected
+        return NOT_HEX

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from modeltally.instrument._privacy import Hasher
 
-__all__ = ["FilteredSpans", "filter_spans"]
+__all__ = ["NOT_HEX", "FilteredSpans", "filter_spans"]
 
 MAX_NAME_CHARACTERS: Final = 256
 MAX_RESOURCE_TEXT_CHARACTERS: Final = 256
@@ -43,6 +43,8 @@ MAX_LINKS: Final = 64
 
 TRACE_ID_BYTES: Final = 16
 SPAN_ID_BYTES: Final = 8
+# Stands for an id of a JSON body that is not written in hex digits; no id has its length.
+NOT_HEX: Final = b"not hex digits"
 _NO_TRACE_ID: Final = bytes(TRACE_ID_BYTES)
 _NO_SPAN_ID: Final = bytes(SPAN_ID_BYTES)
 
@@ -116,6 +118,8 @@ def _filter_spans(spans: Any, result: FilteredSpans, *, is_ours: bool, hasher: H
     unusable = []
     for index, span in enumerate(spans):
         result.dropped_attributes += _filter_span(span, is_ours=is_ours, hasher=hasher)
+        if len(span.parent_span_id) != SPAN_ID_BYTES:
+            span.parent_span_id = b""
         flaw = _identity_flaw(span.trace_id, span.span_id)
         if flaw:
             unusable.append(index)
@@ -143,7 +147,7 @@ def _filter_span(span: Any, *, is_ours: bool, hasher: Hasher) -> int:
     if span.events:
         dropped += _filter_events(span.events)
     if span.links:
-        del span.links[MAX_LINKS:]
+        _filter_links(span.links)
     return dropped
 
 
@@ -200,7 +204,17 @@ def _filter_events(events: Any) -> int:
     return dropped
 
 
+def _filter_links(links: Any) -> None:
+    del links[MAX_LINKS:]
+    for index in reversed(range(len(links))):
+        if len(links[index].trace_id) != TRACE_ID_BYTES or len(links[index].span_id) != SPAN_ID_BYTES:
+            del links[index]
+
+
 def _identity_flaw(trace_id: bytes, span_id: bytes) -> str | None:
+    for what, identity in (("trace", trace_id), ("span", span_id)):
+        if identity == NOT_HEX:
+            return f"the {what} id is not written in pairs of hex digits"
     if len(trace_id) != TRACE_ID_BYTES:
         return f"the trace id has {len(trace_id)} bytes, not {TRACE_ID_BYTES}"
     if len(span_id) != SPAN_ID_BYTES:
@@ -216,11 +230,15 @@ def _quarantined(span: Any, flaw: str, received_at: dt.datetime) -> QuarantinedS
     return QuarantinedSpan(
         received_at=received_at,
         reason=BAD_IDENTITY,
-        trace_id=span.trace_id[: 2 * TRACE_ID_BYTES].hex(),
-        span_id=span.span_id[: 2 * SPAN_ID_BYTES].hex(),
+        trace_id=_shown(span.trace_id, TRACE_ID_BYTES),
+        span_id=_shown(span.span_id, SPAN_ID_BYTES),
         name=span.name,
         detail=flaw,
     )
+
+
+def _shown(identity: bytes, length: int) -> str:
+    return "" if identity == NOT_HEX else identity[: 2 * length].hex()
 
 
 def _keep_scalars(request: ExportTraceServiceRequest) -> int:
