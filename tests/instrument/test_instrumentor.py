@@ -195,6 +195,15 @@ def test_installed_libraries_are_instrumented(monkeypatch: pytest.MonkeyPatch, d
     assert InstalledInstrumentor() is everything
 
 
+def test_library_that_hides_where_it_is_from_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module that stands for itself with an object that has no specification is instrumented like any other."""
+    monkeypatch.setattr(sys.modules["celery"], "__spec__", None)
+    InstalledInstrumentor().instrument(skip_dep_check=True)
+    assert CeleryInstrumentor().is_instrumented
+    InstalledInstrumentor().uninstrument()
+    assert _guard.problems() == {}
+
+
 def test_missing_libraries_are_not_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is not there costs nothing, not even the module that knows it."""
     for name in _installed.known():

@@ -62,7 +62,7 @@ def _instrumentors() -> tuple[Instrumentor, ...]:
     disabled = {name.strip() for name in os.environ.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "").split(",")}
     found = []
     for name in known():
-        if f"modeltally_{name}" in disabled or importlib.util.find_spec(name) is None:
+        if f"modeltally_{name}" in disabled or not _is_there(name):
             continue
         module = importlib.import_module(f"{libraries.__name__}.{name}")
         found += [
@@ -71,3 +71,10 @@ def _instrumentors() -> tuple[Instrumentor, ...]:
             if isinstance(kind, type) and issubclass(kind, Instrumentor) and kind.__module__ == module.__name__
         ]
     return tuple(found)
+
+
+def _is_there(library: str) -> bool:
+    try:
+        return importlib.util.find_spec(library) is not None
+    except ValueError:  # it is imported, and has put another object in its place, as kombu does
+        return True
