@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 from typing import TYPE_CHECKING, Any, Final
 
 import modeltally
 from chaos.instrument.case import WATCHES, Case, Decorate, Event
+from modeltally.instrument._config import Config
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,22 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["MORE_ENTRIES", "configured"]
 
 OPERATIONS: Final = ("model.request", "model.load", "pattern.run", "acme.upscale", "nonsense")
-SETTINGS: Final = (
-    "endpoint",
-    "headers",
-    "service_name",
-    "service_version",
-    "environment",
-    "user_key",
-    "exporter",
-    "export_interval_seconds",
-    "unfinished_after_seconds",
-    "heartbeat_interval_seconds",
-    "max_queue_items",
-    "max_queue_bytes",
-    "redact",
-    "record_error_messages",
-)
+SETTINGS: Final = tuple(setting.name for setting in dataclasses.fields(Config) if setting.init)
 configured: list[Callable[[], None]] = []  # how to configure the library again as the run wants it
 
 
