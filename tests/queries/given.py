@@ -136,7 +136,7 @@ class Alias(_Strict):
 
 
 class Heartbeat(_Strict):
-    """What one process says of itself, cumulated since it started."""
+    """What one process says of itself, cumulated since it started; ``times``, each ``every_seconds`` after the last."""
 
     at: Time
     instance: str = "p1"
@@ -149,6 +149,8 @@ class Heartbeat(_Strict):
     reasons: dict[str, int] = Field(default_factory=dict)
     problems: dict[str, int] = Field(default_factory=dict)
     received_after_seconds: float = 60
+    times: int = 1
+    every_seconds: int = 86400
 
     def span(self) -> Operation:
         """The span that carries it."""
@@ -164,6 +166,8 @@ class Heartbeat(_Strict):
             service=self.service,
             instance=self.instance,
             received_after_seconds=self.received_after_seconds,
+            times=self.times,
+            every_seconds=self.every_seconds,
             attributes={f"modeltally.heartbeat.{name}": str(value) for name, value in numbers.items()},
         )
 

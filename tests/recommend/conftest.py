@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from queries.given import EPOCH, Given, Operation, empty, give
+from queries.given import EPOCH, Given, Heartbeat, Operation, empty, give
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,9 +28,10 @@ def opened(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture
 def store(opened: EmbeddedStore) -> EmbeddedStore:
-    """Fill the store: a model that idles, one in daily use and slow at last."""
+    """Fill the store: a model that idles, one in daily use and slow at last; a process that lived all the time."""
     empty(opened)
     idle = Operation(at=START, model="idle", times=10, every_seconds=86_400, received_at=AS_OF)
     busy = Operation(at=START, model="busy", times=200, every_seconds=86_400, ms=400_000, received_at=AS_OF)
-    give(opened, Given(operations=[idle, busy]))
+    alive = Heartbeat(at=START, times=200)
+    give(opened, Given(operations=[idle, busy], heartbeats=[alive]))
     return opened

@@ -58,6 +58,13 @@ def test_csv_reads_back_as_the_same_rows() -> None:
     assert rows == [{"subject": 'a "b", c', "evidence": '{"uses": 3}', "confidence": ""}]
 
 
+def test_csv_of_no_rows_has_its_header() -> None:
+    """Who reads a file by its columns finds them when nothing happened."""
+    file = io.StringIO()
+    write_rows([], "csv", file=file, columns=["model", "requests"])
+    assert file.getvalue() == "model,requests\n"
+
+
 @pytest.mark.parametrize("format_name", WRITERS)
 def test_every_format_writes_rows_and_none(format_name: str) -> None:
     """A format takes whatever a view gives, also nothing at all."""

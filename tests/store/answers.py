@@ -58,6 +58,7 @@ VALUES: dict[str, list[object]] = {
     "finest": ["day", "hour", "week"],
     "attribute": ["acme.team"],
     "policy": ["guarded"],
+    "count_imports": [0, 1],
 }
 
 Asking = Callable[[sql.Statement], list[dict[str, object]]]

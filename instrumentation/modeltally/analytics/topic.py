@@ -11,11 +11,11 @@ from modeltally.analytics.rows import columns_of
 if TYPE_CHECKING:
     from modeltally.analytics.rows import Column
 
-__all__ = ["NOTHING_BEGAN", "Argument", "Layout", "R", "Topic"]
+__all__ = ["NO_REQUEST", "Argument", "Layout", "R", "Topic"]
 
 R = TypeVar("R", bound=Mapping[str, Any])
 
-NOTHING_BEGAN = "nothing began in this window; widen it with --since, or send something"
+NO_REQUEST = "no request began in this window, though something else did"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,7 @@ class Topic(Generic[R]):
         settings: The settings the view goes by; each is a parameter of the same name.
         arguments: What it wants to know beside the window.
         has_as_of: It depends on the time of the answer.
+        is_of_operations: Where no operation began there is nothing to tell.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Topic(Generic[R]):
     settings: tuple[str, ...] = ("abandoned_after_seconds",)
     arguments: tuple[Argument, ...] = ()
     has_as_of: bool = True
+    is_of_operations: bool = True
 
     @property
     def columns(self) -> list[Column]:

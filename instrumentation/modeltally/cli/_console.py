@@ -52,16 +52,17 @@ def _console(*, stderr: bool = False, quiet: bool = False) -> Console:
     return PipeConsole(stderr=stderr, highlight=False, quiet=quiet)
 
 
-def print_rows(rows: Sequence[Mapping[str, object]], format_name: str) -> None:
+def print_rows(rows: Sequence[Mapping[str, object]], format_name: str, *, columns: Sequence[str] = ()) -> None:
     """Print rows for a program.
 
     Args:
         rows: The answer.
         format_name: A format other than the table for people.
+        columns: The names of what a row holds, for the header of an answer without rows.
     """
     from modeltally.show.rows import write_rows
 
-    write_rows(rows, format_name, file=sys.stdout)
+    write_rows(rows, format_name, columns=columns, file=sys.stdout)
 
 
 def log_to_stderr() -> None:

@@ -23,7 +23,7 @@ from modeltally.cli._table import write_table
 from modeltally.connect import temporary_server
 from modeltally.demo import LONGEST_DAYS, SHORTEST_DAYS, plan
 from modeltally.errors import InputError, ServerError, StoreError
-from modeltally.recommend.kinds import CLEANUP, PERFORMANCE, PRELOAD, advise, parameters_of
+from modeltally.recommend.kinds import CLEANUP, GUARDED, PERFORMANCE, PRELOAD, advise, parameters_of
 from modeltally.replay import Feed
 from modeltally.server.client import RemoteStore
 from modeltally.settings import Settings, load_settings
@@ -114,7 +114,10 @@ def _print_answers(store: Store, window: Window, *, settings: Settings, console:
     for topic in _TOPICS:
         write_table(read(store, topic, window, settings=settings), topic.layout, console=console)
     for kind in _KINDS:
-        print_advice(advise(store, kind, parameters_of(kind, window)), kind, console=console)
+        # the simulated days came all at once, as an import's do
+        count_imports = kind.rules[GUARDED].wants_history
+        asked = parameters_of(kind, window, has_bounds=kind.has_window, count_imports=count_imports)
+        print_advice(advise(store, kind, asked), kind, console=console)
 
 
 def _print_next(days: int, delivered: Delivered, kept: Path | None, *, console: Console) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from modeltally.analytics.emptiness import why_empty
 from modeltally.analytics.readers import arguments_of, read
 from modeltally.analytics.topics import TOPICS, topic_named
 from modeltally.analytics.topics.quality import CONTEXT
@@ -55,13 +56,16 @@ def stats(
     with open_reader(settings) as store:
         rows = read(store, asked, window, settings=settings, arguments=arguments)
         if output_format != TABLE:
-            print_rows(rows, output_format)
+            print_rows(rows, output_format, columns=[column.name for column in asked.columns])
             return
         contexts = read(store, CONTEXT, window, settings=settings)
+        reason = None
+        if asked.is_of_operations and all(context["newest_at"] is None for context in contexts):
+            reason = why_empty(store, window, settings=settings)
 
     from modeltally.cli._table import write_context, write_table
 
     console = output_console()
-    write_table(rows, asked.layout, console=console)
+    write_table(rows, asked.layout, console=console, why_empty=reason)
     for context in contexts:
         write_context(context, window, console=console)

@@ -25,17 +25,20 @@ __all__ = ["write_context", "write_table"]
 _WIDER_THAN_ANY_TERMINAL = 100_000
 
 
-def write_table(rows: Sequence[Mapping[str, object]], layout: Layout, *, console: Console) -> None:
+def write_table(
+    rows: Sequence[Mapping[str, object]], layout: Layout, *, console: Console, why_empty: str | None = None
+) -> None:
     """Draw rows as a table that fits the terminal.
 
     Args:
         rows: The answer.
         layout: Which columns, which of them first give way, and what to say when there is no row.
         console: Where to draw.
+        why_empty: That there is nothing to tell, and why; None where something may be told.
     """
     console.print()
-    if not rows:
-        console.print(Text(f"{layout.title}: {layout.when_empty}"))
+    if why_empty is not None or not rows:
+        console.print(Text(f"{layout.title}: {why_empty or layout.when_empty}"))
         return
     columns = [name for name in layout.columns if name in rows[0]] or list(rows[0])
     if layout.is_record:

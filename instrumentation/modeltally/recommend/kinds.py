@@ -45,12 +45,14 @@ class Rule:
         settings: The setting behind each of its parameters.
         days_back: How many days before its end its window begins: a number or a setting; None for no window.
         is_whole_days: Its window ends at the last midnight (UTC), else at the time of the answer.
+        wants_history: It advises only after enough days on which something was watching.
     """
 
     statement: str
     settings: Mapping[str, str]
     days_back: int | str | None = None
     is_whole_days: bool = False
+    wants_history: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ class Advice:
         name: What people call it.
         title: What stands above it.
         sentence: What it advises.
+        verb: What to do with the model.
+        next_step: How to do that, or what to look at first.
         when_empty: What no row means.
         rules: Its rules by the name of the policy; each has one called guarded.
         has_window: It looks at a window that may be given; otherwise at the whole history up to ``as_of``.
@@ -69,6 +73,8 @@ class Advice:
     name: str
     title: str
     sentence: str
+    verb: str
+    next_step: str
     when_empty: str
     rules: Mapping[str, Rule] = field(default_factory=dict)
     has_window: bool = False
@@ -83,6 +89,11 @@ CLEANUP = Advice(
     "cleanup",
     title="Cleanup",
     sentence="Which models may go.",
+    verb="delete",
+    next_step=(
+        "Nothing is deleted by itself. Ask who else needs the model, then remove it with the tool that brought it, for"
+        " example `hf cache rm`."
+    ),
     when_empty="no model is worth removing",
     rules={
         GUARDED: Rule(
@@ -96,6 +107,7 @@ CLEANUP = Advice(
                 "few_uses_idle_days": "cleanup_few_uses_idle_days",
                 "evidence_idle_days": "cleanup_evidence_idle_days",
             },
+            wants_history=True,
         ),
         "seed": Rule(
             "cleanup_seed",
@@ -112,6 +124,8 @@ PRELOAD = Advice(
     "preload",
     title="Preload",
     sentence="Which models to load before they are asked for.",
+    verb="load",
+    next_step="Load it before its next use, and keep it until the busy hours are over.",
     when_empty="no model's use is rising towards a peak",
     rules={
         GUARDED: Rule(
@@ -126,6 +140,7 @@ PRELOAD = Advice(
             },
             days_back=28,
             is_whole_days=True,
+            wants_history=True,
         )
     },
 )
@@ -133,6 +148,8 @@ PERFORMANCE = Advice(
     "performance",
     title="Performance",
     sentence="Which models are slow, unsteady or unreliable.",
+    verb="look into",
+    next_step="`modeltally stats failures` and `modeltally stats latency` show how they fail and how long they take.",
     when_empty="every model is quick, steady and reliable",
     rules={
         GUARDED: Rule(
@@ -172,21 +189,27 @@ def advice_named(name: str) -> Advice:
 
 
 def parameters_of(
-    advice: Advice, window: Window, *, has_bounds: bool = False, policy: str | None = None
+    advice: Advice,
+    window: Window,
+    *,
+    has_bounds: bool = False,
+    policy: str | None = None,
+    count_imports: bool = False,
 ) -> dict[str, object]:
     """Write what was asked as the job of the advice takes it.
 
     Args:
         advice: The kind of advice.
         window: The window asked about, and the time of the answer.
-        has_bounds: The window was given, not made up from defaults.
+        has_bounds: The window was given; without one the advice looks at its own.
         policy: The name of a rule; None for the guarded one.
+        count_imports: The days of an import are days on which something was watching.
 
     Returns:
         The job's parameters.
 
     Raises:
-        InputError: The advice takes no window, or no policy.
+        InputError: The advice takes no window, no policy, or does not go by the days that were watched.
     """
     if has_bounds and not advice.has_window:
         raise InputError(
@@ -195,10 +218,17 @@ def parameters_of(
     if policy is not None and len(advice.rules) == 1:
         takers = ", ".join(other.name for other in ADVICE.values() if len(other.rules) > 1)
         raise InputError(f"advice {advice.name!r} takes no --policy; only {takers} does")
+    rule = advice.rules.get(policy or GUARDED)
+    if count_imports and rule is not None and not rule.wants_history:
+        takers = ", ".join(other.name for other in ADVICE.values() if other.rules[GUARDED].wants_history)
+        raise InputError(
+            f"advice {advice.name!r} by the {policy or GUARDED} rule takes no --count-imports; the guarded rules of"
+            f" {takers} do"
+        )
     parameters = window.parameters()
-    if not advice.has_window:
+    if not has_bounds:
         parameters = {"as_of": parameters["as_of"]}
-    return parameters | {"policy": policy or GUARDED}
+    return parameters | {"policy": policy or GUARDED} | ({"count_imports": True} if count_imports else {})
 
 
 def advise(store: Store, advice: Advice, parameters: Mapping[str, object]) -> list[AdviceRow]:

@@ -8,42 +8,46 @@ from __future__ import annotations
 import csv
 import json
 import math
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-__all__ = ["WRITERS", "Row", "write_rows"]
+__all__ = ["WRITERS", "Row", "Writer", "write_rows"]
 
 Row = dict[str, object]
 
 
-def write_rows(rows: Sequence[Mapping[str, object]], format_name: str, *, file: TextIO) -> None:
+def write_rows(
+    rows: Sequence[Mapping[str, object]], format_name: str, *, file: TextIO, columns: Sequence[str] = ()
+) -> None:
     """Write rows for a program, every column the view gave.
 
     Args:
         rows: The answer.
         format_name: A key of ``WRITERS``.
         file: Where to.
+        columns: The names of what a row holds, for the header of an answer without rows.
     """
-    WRITERS[format_name](rows, file)
+    WRITERS[format_name](rows, columns, file)
 
 
-def _write_json(rows: Sequence[Mapping[str, object]], file: TextIO) -> None:
+def _write_json(rows: Sequence[Mapping[str, object]], columns: Sequence[str], file: TextIO) -> None:
     """Write a list of objects."""
+    del columns
     file.write(json.dumps([_plain(row) for row in rows], indent=2, ensure_ascii=False) + "\n")
 
 
-def _write_csv(rows: Sequence[Mapping[str, object]], file: TextIO) -> None:
+def _write_csv(rows: Sequence[Mapping[str, object]], columns: Sequence[str], file: TextIO) -> None:
     """Write a header line and a line for each row; nested values are JSON."""
-    if rows:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(rows[0])
-        writer.writerows([_csv_cell(value) for value in row.values()] for row in rows)
+    writer = csv.writer(file, lineterminator="\n")
+    if rows or columns:
+        writer.writerow(rows[0] if rows else columns)
+    writer.writerows([_csv_cell(value) for value in row.values()] for row in rows)
 
 
-WRITERS: dict[str, Callable[[Sequence[Mapping[str, object]], TextIO], None]] = {"json": _write_json, "csv": _write_csv}
+Writer = Callable[[Sequence[Mapping[str, object]], Sequence[str], TextIO], None]
+
+WRITERS: dict[str, Writer] = {"json": _write_json, "csv": _write_csv}
 
 
 def _plain(value: object) -> object:

@@ -1,11 +1,13 @@
 -- Which models may be deleted: guarded by how long the deployment was watched, how old the model is here, and how long
 -- it idles measured by its own past. What a guard stops is refused, with the guard's name and the same evidence.
+-- Days on which nothing was watching are no days of history, of age or of idling: nobody knows what was used on them.
 -- A request, also one nested in another, and a load are use. Slowness and failures never count here. Only models idle
 -- for evidence_idle_days or never used are looked at.
 -- Confidence: one minus the chance of a use within 30 days, from all gaps between uses, of any model, that lasted as
--- long as this one has (finished within 30 days more, or not), with one of each added (Laplace).
+-- long as this one has (finished within 30 days more, or not), with one of each added (Laplace); none where no gap of
+-- any model lasted so long.
 -- Grain: one row per idle model, and one for the run ('*') where it may advise nothing.
--- Reads: usage_named_figures, heartbeats
+-- Reads: usage_named_figures, days_watched, heartbeats
 INSERT INTO recommendations
 WITH
     pieces AS (
@@ -72,10 +74,17 @@ WITH
 
     run AS (
         SELECT
-            min(first_seen_at) AS history_since,
-            dateDiff('day', history_since, {as_of:DateTime64(6, 'UTC')}) AS history_days,
-            count() AS models
-        FROM models
+            seen.history_since AS history_since,
+            seen.models AS models,
+            w.days AS days,
+            length(w.days) AS watched_days,
+            w.seen_at AS seen_at,
+            coalesce(w.seen_at < {as_of:DateTime64(6, 'UTC')} - toIntervalDay(2), true) AS is_silent
+        FROM (
+            SELECT min(first_seen_at) AS history_since, count() AS models
+            FROM models
+        ) AS seen
+        CROSS JOIN days_watched(as_of = {as_of:DateTime64(6, 'UTC')}, count_imports = {count_imports:UInt8}) AS w
     ),
 
     losses AS (
@@ -101,15 +110,24 @@ WITH
             m.first_seen_at AS first_seen_at,
             if(m.downloaded_at = 0, NULL, m.downloaded_at) AS downloaded_at,
             if(u.last_used_at = 0, NULL, u.last_used_at) AS last_used_at,
-            m.size_bytes AS size_bytes,
+            if(m.size_bytes = 0, NULL, m.size_bytes) AS size_bytes,
             run.history_since AS history_since,
-            run.history_days AS history_days,
+            run.watched_days AS watched_days,
+            run.seen_at AS seen_at,
             losses.dropped AS known_loss,
-            dateDiff('second', greatest(m.first_seen_at, m.downloaded_at), {as_of:DateTime64(6, 'UTC')}) / 86400
-                AS age_days,
-            dateDiff(
-                'second', if(u.last_used_at = 0, m.first_seen_at, u.last_used_at), {as_of:DateTime64(6, 'UTC')}
-            ) / 86400 AS idle_days,
+            greatest(m.first_seen_at, m.downloaded_at) AS here_since,
+            if(u.last_used_at = 0, m.first_seen_at, u.last_used_at) AS idle_since,
+            arrayMap(
+                since -> dateDiff('second', since, {as_of:DateTime64(6, 'UTC')}) / 86400
+                    -- whole days in between that nothing watched
+                    - greatest(0, dateDiff('day', since, {as_of:DateTime64(6, 'UTC')}) - 1 - arrayCount(
+                        day -> day > toDate(since, 'UTC') AND day < toDate({as_of:DateTime64(6, 'UTC')}, 'UTC'),
+                        run.days
+                    )),
+                [here_since, idle_since]
+            ) AS watched_since,
+            watched_since[1] AS age_days,
+            watched_since[2] AS idle_days,
             arrayMax(arrayConcat([0.], u.gaps)) AS longest_gap_days,
             multiIf(
                 u.uses = 0, {never_used_days:Float64},
@@ -120,13 +138,14 @@ WITH
             arrayCount(gap -> gap >= idle_days AND gap <= idle_days + 30, every_gap.finished) AS gaps_ended,
             arrayCount(gap -> gap > idle_days + 30, arrayConcat(every_gap.finished, every_gap.open)) AS gaps_lasted,
             multiIf(
-                history_days < {history_days:Float64}, 'history',
+                watched_days < {history_days:Float64}, 'history',
+                run.is_silent, 'silence',
                 known_loss > 0, 'loss',
                 age_days < age_limit_days, 'age',
                 idle_days < idle_limit_days, 'idle',
                 ''
             ) AS stopped_by,
-            1 - (gaps_ended + 1) / (gaps_ended + gaps_lasted + 2) AS confidence
+            if(gaps_ended + gaps_lasted = 0, NULL, 1 - (gaps_ended + 1) / (gaps_ended + gaps_lasted + 2)) AS confidence
         FROM models AS m
         LEFT JOIN use AS u ON u.model = m.model
         CROSS JOIN every_gap
@@ -142,7 +161,9 @@ SELECT
     if(stopped_by = '', 'advise', 'refused') AS verdict,
     multiIf(
         stopped_by = 'history',
-        format('history: watched for {} days, {} are needed', toString(history_days), toString({history_days:Float64})),
+        format('history: watched for {} days, {} are needed', toString(watched_days), toString({history_days:Float64})),
+        stopped_by = 'silence',
+        format('silence: nothing was seen since {}', toString(toDateTime(seen_at, 'UTC'))),
         stopped_by = 'loss',
         format('loss: {} operations were dropped before they were stored', toString(known_loss)),
         stopped_by = 'age',
@@ -157,20 +178,21 @@ SELECT
     if(stopped_by = '', confidence, NULL) AS confidence,
     multiIf(
         stopped_by != '', '',
-        confidence * size_bytes >= 10 * pow(2, 30), 'high',
-        confidence * size_bytes >= pow(2, 30), 'medium',
+        -- where nothing comparable was seen, one half, as where one returned and one did not
+        coalesce(confidence, 0.5) * coalesce(size_bytes, 0) >= 10 * pow(2, 30), 'high',
+        coalesce(confidence, 0.5) * coalesce(size_bytes, 0) >= pow(2, 30), 'medium',
         'low'
     ) AS priority,
     toJSONString(CAST(
         (
             uses, last_used_at, round(idle_days, 1), round(idle_limit_days, 1), round(longest_gap_days, 1),
-            first_seen_at, downloaded_at, round(age_days, 1), size_bytes, history_days, known_loss
+            first_seen_at, downloaded_at, round(age_days, 1), size_bytes, watched_days, known_loss
         ),
         'Tuple(
             uses UInt64, last_used_at Nullable(DateTime64(0, \'UTC\')), idle_days Float64, idle_limit_days Float64,
             longest_gap_days Float64, first_seen_at DateTime64(0, \'UTC\'),
-            downloaded_at Nullable(DateTime64(0, \'UTC\')), age_days Float64, size_bytes UInt64,
-            history_days Int64, known_loss UInt64
+            downloaded_at Nullable(DateTime64(0, \'UTC\')), age_days Float64,
+            size_bytes Nullable(UInt64), watched_days UInt64, known_loss UInt64
         )'
     )) AS evidence,
     history_since AS window_since,
@@ -186,17 +208,20 @@ SELECT
     {as_of:DateTime64(6, 'UTC')},
     '*',
     'refused',
-    if(
-        run.history_days < {history_days:Float64},
+    multiIf(
+        run.watched_days < {history_days:Float64},
         format('history: watched for {} days, {} are needed before any model is advised away',
-            toString(run.history_days), toString({history_days:Float64})),
+            toString(run.watched_days), toString({history_days:Float64})),
+        run.is_silent,
+        format('silence: nothing was seen since {}; what was used after that is not known',
+            toString(toDateTime(run.seen_at, 'UTC'))),
         format('loss: {} operations were dropped before they were stored', toString(losses.dropped))
     ),
     NULL,
     '',
     toJSONString(CAST(
-        (run.history_days, run.models, losses.dropped),
-        'Tuple(history_days Int64, models UInt64, known_loss UInt64)'
+        (run.watched_days, run.models, losses.dropped),
+        'Tuple(watched_days UInt64, models UInt64, known_loss UInt64)'
     )),
     run.history_since,
     {as_of:DateTime64(6, 'UTC')},
@@ -204,4 +229,4 @@ SELECT
     false
 FROM run
 CROSS JOIN losses
-WHERE run.models > 0 AND (run.history_days < {history_days:Float64} OR losses.dropped > 0)
+WHERE run.models > 0 AND (run.watched_days < {history_days:Float64} OR run.is_silent OR losses.dropped > 0)

@@ -41,8 +41,8 @@ SELECT
     model AS subject,
     'advise' AS verdict,
     arrayStringConcat(arrayFilter(part -> part != '', [
-        if(is_slow, format('slow: {} s on average, try offloading, fewer steps or a smaller variant',
-            toString(round(mean_ms / 1000, 1))), ''),
+        if(is_slow, format('slow: {} on average, try fewer steps, a smaller or quantised variant, or a faster device',
+            formatReadableTimeDelta(mean_ms / 1000, 'hours', 'seconds')), ''),
         if(is_unreliable, format('unreliable: {} % succeed, check its files and its error types',
             toString(round(success_rate * 100, 1))), ''),
         if(is_unsteady, format('unsteady: p95 {} s against p50 {} s, look for cold starts and queueing',

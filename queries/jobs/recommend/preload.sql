@@ -7,7 +7,7 @@
 -- the expected count reaches ln 2, and its 80 % interval between -ln 0.9 and -ln 0.1.
 -- Confidence: chance of a use within that time.
 -- Grain: one row per model to preload, and one for the run ('*') where the history is too short.
--- Reads: usage_figures, usage_named_figures, usage_summary
+-- Reads: usage_named_figures, usage_summary, days_watched
 INSERT INTO recommendations
 WITH
     hourly AS (
@@ -130,14 +130,19 @@ WITH
     ),
 
     run AS (
-        SELECT dateDiff('day', min(lows.first_at), {as_of:DateTime64(6, 'UTC')}) AS history_days, count() AS pieces
-        FROM usage_figures(
-            kind = 'model',
-            operation = 'model.request',
-            since = '2000-01-01 00:00:00',
-            until = {as_of:DateTime64(6, 'UTC')},
-            finest = 'week'
-        )
+        SELECT
+            length(days) AS watched_days,
+            seen_at,
+            coalesce(seen_at < {as_of:DateTime64(6, 'UTC')} - toIntervalDay(2), true) AS is_silent,
+            multiIf(
+                watched_days < {history_days:Float64},
+                format('history: watched for {} days, {} are needed to see a trend',
+                    toString(watched_days), toString({history_days:Float64})),
+                is_silent,
+                format('silence: nothing was seen since {}', toString(toDateTime(seen_at, 'UTC'))),
+                ''
+            ) AS refusal
+        FROM days_watched(as_of = {as_of:DateTime64(6, 'UTC')}, count_imports = {count_imports:UInt8})
     )
 
 SELECT
@@ -169,7 +174,7 @@ SELECT
     false AS is_unsafe
 FROM expected
 CROSS JOIN run
-WHERE run.history_days >= {history_days:Float64}
+WHERE run.refusal = ''
     AND uses_per_day > {min_uses_per_day:Float64}
     AND t_value > 2.479
     AND success_rate > {min_success_rate:Float64}
@@ -181,14 +186,13 @@ SELECT
     {as_of:DateTime64(6, 'UTC')},
     '*',
     'refused',
-    format('history: watched for {} days, {} are needed to see a trend',
-        toString(history_days), toString({history_days:Float64})),
+    run.refusal,
     NULL,
     '',
-    toJSONString(CAST(tuple(history_days), 'Tuple(history_days Int64)')),
+    toJSONString(CAST(tuple(run.watched_days), 'Tuple(watched_days UInt64)')),
     {since:DateTime64(6, 'UTC')},
     {until:DateTime64(6, 'UTC')},
     {as_of:DateTime64(6, 'UTC')} + INTERVAL 1 DAY,
     false
 FROM run
-WHERE pieces > 0 AND history_days < {history_days:Float64}
+WHERE run.seen_at IS NOT NULL AND run.refusal != ''

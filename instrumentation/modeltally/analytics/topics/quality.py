@@ -126,6 +126,7 @@ COMPLETENESS = Topic(
         when_empty="no process spoke, and nothing came, in this window",
     ),
     settings=("event_retention_days",),
+    is_of_operations=False,
 )
 
 
@@ -151,6 +152,7 @@ CONTEXT = Topic(
     layout=Layout("Context", is_record=True),
     settings=(),
     has_as_of=False,
+    is_of_operations=False,
 )
 
 TOPICS = (FAILURES, LATENCY, COMPLETENESS, CONTEXT)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date  # noqa: TC003 - the row types are read at run time
+from datetime import date, datetime  # noqa: TC003 - the row types are read at run time
 from typing import Annotated, TypedDict
 
 from modeltally.analytics import rows  # noqa: TC001 - the row types are read at run time
-from modeltally.analytics.topic import NOTHING_BEGAN, Argument, Layout, Topic
+from modeltally.analytics.topic import NO_REQUEST, Argument, Layout, Topic
 
 __all__ = [
     "ATTRIBUTE",
@@ -14,6 +14,7 @@ __all__ = [
     "MODELS",
     "OPERATIONS",
     "OVERVIEW",
+    "STORED",
     "TOPICS",
     "USERS",
     "AttributeRow",
@@ -22,6 +23,7 @@ __all__ = [
     "ModelRow",
     "OperationRow",
     "OverviewRow",
+    "StoredRow",
 ]
 
 
@@ -55,7 +57,7 @@ OVERVIEW = Topic(
     sentence="Requests to all models, in one row.",
     view="usage_overview",
     row=OverviewRow,
-    layout=Layout("Overview", when_empty=NOTHING_BEGAN, is_record=True),
+    layout=Layout("Overview", when_empty=NO_REQUEST, is_record=True),
 )
 
 
@@ -102,7 +104,7 @@ MODELS = Topic(
             "last_used_at",
         ),
         first_to_give_way=("p99_ms", "last_used_at", "abandoned", "p50_ms", "users"),
-        when_empty=NOTHING_BEGAN,
+        when_empty=NO_REQUEST,
     ),
 )
 
@@ -126,7 +128,7 @@ HOURS = Topic(
     sentence="When requests come: all models together, by hour of the day.",
     view="usage_by_hour_of_day",
     row=HourRow,
-    layout=Layout("Hours of the day (UTC)", when_empty=NOTHING_BEGAN),
+    layout=Layout("Hours of the day (UTC)", when_empty=NO_REQUEST),
 )
 
 
@@ -147,7 +149,7 @@ USERS = Topic(
     sentence="How many use models on each day, and how many of them are new.",
     view="users_by_day",
     row=DayOfUsersRow,
-    layout=Layout("Users", when_empty=NOTHING_BEGAN),
+    layout=Layout("Users", when_empty=NO_REQUEST),
 )
 
 
@@ -195,7 +197,7 @@ OPERATIONS = Topic(
             "last_used_at",
         ),
         first_to_give_way=("p99_ms", "last_used_at", "abandoned", "p50_ms", "services"),
-        when_empty=NOTHING_BEGAN,
+        when_empty=NO_REQUEST,
     ),
 )
 
@@ -247,4 +249,26 @@ ATTRIBUTE = Topic(
     ),
 )
 
-TOPICS = (OVERVIEW, MODELS, HOURS, USERS, OPERATIONS, ATTRIBUTE)
+
+class StoredRow(TypedDict):
+    """What is stored of a window at all."""
+
+    operations: Annotated[int, "Operations of every kind, those inside another included."]
+    first_used_at: Annotated[datetime | None, "When the first of them began."]
+    last_used_at: Annotated[datetime | None, "When the last began."]
+    newest_at: Annotated[datetime | None, "When the newest was received."]
+
+
+STORED = Topic(
+    name="stored",
+    group="Usage",
+    sentence="What is stored at all: operations of every kind, the first, the last, the newest receipt.",
+    view="usage_stored",
+    row=StoredRow,
+    layout=Layout("Stored", is_record=True),
+    settings=(),
+    has_as_of=False,
+    is_of_operations=False,
+)
+
+TOPICS = (OVERVIEW, MODELS, HOURS, USERS, OPERATIONS, ATTRIBUTE, STORED)
