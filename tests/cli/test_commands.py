@@ -85,7 +85,9 @@ def test_stats_csv_has_the_columns_of_json(run: Run, filled: RunningServer) -> N
 def test_stats_says_so_when_nothing_happened(run: Run, filled: RunningServer) -> None:
     """An empty window is a sentence and an empty list, not an error."""
     window = ("--since", "2023-01-01", "--until", "2023-02-01")
-    assert "nothing began in this window" in run("stats", "models", *window, "--dir", filled.directory).stdout
+    shown = " ".join(run("stats", "models", *window, "--dir", filled.directory).stdout.split())
+    assert "Models: nothing began between 2023-01-01 00:00 and 2023-02-01 00:00 UTC; what is stored began" in shown
+    assert "try --since 2024-11-" in shown
     assert ask(run, filled, "stats", "models", *window) == []
 
 

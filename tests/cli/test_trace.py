@@ -91,13 +91,16 @@ def test_every_figure_is_the_traces_before_and_after_rolls_and_without_events(
 def test_cleanup_refuses_a_short_history_and_the_plain_rule_is_marked_unsafe(
     run: Run, unrolled: RunningServer, trace_file: Path
 ) -> None:
-    """Sixteen days are too few to advise a deletion; the plain rule names what plain Python does, as unsafe."""
+    """Sixteen days, and none that were watched, are too few; the plain rule names what plain Python does, as unsafe."""
     assert run("replay", trace_file, "--dir", unrolled.directory).returncode == 0
     ask = ("recommend", "cleanup", "--dir", unrolled.directory, "--as-of", UNTIL, "--format", "json")
-    guarded = json.loads(run(*ask).stdout)
-    assert guarded[0]["subject"] == "*"
-    assert guarded[0]["reason"].startswith("history: watched for 16 days, 180 are needed")
-    assert all(row["verdict"] == "refused" for row in guarded)
+    for flags, days in (((), 0), (("--count-imports",), 16)):
+        guarded = json.loads(run(*ask, *flags).stdout)
+        assert guarded[0]["subject"] == "*"
+        assert guarded[0]["reason"].startswith(f"history: watched for {days} days, 180 are needed")
+        assert all(row["verdict"] == "refused" for row in guarded)
+    today = json.loads(run("recommend", "cleanup", "--dir", unrolled.directory, "--format", "json").stdout)
+    assert all(row["verdict"] == "refused" for row in today)
 
     plain = json.loads(run(*ask, "--policy", "seed").stdout)
     assert {row["subject"] for row in plain} == plain_cleanup(trace_file, as_of=WINDOW["until"])
