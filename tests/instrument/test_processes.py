@@ -185,9 +185,10 @@ def test_child_leaves_a_block_when_forked_while_a_lock_was_held(sink: Sink) -> N
     assert pipeline is not None
 
     def hold() -> None:
-        with pipeline._lock:
-            held.set()
-            is_over.wait(60)
+        next(pipeline._lock.taken)
+        held.set()
+        is_over.wait(60)
+        pipeline._lock.release()
 
     with modeltally.model_request("m") as operation:
         thread = threading.Thread(target=hold)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import contextvars
+import contextlib
+import gc
 import signal
 import sys
+import threading
+import time
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -18,7 +21,6 @@ if TYPE_CHECKING:
     from types import FrameType
 
 PACKAGE: Final = "modeltally.instrument."
-WATCH: Final = modeltally.model_request("m")
 
 
 class HandlerError(Exception):
@@ -58,9 +60,52 @@ class Interruption:
 
 def in_block(current: list[modeltally.Operation]) -> None:
     """Make a request as a block of code."""
-    with WATCH as operation:
+    with modeltally.model_request("m") as operation:
         current.append(operation)
         operation.set(output_count=1)
+
+
+@modeltally.model_request("m")
+def watched(current: list[modeltally.Operation]) -> None:
+    """Make a request as a decorated function."""
+    current.append(modeltally.current_operation())
+
+
+@modeltally.model_request("m")
+def _chunks(current: list[modeltally.Operation]) -> Iterator[int]:
+    current.append(modeltally.current_operation())
+    yield 1
+    yield 2
+
+
+def streamed(current: list[modeltally.Operation]) -> None:
+    """Make a request whose answer is a stream, and read all of it."""
+    for _ in _chunks(current):
+        pass
+
+
+def given_up(current: list[modeltally.Operation]) -> None:
+    """Make a request whose answer is a stream, and read half of it."""
+    chunks = _chunks(current)
+    next(chunks)
+    chunks.close()  # type: ignore[attr-defined]  # it is a generator
+
+
+@modeltally.model_request("m")
+async def _answer(current: list[modeltally.Operation]) -> None:
+    current.append(modeltally.current_operation())
+
+
+def awaited(current: list[modeltally.Operation]) -> None:
+    """Make a request as a coroutine."""
+    with contextlib.suppress(StopIteration):
+        _answer(current).send(None)
+
+
+def delivered(current: list[modeltally.Operation]) -> None:
+    """Make a request for a message that says who asks."""
+    with modeltally.extract({}, attempt=2):
+        in_block(current)
 
 
 def by_hand(current: list[modeltally.Operation]) -> None:
@@ -70,6 +115,8 @@ def by_hand(current: list[modeltally.Operation]) -> None:
     operation.start()
     operation.mark("half")
     operation.set(output_count=1)
+    with operation.inside():
+        modeltally.current_operation()
     operation.finish()
 
 
@@ -94,7 +141,7 @@ def _signal_as_before() -> Iterator[None]:
 
 # an exception that a handler raises inside a destructor goes nowhere, in every Python program
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("call", [in_block, by_hand])
+@pytest.mark.parametrize("call", [in_block, by_hand, watched, streamed, given_up, awaited, delivered])
 @pytest.mark.parametrize("action", ["another operation", "ends the same", "shuts down", "raises"])
 def test_each_operation_is_counted_once_wherever_a_handler_runs(
     call: Callable[[list[modeltally.Operation]], None], action: str
@@ -116,11 +163,11 @@ def test_each_operation_is_counted_once_wherever_a_handler_runs(
         current.clear()
         try:
             with interruption:
-                # what a handler that raises leaves current is not the next test's
-                contextvars.copy_context().run(call, current)
+                call(current)
         except HandlerError:
             assert action == "raises"
         current.clear()
+        assert not modeltally.current_operation().is_running, f"at point {point}"
         in_block([])  # the service goes on
         modeltally.flush(5)
         counters = pipeline.counters()
@@ -132,3 +179,45 @@ def test_each_operation_is_counted_once_wherever_a_handler_runs(
     else:
         pytest.fail("the call has no end")
     assert point > 20
+
+
+# as above
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_no_lock_is_kept_when_a_timer_handler_raises_anywhere() -> None:
+    """Real signals come at any instant for a second; a request in another thread and a delivery go on afterwards."""
+    is_armed = False
+
+    def limit(*_: object) -> None:
+        nonlocal is_armed
+        if is_armed:
+            is_armed = False
+            raise HandlerError
+
+    modeltally.configure(exporter=InMemorySpanExporter(), export_interval_seconds=0.05)
+    in_block([])
+    modeltally.flush(20)
+    former = signal.signal(signal.SIGALRM, limit)
+    hits, ends_at = 0, time.monotonic() + 1
+    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.00037)
+    try:
+        while time.monotonic() < ends_at:
+            try:
+                while time.monotonic() < ends_at:
+                    is_armed = True
+                    in_block([])
+                    is_armed = False
+            except HandlerError:
+                hits += 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, former)
+    thread = threading.Thread(target=in_block, args=([],), daemon=True)
+    thread.start()
+    thread.join(20)
+    assert not thread.is_alive()
+    assert hits > 20
+    gc.collect()  # an exception may keep what it interrupted, in a circle
+    modeltally.flush(20)
+    counters = modeltally.counters()
+    assert counters.started == counters.exported + counters.in_flight + counters.lost
+    assert counters.queued == 0

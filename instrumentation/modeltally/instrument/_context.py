@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
     from modeltally.instrument._scalars import Stored
 
-__all__ = ["attach", "current_operation", "detach", "new_operation", "open_operation", "parent_context"]
+__all__ = ["attach", "current", "current_operation", "detach", "new_operation", "open_operation", "parent_context"]
 
 _current: ContextVar[Operation | None] = ContextVar("modeltally_operation", default=None)
+current = _current.get  # what :func:`detach` brings back
 
 Kind = TypeVar("Kind", bound=Operation)
 
@@ -99,12 +100,24 @@ def parent_context() -> tuple[Running | None, int, int, bool, int]:
     return None, _ids.new_trace_id(), 0, True, 0
 
 
-def attach(operation: Operation) -> Operation | None:
-    """Make an operation the current one; return the previous one for :func:`detach`."""
-    former = _current.get()
+def attach(operation: Operation) -> None:
+    """Make an operation the current one.
+
+    A signal handler of the host's may raise while it is made that, and while it is made that no more, so::
+
+        former = current()
+        try:
+            try:
+                attach(operation)
+                ...
+            finally:
+                detach(operation, former)
+        except BaseException:
+            detach(operation, former)
+            raise
+    """
     if operation is not IGNORED:
         _current.set(operation)
-    return former
 
 
 def detach(operation: Operation, former: Operation | None) -> None:

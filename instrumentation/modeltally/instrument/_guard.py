@@ -11,9 +11,10 @@ import functools
 import logging
 import re
 import signal
-import threading
 import time
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from modeltally.instrument._lock import Lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +32,7 @@ MAX_KIND = 40
 MAX_KINDS = 24  # told to others
 _NOT_A_NAME = re.compile("[^a-z]+")
 
-_lock = threading.RLock()  # re-entrant: a signal handler may use the library while we count
+_lock = Lock()  # a signal handler may use the library while we count
 _counts: dict[str, int] = {}
 _logged_at: dict[str, float] = {}
 
@@ -44,12 +45,16 @@ def problem(site: str, message: str, *arguments: object) -> None:
         message: What, which value, what to do; ``%``-style.
         *arguments: Plain scalars for the message, never a caller's object.
     """
-    with _lock:
-        _counts[site] = _counts.get(site, 0) + 1
-        now = time.monotonic()
-        if now - _logged_at.get(site, -LOG_INTERVAL_SECONDS) < LOG_INTERVAL_SECONDS:
-            return
-        _logged_at[site] = now
+    for _ in _lock.taken:
+        try:
+            _counts[site] = _counts.get(site, 0) + 1
+            now = time.monotonic()
+            if now - _logged_at.get(site, -LOG_INTERVAL_SECONDS) < LOG_INTERVAL_SECONDS:
+                return
+            _logged_at[site] = now
+        finally:
+            _lock.release()
+        break
     with contextlib.suppress(Exception):  # a logging handler of the host's: the log must not break what it tells of
         log.warning(message, *arguments)
 
@@ -71,8 +76,14 @@ def internal_error(site: str, error: BaseException) -> None:
 
 def problems() -> dict[str, int]:
     """Return how often each problem was counted in this process."""
-    with _lock:
-        return dict(_counts)
+    counts: dict[str, int] = {}
+    for _ in _lock.taken:
+        try:
+            counts.update(_counts)
+        finally:
+            _lock.release()
+        break
+    return counts
 
 
 def problem_kinds() -> dict[str, int]:
@@ -147,12 +158,16 @@ def guarded(default: D) -> Callable[[Callable[P, R]], Callable[P, R | D]]:
 def after_fork() -> None:
     """Give a forked child a free lock and counts of its own."""
     global _lock  # noqa: PLW0603 - the parent's lock may be held by a thread that does not exist here
-    _lock = threading.RLock()
+    _lock = Lock()
     _counts.clear()
 
 
 def reset() -> None:
     """Forget what was counted and what was logged."""
-    with _lock:
-        _counts.clear()
-        _logged_at.clear()
+    for _ in _lock.taken:
+        try:
+            _counts.clear()
+            _logged_at.clear()
+        finally:
+            _lock.release()
+        break

@@ -49,17 +49,30 @@ class InboundContext:
 
     def __enter__(self) -> Self:
         """Begin the block."""
-        self._outer.append(inbound.get())
-        inbound.set(self)
+        outer = inbound.get()
+        try:
+            self._outer += (outer,)  # as the next: a signal handler may raise where a call returns
+            inbound.set(self)
+        except BaseException:
+            inbound.set(outer)
+            self._outer.pop()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End the block."""
-        outer = self._outer.pop() if self._outer else None
-        if inbound.get() is self:  # a framework may leave in another context than it entered in
-            inbound.set(outer)
+        outer = self._outer[-1] if self._outer else None
+        try:
+            if inbound.get() is self:  # a framework may leave in another context than it entered in
+                inbound.set(outer)
+        except BaseException:
+            if inbound.get() is self:
+                inbound.set(outer)
+            raise
+        finally:
+            del self._outer[-1:]
 
     def apply_to(self, record: Record) -> None:
         """Fill in what an operation does not say itself."""

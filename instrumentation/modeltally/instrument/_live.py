@@ -7,13 +7,13 @@ the hour; durations are those of the last 1,000 finished operations of each subj
 from __future__ import annotations
 
 import math
-import threading
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from modeltally.instrument import _clock
 from modeltally.instrument import _names as names
+from modeltally.instrument._lock import Lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -102,7 +102,7 @@ class Live:
         self._pending: deque[_Ended] = deque()
         self._subjects: dict[Key, _Subject] = {}
         self._cleared_minute = 0
-        self._lock = threading.RLock()  # re-entrant: a signal handler may ask while we answer
+        self._lock = Lock()  # a signal handler may ask while we answer
 
     def add(self, record: Record) -> None:
         """Note an operation that ended; in the calling thread."""
@@ -114,12 +114,15 @@ class Live:
 
     def fold(self, *, limit: int = 2 * MAX_PENDING) -> None:
         """Fold noted operations into minutes, unless another thread is already doing it."""
-        if self._lock.acquire(blocking=False):
+        for is_taken in self._lock.tried:
+            if not is_taken:
+                return
             try:
                 for _ in range(min(limit, len(self._pending))):
                     self._fold_one(self._pending.popleft())
             finally:
                 self._lock.release()
+            break
 
     def figures(self, operation: str, running: Iterable[Key]) -> dict[str, LiveFigures]:
         """Return the figures of an operation, by subject.
@@ -132,16 +135,20 @@ class Live:
         for kind, subject in running:
             if kind == operation:
                 in_flight[subject] = in_flight.get(subject, 0) + 1
-        with self._lock:
-            self.fold()
-            minute = (self._clock_ns or _clock.time_ns)() // MINUTE_NS
-            self._clear(minute)
-            since_ns = (minute - WINDOW_MINUTES + 1) * MINUTE_NS
-            figures = {
-                subject: _figures(seen, in_flight.pop(subject, 0), since_ns=since_ns)
-                for (kind, subject), seen in self._subjects.items()
-                if kind == operation
-            }
+        for _ in self._lock.taken:
+            try:
+                self.fold()
+                minute = (self._clock_ns or _clock.time_ns)() // MINUTE_NS
+                self._clear(minute)
+                since_ns = (minute - WINDOW_MINUTES + 1) * MINUTE_NS
+                figures = {
+                    subject: _figures(seen, in_flight.pop(subject, 0), since_ns=since_ns)
+                    for (kind, subject), seen in self._subjects.items()
+                    if kind == operation
+                }
+            finally:
+                self._lock.release()
+            break
         nothing = _Subject()
         figures.update((subject, _figures(nothing, count, since_ns=0)) for subject, count in in_flight.items())
         return figures

@@ -134,7 +134,11 @@ class Operation(Running):
                 if pipeline.config.redact is not None:
                     redact(self, pipeline.config.redact)
             finally:
-                pipeline.finish(self)
+                try:
+                    pipeline.finish(self)
+                except BaseException:  # a signal handler's, perhaps before anything of it was done
+                    pipeline.finish(self)
+                    raise
         except Exception as problem_of_ours:  # noqa: BLE001 - see `_guard`
             swallow("Operation.end", problem_of_ours)
 

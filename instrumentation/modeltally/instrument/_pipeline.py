@@ -5,7 +5,7 @@ in, so that the calling thread imports neither the SDK nor an exporter.
 
 The rule here and in ``_queue``: **no exception may keep a lock or part two counts that belong together.** The host's
 signal handlers run between two bytecodes wherever a call begins or returns, and may raise; garbage collection may end
-another operation there. So every lock is a ``with`` statement, what only one thread may do is guarded by a flag that
+another operation there. So every lock is taken as ``_lock`` says, what only one thread may do is guarded by a flag that
 is tested and set without a call, and no call stands between statements that must happen together. Those places say
 ``# atomic``: keep calls out of them, ``append`` and properties included.
 """
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 from modeltally.instrument import _ids
 from modeltally.instrument import _names as names
 from modeltally.instrument._guard import internal_error, problem
+from modeltally.instrument._lock import Lock
 from modeltally.instrument._privacy import Hasher, find_user_key
 from modeltally.instrument._queue import BATCH_ITEMS, Queue, log_loss
 from modeltally.instrument._record import LOOSE_BYTES
@@ -55,7 +56,6 @@ class Pipeline(Queue):
         self._is_interrupted = False  # whoever waits for delivery waits no longer
         self._thread: threading.Thread | None = None
         self._no_thread_until = 0.0  # monotonic
-        # flags and no locks: an exception of a signal handler between taking a lock and knowing it would keep it taken
         self._is_starting = False
         self._is_claimed = False  # somebody does the background work
         self._lost_at_flush = 0
@@ -65,34 +65,42 @@ class Pipeline(Queue):
     def start(self, operation: Running) -> None:
         """Register an operation that begins."""
         reference = weakref.ref(operation)
-        with self._lock:
-            self._running[operation.span_id] = reference  # atomic, with the count
-            self._started += 1
-            if operation.operation == names.MODEL_REQUEST:
-                operation.values.setdefault("concurrency", len(self._running))
+        for _ in self._lock.taken:
+            try:
+                self._running[operation.span_id] = reference  # atomic, with the count
+                self._started += 1
+                if operation.operation == names.MODEL_REQUEST:
+                    operation.values.setdefault("concurrency", len(self._running))
+            finally:
+                self._lock.release()
+            break
         if self._thread is None:
             self._start_thread()
 
     def finish(self, operation: Running) -> None:
         """Queue an operation that ended; repeated calls change nothing."""
-        with self._lock:
-            if operation.span_id not in self._running:
-                return
-            del self._running[operation.span_id]  # atomic, with the counts: at the recursion limit the next call fails
-            self._finished += 1
-            self._stranded += 1
-            lost_as = None
-            waiting, size = len(self._queue), LOOSE_BYTES + 2 * operation.size
-            if waiting < self._loose_items and self._queue_bytes + size <= self._loose_bytes:
-                # the way of nearly all, in as few functions as can be
-                self._queue += (operation,)  # atomic, with the counts; by `append` it could be queued and lost
-                self._queued += 1
-                self._queue_bytes += size
-                self._accepted += 1
-            else:
-                is_lost = self._is_abandoned or self.is_full()
-                lost_as = self._enqueue(operation if is_lost else self._packed(operation))
-            self._stranded -= 1
+        for _ in self._lock.taken:
+            try:
+                if operation.span_id not in self._running:
+                    return
+                del self._running[operation.span_id]  # atomic, with the counts: at the recursion limit a call fails
+                self._finished += 1
+                self._stranded += 1
+                lost_as = None
+                waiting, size = len(self._queue), LOOSE_BYTES + 2 * operation.size
+                if waiting < self._loose_items and self._queue_bytes + size <= self._loose_bytes:
+                    # the way of nearly all, in as few functions as can be
+                    self._queue += (operation,)  # atomic, with the counts; by `append` it could be queued and lost
+                    self._queued += 1
+                    self._queue_bytes += size
+                    self._accepted += 1
+                else:
+                    is_lost = self._is_abandoned or self.is_full()
+                    lost_as = self._enqueue(operation if is_lost else self._packed(operation))
+                self._stranded -= 1
+            finally:
+                self._lock.release()
+            break
         if waiting == BATCH_ITEMS - 1:
             self.wake.set()
         if not operation.nested:
@@ -113,21 +121,31 @@ class Pipeline(Queue):
         if self._thread is None:
             self._start_thread()
         item = self._packed(record)
-        while True:
-            with self._lock:
-                is_waiting = (
-                    wait and bool(self._queue) and self.closes_at is None and not self._has_room(item.memory_bytes)
-                )
-                if not is_waiting or self._is_interrupted:
-                    self._started += 1
-                    self._finished += not record.unfinished
-                    self._stranded += 1
-                    lost_as = self._enqueue(item)
-                    self._stranded -= 1
-                    break
-                self._room.clear()
-                self.wake.set()
-            self._room.wait(WAIT_FOR_ROOM_SECONDS)
+        is_waiting = True
+        while is_waiting:
+            for _ in self._lock.taken:
+                try:
+                    is_waiting = (
+                        wait
+                        and bool(self._queue)
+                        and self.closes_at is None
+                        and not self._has_room(item.memory_bytes)
+                        and not self._is_interrupted
+                    )
+                    if is_waiting:
+                        self._room.clear()
+                        self.wake.set()
+                    else:
+                        self._started += 1
+                        self._finished += not record.unfinished
+                        self._stranded += 1
+                        lost_as = self._enqueue(item)
+                        self._stranded -= 1
+                finally:
+                    self._lock.release()
+                break
+            if is_waiting:
+                self._room.wait(WAIT_FOR_ROOM_SECONDS)
         log_loss(lost_as)
         return lost_as is None
 
@@ -137,23 +155,32 @@ class Pipeline(Queue):
         Returns:
             Whether it is, and nothing was lost since the last time this was asked.
         """
-        with self._lock:
-            target = self._accepted
-            self.hurry.set()
-            self.wake.set()
-            ends_at = time.monotonic() + timeout_seconds
-            while self._settled_count < target and not self._is_interrupted:
-                seconds = ends_at - time.monotonic()
-                if seconds <= 0:
-                    break
-                self._settled.wait(min(seconds, SLICE_SECONDS))
-            is_settled = self._settled_count >= target
-            lost = sum(self._losses().values())
-            is_complete = is_settled and lost == self._lost_at_flush
-            self._lost_at_flush = lost
-            if self._settled_count >= self._accepted:
-                self.hurry.clear()
-            return is_complete
+        ends_at = time.monotonic() + timeout_seconds
+        for _ in self._lock.taken:
+            try:
+                target = self._accepted
+                self.hurry.set()
+                self.wake.set()
+            finally:
+                self._lock.release()
+            break
+        while True:
+            self._settled.clear()  # before the look: what is settled after it rings
+            seconds = ends_at - time.monotonic()
+            if self._settled_count >= target or self._is_interrupted or seconds <= 0:
+                break
+            self._settled.wait(min(seconds, SLICE_SECONDS))
+        for _ in self._lock.taken:
+            try:
+                lost = sum(self._losses().values())
+                is_complete = self._settled_count >= target and lost == self._lost_at_flush
+                self._lost_at_flush = lost
+                if self._settled_count >= self._accepted:
+                    self.hurry.clear()
+            finally:
+                self._lock.release()
+            break
+        return is_complete
 
     def shut_down(self, timeout_seconds: float) -> bool:
         """Deliver what is queued, say goodbye, end the thread; what is left after the timeout is counted as lost.
@@ -161,14 +188,18 @@ class Pipeline(Queue):
         Returns:
             Whether everything was delivered.
         """
-        with self._lock:
-            closes_at = time.monotonic() + min(max(0.0, timeout_seconds), threading.TIMEOUT_MAX)
-            # asked again, at the process's exit for example, it ends by the earlier time
-            self.closes_at = closes_at if self.closes_at is None else min(closes_at, self.closes_at)
-            self.closing.set()
-            self.hurry.set()
-            self.wake.set()
-            has_work = bool(self._queue or self._started)
+        for _ in self._lock.taken:
+            try:
+                closes_at = time.monotonic() + min(max(0.0, timeout_seconds), threading.TIMEOUT_MAX)
+                # asked again, at the process's exit for example, it ends by the earlier time
+                self.closes_at = closes_at if self.closes_at is None else min(closes_at, self.closes_at)
+                self.closing.set()
+                self.hurry.set()
+                self.wake.set()
+                has_work = bool(self._queue or self._started)
+            finally:
+                self._lock.release()
+            break
         if self._thread is None and has_work and not self.done.is_set():
             self._run()  # at interpreter exit no thread can be started any more
         if self._thread is not None or self._is_claimed:
@@ -179,10 +210,14 @@ class Pipeline(Queue):
                 seconds = closes_at - time.monotonic()
         if self._is_interrupted:
             return False
-        with self._lock:
-            if not self.done.is_set():
-                self._abandon()
-            lost = sum(self._losses().values())
+        for _ in self._lock.taken:
+            try:
+                if not self.done.is_set():
+                    self._abandon()
+                lost = sum(self._losses().values())
+            finally:
+                self._lock.release()
+            break
         if lost:
             problem("lost", "%d operations were not delivered", lost)
         return lost == 0
@@ -193,7 +228,7 @@ class Pipeline(Queue):
 
     def reset_after_fork(self) -> None:
         """Silence this pipeline in a forked child: what is queued and running belongs to the parent."""
-        self._lock = threading.RLock()  # a thread that does not exist here may have held the former one
+        self._lock = Lock()  # a thread that does not exist here may have held the former one
         self._running.clear()
 
     def _start_thread(self) -> None:
@@ -238,8 +273,12 @@ class Pipeline(Queue):
                 raise
             internal_error("background thread" if self.closes_at is None else "last delivery", error)
         finally:
-            with self._lock:
-                self._abandon()
-                if self.closes_at is None:
-                    self.closes_at = time.monotonic()
-                self.done.set()
+            for _ in self._lock.taken:
+                try:
+                    self._abandon()
+                    if self.closes_at is None:
+                        self.closes_at = time.monotonic()
+                    self.done.set()
+                finally:
+                    self._lock.release()
+                break

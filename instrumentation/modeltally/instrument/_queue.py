@@ -14,6 +14,7 @@ from modeltally.instrument import _clock, _guard
 from modeltally.instrument._counters import Counters
 from modeltally.instrument._guard import problem
 from modeltally.instrument._live import Live
+from modeltally.instrument._lock import Flag, Lock
 from modeltally.instrument._packed import BASE_BYTES, Packed, Shapes
 from modeltally.instrument._redaction import redact
 
@@ -58,34 +59,43 @@ class Queue:
 
     def _make_locks(self) -> None:
         self._kind_of_lock = threading.Lock
-        self.wake = threading.Event()  # there is enough to send
-        self.hurry = threading.Event()  # somebody waits: do not sleep between attempts
-        self.closing = threading.Event()
-        self.done = threading.Event()  # the thread has ended
-        # re-entrant: garbage collection or a signal handler may end an operation while this thread holds it
-        self._lock = threading.RLock()
-        self._settled = threading.Condition(self._lock)
-        self._room = threading.Event()
+        self.wake = Flag()  # there is enough to send
+        self.hurry = Flag()  # somebody waits: do not sleep between attempts
+        self.closing = Flag()
+        self.done = Flag()  # the thread has ended
+        # garbage collection or a signal handler may end an operation while this thread holds it
+        self._lock = Lock()
+        self._settled = Flag()  # more of the queue is done
+        self._room = Flag()
 
     def counters(self) -> Counters:
         """Return the numbers as they are now."""
         problems = _guard.problems()  # no lock inside another: a signal handler may come in the other order
-        with self._lock:
-            return Counters(
-                started=self._started,
-                finished=self._finished,
-                exported=self._exported,
-                queued=self._queued,
-                in_flight=len(self._running),
-                dropped=self._losses(),
-                problems=problems,
-            )
+        for _ in self._lock.taken:
+            try:
+                counters = Counters(
+                    started=self._started,
+                    finished=self._finished,
+                    exported=self._exported,
+                    queued=self._queued,
+                    in_flight=len(self._running),
+                    dropped=self._losses(),
+                    problems=problems,
+                )
+            finally:
+                self._lock.release()
+            break
+        return counters
 
     def running(self) -> list[Running]:
         """Return what is in flight, nested operations included."""
-        with self._lock:
-            # a list of its own: garbage collected on the way may end an operation
-            references = list(self._running.values())
+        for _ in self._lock.taken:
+            try:
+                # a list of its own: garbage collected on the way may end an operation
+                references = list(self._running.values())
+            finally:
+                self._lock.release()
+            break
         return [operation for reference in references if (operation := reference()) is not None]
 
     def is_full(self) -> bool:
@@ -140,34 +150,46 @@ class Queue:
                 " may be lost at the end",
             )
         self.live.fold()
-        with self._lock:
-            batch = [self._queue.popleft() for _ in range(min(BATCH_ITEMS, len(self._queue)))]
-            freed = sum(item.memory_bytes for item in batch)
-            # in a step of its own: garbage collected in `sum` may end an operation; and what grew while it waited, in
-            # a thread that was telling more as another one ended it, must not be in the sum for ever
-            self._queue_bytes = self._queue_bytes - freed if self._queue else 0  # atomic
+        for _ in self._lock.taken:
+            try:
+                batch = [self._queue.popleft() for _ in range(min(BATCH_ITEMS, len(self._queue)))]
+                freed = sum(item.memory_bytes for item in batch)
+                # in a step of its own: garbage collected in `sum` may end an operation; and what grew while it
+                # waited, in a thread that was telling more as another one ended it, must not be in the sum for ever
+                self._queue_bytes = self._queue_bytes - freed if self._queue else 0  # atomic
+            finally:
+                self._lock.release()
+            break
         if batch:
             self._room.set()
         return [item.record() for item in batch]
 
     def settle(self, *, delivered: int, dropped: int, reason: str | None) -> None:
         """Count records that were delivered or dropped."""
-        with self._lock:
-            if self._is_abandoned:
-                return
-            self._exported += delivered
-            self._queued -= delivered + dropped
-            if reason is not None:
-                self._drop(reason, dropped)
+        for _ in self._lock.taken:
+            try:
+                if self._is_abandoned:
+                    return
+                self._exported += delivered
+                self._queued -= delivered + dropped
+                if reason is not None:
+                    self._drop(reason, dropped)
+            finally:
+                self._lock.release()
+            break
         log_loss(reason if dropped else None)
 
     def settled(self, records: int) -> None:
         """Note that a batch of that many queue entries is done."""
-        with self._lock:
-            self._settled_count += records
-            self._settled.notify_all()
-            if self._settled_count >= self._accepted and self.closes_at is None:
-                self.hurry.clear()
+        for _ in self._lock.taken:
+            try:
+                self._settled_count += records
+                self._settled.set()
+                if self._settled_count >= self._accepted and self.closes_at is None:
+                    self.hurry.clear()
+            finally:
+                self._lock.release()
+            break
 
     def leave_copies(self, *, older_than_seconds: float) -> None:
         """Queue one unfinished copy of each operation that has been running for longer."""
@@ -178,8 +200,12 @@ class Queue:
             copy = operation.unfinished_copy()
             if self.config.redact is not None:
                 redact(copy, self.config.redact)  # the host's code: no lock is held
-            with self._lock:
-                self._enqueue(self._packed(copy))
+            for _ in self._lock.taken:
+                try:
+                    self._enqueue(self._packed(copy))
+                finally:
+                    self._lock.release()
+                break
 
     def _abandon(self) -> None:
         """Count everything not delivered as lost; the lock is held."""
@@ -192,7 +218,7 @@ class Queue:
         self._queue_bytes = 0
         self._queue.clear()
         self._settled_count = self._accepted
-        self._settled.notify_all()
+        self._settled.set()
 
 
 def log_loss(lost_as: str | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import functools
 import threading
+from itertools import starmap
 from typing import TYPE_CHECKING, Final, ParamSpec
 
 from modeltally.instrument import _guard, _ids
@@ -14,6 +15,7 @@ from modeltally.instrument._config import Config
 from modeltally.instrument._counters import Counters
 from modeltally.instrument._destination import Destination
 from modeltally.instrument._guard import guarded, log_info, problem
+from modeltally.instrument._lock import Lock
 from modeltally.instrument._pipeline import Pipeline
 from modeltally.instrument.process import ends
 
@@ -34,7 +36,7 @@ class _State:
     """The state of this process; one object, so that a forked child resets it in one place."""
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
+        self.lock = Lock()
         self.pipeline: Pipeline | None = None
         self.without_pipeline: dict[str, int] = {}
         # held while the thread imports: a process that forks meanwhile would leave its child half a module and its lock
@@ -120,8 +122,12 @@ def shutdown(timeout_seconds: float = 2.0) -> bool:
 @guarded(default=Counters())
 def counters() -> Counters:
     """Return what happened to the operations of this process since :func:`configure`."""
-    with _state.lock:
-        pipeline, dropped = _state.pipeline, dict(_state.without_pipeline)
+    for _ in _state.lock.taken:
+        try:
+            pipeline, dropped = _state.pipeline, dict(_state.without_pipeline)
+        finally:
+            _state.lock.release()
+        break
     if pipeline is not None:
         return pipeline.counters()
     lost = sum(dropped.values())
@@ -159,25 +165,37 @@ def current() -> Pipeline | None:
 
 def reset() -> None:
     """Forget the pipeline and what was lost without one."""
-    with _state.lock:
-        _state.pipeline = None
-        _state.without_pipeline.clear()
+    for _ in _state.lock.taken:
+        try:
+            _state.pipeline = None
+            _state.without_pipeline.clear()
+        finally:
+            _state.lock.release()
+        break
 
 
 def active() -> Pipeline | None:
     """Return the pipeline; without one, count the operation that asked for it as lost."""
     pipeline = _state.pipeline
     if pipeline is None:
-        with _state.lock:
-            _state.without_pipeline["not_configured"] = _state.without_pipeline.get("not_configured", 0) + 1
+        for _ in _state.lock.taken:
+            try:
+                _state.without_pipeline["not_configured"] = _state.without_pipeline.get("not_configured", 0) + 1
+            finally:
+                _state.lock.release()
+            break
         problem("not_configured", "operations are not recorded: call modeltally.configure() first")
     return pipeline
 
 
 def _replace(pipeline: Pipeline | None) -> None:
-    with _state.lock:
-        former, _state.pipeline = _state.pipeline, pipeline
-        _state.without_pipeline.clear()
+    for _ in _state.lock.taken:
+        try:
+            former, _state.pipeline = _state.pipeline, pipeline
+            _state.without_pipeline.clear()
+        finally:
+            _state.lock.release()
+        break
     if former is not None:
         try:
             former.shut_down(EXIT_SECONDS)
@@ -214,10 +232,14 @@ def _interrupt_waits() -> None:
 
 def _work(pipeline: Pipeline) -> None:
     """Run the background work of a pipeline; the SDK is imported in its thread."""
-    with _state.imports:
-        from modeltally.instrument.background.worker import Worker  # noqa: PLC0415 - named above
+    for _ in starmap(_state.imports.acquire, ((),)):  # see `_lock`: at exit this is the main thread
+        try:
+            from modeltally.instrument.background.worker import Worker  # noqa: PLC0415 - named above
 
-        worker = Worker(pipeline)
+            worker = Worker(pipeline)
+        finally:
+            _state.imports.release()
+        break
     contextvars.copy_context().run(worker.run)  # at exit this is the host's thread: its context stays
 
 
@@ -237,7 +259,8 @@ def _log_metrics(config: Config) -> None:
 
 def _before_fork() -> None:
     """Wait for an import in the background thread to finish."""
-    _state.holds_imports = _state.imports.acquire(timeout=FORK_WAIT_SECONDS)
+    for holds_imports in starmap(_state.imports.acquire, ((True, FORK_WAIT_SECONDS),)):  # see `_lock`
+        _state.holds_imports = holds_imports
 
 
 def _after_fork_in_parent() -> None:
@@ -251,7 +274,7 @@ def _after_fork_in_child() -> None:
     _ids.after_fork()
     _state.imports = threading.Lock()
     former = _state.pipeline
-    _state.lock = threading.RLock()
+    _state.lock = Lock()
     _state.without_pipeline = {}
     _state.pipeline = Pipeline(former.config, _work) if former is not None and former.closes_at is None else None
     if former is not None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from modeltally.instrument import _clock
 from modeltally.instrument import _names as names
-from modeltally.instrument._context import attach, detach
+from modeltally.instrument._context import attach, current, detach
 from modeltally.instrument._guard import guarded, swallow
 
 if TYPE_CHECKING:
@@ -52,18 +52,20 @@ def _step(open_operation: Callable[[], Operation], stream: Generator[Any, Any, A
     is_first = True
     step, argument = stream.send, None
     while True:
-        former = attach(operation)
+        former = current()
         try:
-            item = step(argument)
+            try:
+                attach(operation)
+                item = step(argument)
+            finally:
+                detach(operation, former)
         except StopIteration as stop:
-            detach(operation, former)
             operation.end()
             return stop.value
         except BaseException as error:
             detach(operation, former)
             operation.end(error)
             raise
-        detach(operation, former)
         if is_first:
             is_first = False
             _first_chunk(operation, first_step_ns)
@@ -93,18 +95,20 @@ async def _step_async(
     is_first = True
     step, argument = stream.asend, None
     while True:
-        former = attach(operation)
+        former = current()
         try:
-            item = await step(argument)
+            try:
+                attach(operation)
+                item = await step(argument)
+            finally:
+                detach(operation, former)
         except StopAsyncIteration:
-            detach(operation, former)
             operation.end()
             return
         except BaseException as error:
             detach(operation, former)
             operation.end(error)
             raise
-        detach(operation, former)
         if is_first:
             is_first = False
             _first_chunk(operation, first_step_ns)
@@ -151,14 +155,17 @@ class _Held:
 
 async def _await(open_operation: Callable[[], Operation], held: _Held) -> Any:
     operation = open_operation()
-    former = attach(operation)
+    former = current()
     try:
-        result = await held.coroutine
+        try:
+            attach(operation)
+            result = await held.coroutine
+        finally:
+            detach(operation, former)
     except BaseException as error:
         detach(operation, former)
         operation.end(error)
         raise
-    detach(operation, former)
     operation.end()
     return result
 
@@ -172,26 +179,32 @@ def _named_like(driver: S, stream: Any) -> S:
 
 
 def _close(operation: Operation, stream: Generator[Any, Any, Any]) -> None:
-    former = attach(operation)
+    former = current()
     try:
-        stream.close()
+        try:
+            attach(operation)
+            stream.close()
+        finally:
+            detach(operation, former)
     except BaseException as error:
         detach(operation, former)
         operation.end(error)
         raise
-    detach(operation, former)
     operation.end_cancelled()
 
 
 async def _close_async(operation: Operation, stream: AsyncGenerator[Any, Any]) -> None:
-    former = attach(operation)
+    former = current()
     try:
-        await stream.aclose()
+        try:
+            attach(operation)
+            await stream.aclose()
+        finally:
+            detach(operation, former)
     except BaseException as error:
         detach(operation, former)
         operation.end(error)
         raise
-    detach(operation, former)
     operation.end_cancelled()
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from modeltally.instrument import _clock
 from modeltally.instrument import _names as names
-from modeltally.instrument._context import attach, detach, new_operation
+from modeltally.instrument._context import attach, current, detach, new_operation
 from modeltally.instrument._guard import guarded, problem
 from modeltally.instrument._operation import Operation, ignoring
 from modeltally.instrument._record import RUNNING
@@ -130,11 +130,16 @@ class ManualOperation(Operation):
         if self is _IGNORED:
             yield
             return
-        former = attach(self)
+        former = current()
         try:
-            yield
-        finally:
+            try:
+                attach(self)
+                yield
+            finally:
+                detach(self, former)
+        except BaseException:
             detach(self, former)
+            raise
 
     def needs_copy(self, started_before_ns: int) -> bool:
         """Return the same, not counting the time in which it waits."""

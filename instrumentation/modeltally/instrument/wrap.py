@@ -21,7 +21,7 @@ from types import AsyncGeneratorType, BuiltinFunctionType, CoroutineType, Functi
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from modeltally.instrument import _names as names
-from modeltally.instrument._context import attach, current_operation, detach, open_operation
+from modeltally.instrument._context import attach, current, current_operation, detach, open_operation
 from modeltally.instrument._guard import guarded, problem, swallow
 from modeltally.instrument._operation import IGNORED, Operation
 from modeltally.instrument._scalars import MAX_SPAN_BYTES, Stored, copy_values
@@ -67,17 +67,36 @@ class Watch:
     def __enter__(self) -> Operation:
         """Start an operation."""
         operation = open_operation(self._operation, self._values, self._size)
-        self._entered[operation.span_id] = (operation, attach(operation))
+        former = current()
+        try:
+            attach(operation)
+            self._entered[operation.span_id] = (operation, former)
+            self.__class__ = _Entered
+        except BaseException:  # a signal handler's: the block will not be entered
+            detach(operation, former)
+            operation.end_cancelled()
+            raise
         return operation
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End the operation; the exception goes on."""
-        mine = self._entered.pop(current_operation().span_id, None)  # several threads or tasks may share one object
-        operation, former = mine if mine is not None else self._entered_elsewhere()
-        detach(operation, former)
-        operation.end(error)
+        operation, former = IGNORED, None
+        try:
+            operation, former = self._mine()
+            detach(operation, former)
+            operation.end(error)
+        except BaseException as raised:  # a signal handler's
+            if operation is IGNORED:
+                operation, former = self._mine()
+            detach(operation, former)
+            operation.end(raised)
+            raise
+        finally:
+            self._entered.pop(operation.span_id, None)
+            if not self._entered:
+                self.__class__ = Watch
 
     async def __aenter__(self) -> Operation:
         """Start an operation."""
@@ -102,14 +121,17 @@ class Watch:
 
     def _call(self, wrapped: Any, _instance: object, args: Any, kwargs: Any) -> Any:
         operation = self._open()
-        former = attach(operation)
+        former = current()
         try:
-            result = wrapped(*args, **kwargs)
+            try:
+                attach(operation)
+                result = wrapped(*args, **kwargs)
+            finally:
+                detach(operation, former)
         except BaseException as error:
             detach(operation, former)
             operation.end(error)
             raise
-        detach(operation, former)
         driver = _driver(type(result))
         # a plain function that hands out a stream: the operation goes on with it; but one that somebody else
         # holds as well, as the argument and `result` do, is theirs to go on with and to close
@@ -129,12 +151,29 @@ class Watch:
     def _open(self) -> Operation:
         return open_operation(self._operation, self._values, self._size)
 
-    def _entered_elsewhere(self) -> tuple[Operation, Operation | None]:
-        """Find the operation to leave when a framework exits in another context than it entered."""
-        try:
-            return self._entered.popitem()[1]
-        except KeyError:  # nothing is left that could be ended
-            return IGNORED, None
+    def _mine(self) -> tuple[Operation, Operation | None]:
+        """Find the operation to leave, and what was current before it."""
+        mine = self._entered.get(current_operation().span_id)  # several threads or tasks may share one object
+        if mine is None:  # a framework exits in another context than it entered
+            entered = list(self._entered.values())
+            mine = entered[-1] if entered else (IGNORED, None)
+        return mine
+
+
+class _Entered(Watch):
+    """A watch inside its block.
+
+    A class of its own, because a destructor is a place where the exception of a signal handler is lost: there is none
+    where all went well.
+    """
+
+    __slots__ = ()
+
+    def __del__(self) -> None:
+        """Leave a block that is over and was not left: a signal handler raised as its exit was about to begin."""
+        for operation, former in self._entered.values():
+            detach(operation, former)
+            operation.end_cancelled()
 
 
 def model_request(model: str | None = None, /, **values: Unpack[Values]) -> Watch:
