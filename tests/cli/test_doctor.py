@@ -326,6 +326,13 @@ def test_status_of_a_server_in_trouble_is_read() -> None:
     ):
         assert part in text
     assert "and more" not in text
+    damaged = {"spool": {"damaged_segments": 2, "damaged_records": 3, "set_aside": 1}, "problem": "a thread is gone"}
+    found = list(doctor_store._examine_status(damaged))
+    assert [each.level for each in found] == [Level.OK, Level.FAIL, Level.WARN, Level.FAIL]
+    text = "\n".join(each.what for each in found)
+    assert "the disk damaged 2 segments, 3 records since it started" in text
+    assert "1 segments set aside" in text
+    assert "a thread is gone" in text
     well = {"spool": {"bytes": 1, "cap_bytes": 100, "oldest_age_seconds": 0.1}, "last_roll": {"at": "x", "seconds": 1}}
     assert [each.level for each in doctor_store._examine_status(well)] == [Level.OK, Level.OK]
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import random
 import resource
+import shutil
 import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from modeltally.receiver.spool.record import Record, body_digest, read_records
+from modeltally.receiver.spool.record import Record, body_digest, read_records, scan
+from modeltally.receiver.spool.refused import damaged_segments
 from modeltally.receiver.spool.spool import Spool, SpoolFullError
 from receiver.bodies import body
 
@@ -191,3 +195,107 @@ def test_a_failed_write_is_undone(tmp_path: Path) -> None:
     assert append(spool, 3)
     assert numbers(spool) == [1, 2, 3]
     spool.close()
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_flipped_bit_costs_only_the_record_it_hit(tmp_path: Path, seed: int) -> None:
+    """Wherever it is, in lengths, marks or content: all other records are kept, and a lost one is counted."""
+    spool = open_spool(tmp_path)
+    for number in range(6):
+        append(spool, number, spans=1 + number % 3)
+    spool.close()
+    (path,) = tmp_path.glob("*.spool")
+    content = path.read_bytes()
+    ends = [len(message) for _, message in scan(content)]
+    starts = [sum(ends[:number]) for number in range(len(ends))]
+    chosen = random.Random(seed)
+    for trial in range(20):
+        place = chosen.randrange(len(content)) if trial else starts[seed % 6]  # a length in any case
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << chosen.randrange(8)
+        directory = tmp_path / f"{trial}"
+        directory.mkdir()
+        (directory / path.name).write_bytes(damaged)
+        again = open_spool(directory)
+        found = numbers(again)
+        hit = sum(start <= place for start in starts) - 1
+        assert [number for number in range(6) if number != hit] == [number for number in found if number != hit]
+        assert again.damaged == (hit not in found), place
+        assert again.refused.damaged == 1
+        again.close()
+
+
+def test_damage_is_remembered_by_the_next_start(tmp_path: Path) -> None:
+    """Each damaged segment is kept as it was, so that whoever looks later is told as well."""
+    spool = open_spool(tmp_path)
+    append(spool, 1)
+    append(spool, 2)
+    spool.close()
+    (path,) = tmp_path.glob("*.spool")
+    content = bytearray(path.read_bytes())
+    content[60] ^= 4
+    path.write_bytes(content)
+    open_spool(tmp_path).close()
+    again = open_spool(tmp_path)
+    assert (again.damaged, again.refused.damaged) == (0, 1)
+    assert [found.read_bytes() for found in damaged_segments(tmp_path)] == [content]
+    assert numbers(again) == [2]
+    again.close()
+
+
+def test_links_are_never_followed(tmp_path: Path) -> None:
+    """A link among the segments, in the folder aside or in its place, leads nowhere, and the start goes on."""
+    outside = tmp_path / "outside"
+    outside.write_text("somebody's file")
+    directory = tmp_path / "spool"
+    (directory / "refused").mkdir(parents=True)
+    (directory / "a.spool").symlink_to(outside)
+    (directory / "b.spool").symlink_to(tmp_path / "nowhere")
+    (directory / "c.spool").mkdir()
+    (directory / "refused" / "dangling").symlink_to(tmp_path / "nowhere")
+    spool = open_spool(directory)
+    append(spool, 1)
+    spool.close()
+    assert outside.read_text() == "somebody's file"
+    assert (directory / "a.spool").is_symlink()
+    shutil.rmtree(directory / "refused")
+    (directory / "refused").symlink_to(tmp_path / "nowhere")
+    again = open_spool(directory)
+    assert numbers(again) == [1]
+    again.close()
+    assert not (directory / "refused").is_symlink()
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_what_is_set_aside_has_a_bound(tmp_path: Path) -> None:
+    """The oldest files go, also at a start; the newest stays, and there is room again for what comes."""
+    spool = open_spool(tmp_path, max_bytes=40_000)
+    for number in range(60):
+        append(spool, number, spans=4)
+        segment = spool.next_segment(min_age_seconds=0, timeout_seconds=1)
+        assert segment is not None
+        newest = spool.set_aside(segment)
+    assert spool.refused.used_bytes <= 10_000
+    assert spool.refused.count > 1
+    spool.close()
+    again = open_spool(tmp_path, max_bytes=4_000)
+    assert again.refused.used_bytes <= 1_000 or again.refused.count == 1
+    assert newest.exists()
+    again.close()
+
+
+def test_nobody_else_reads_the_spool(tmp_path: Path) -> None:
+    """Files and folders are the owner's, whatever the umask, and though the directory was open before."""
+    (tmp_path / "spool").mkdir(mode=0o755)
+    before = os.umask(0)
+    try:
+        spool = open_spool(tmp_path / "spool")
+        append(spool, 1)
+        segment = spool.next_segment(min_age_seconds=0, timeout_seconds=1)
+        assert segment is not None
+        spool.set_aside(segment)
+        append(spool, 2)
+        spool.close()
+    finally:
+        os.umask(before)
+    assert [path for path in tmp_path.rglob("*") if path.stat().st_mode & 0o077] == []

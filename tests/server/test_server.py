@@ -10,6 +10,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from modeltally.server import LocalServer, ServerAddress, find_server
 from modeltally.settings import Settings
 from modeltally.store import sql
 from receiver.bodies import Sender, body, post
+from support.servers import settings_for
 from support.stores import stored
 
 if TYPE_CHECKING:
@@ -266,3 +268,41 @@ def test_health_is_bad_when_the_disk_is_at_its_floor(start_server: StartServer) 
     assert "bytes free" in json.loads(health.content)["reason"]
     answer = post(server.address, body())
     assert (answer.status, answer.headers["retry-after"]) == (503, "2")
+
+
+def test_nobody_else_reads_what_a_server_writes(tmp_path: Path) -> None:
+    """Every file and folder is the owner's alone, though the umask leaves all open and the directory was there."""
+    directory = tmp_path / "data"
+    directory.mkdir(mode=0o755)
+    before = os.umask(0)
+    try:
+        with LocalServer(settings_for(directory)) as server:
+            assert post(server.address, body(50)).status == 200
+            assert server.wait_until_stored()
+            files = [path for path in directory.rglob("*") if not path.is_symlink()]
+            open_to_others = [path for path in files if path.exists() and path.stat().st_mode & 0o077]
+        assert len(files) > 100
+        assert open_to_others == []
+        assert os.umask(0) == 0
+    finally:
+        os.umask(before)
+
+
+def test_a_thread_that_is_gone_is_told(server: LocalServer) -> None:
+    """Health and status name a thread that ended, whichever it is, instead of going on as if it were there."""
+    assert server.problem() is None
+    receiver = server._receiver
+    assert receiver is not None
+    shipper = receiver._shippers["metrics"]._thread
+    scheduler = server._scheduler
+    assert scheduler is not None
+    for worker in (shipper, scheduler._thread):
+        gone = threading.Thread(target=int)
+        gone.start()
+        gone.join()
+        kept, worker._thread = worker._thread, gone
+        remote = find_server(server.directory)
+        assert remote is not None
+        assert f"the thread {worker.name} of the server is gone" in str(remote.status()["problem"])
+        worker._thread = kept
+    assert server.problem() is None

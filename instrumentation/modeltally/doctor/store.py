@@ -76,7 +76,9 @@ def examine_server(server: RemoteStore | None, settings: Settings) -> Generator[
 def _examine_status(status: Mapping[str, Any]) -> Iterator[Finding]:
     for name in ("spool", "metrics_spool"):
         if name in status:
-            yield _judge_spool(name.replace("_", " "), status[name] or {})
+            yield from _judge_spool(name.replace("_", " "), status[name] or {})
+    if status.get("problem") and status["problem"] != status.get("store_failure"):
+        yield fail("server", _line(status["problem"]), "its log says why")
     if status.get("store_failure"):
         failure = _line(status["store_failure"])
         yield fail("server", f"the store takes nothing: {failure}", "mend that; spans wait in the spool")
@@ -94,13 +96,24 @@ def _examine_status(status: Mapping[str, Any]) -> Iterator[Finding]:
             yield warn("server", f"{name} since it started: {_counts(counts)}", todo)
 
 
-def _judge_spool(name: str, spool: Mapping[str, Any]) -> Finding:
+def _judge_spool(name: str, spool: Mapping[str, Any]) -> Iterator[Finding]:
     used, cap, age = (float(spool.get(key) or 0) for key in ("bytes", "cap_bytes", "oldest_age_seconds"))
     room = f"{format_value('x_bytes', used)} of {format_value('x_bytes', cap)}"
     what = f"{name} {room}, oldest {format_value('x_seconds', age)}"
     if (cap and used > _FULL_SHARE * cap) or age > _OLD_SPOOL_SECONDS:
-        return warn("server", what, "the store takes less than comes in: see its failure, its disk and its load")
-    return ok("server", what)
+        yield warn("server", what, "the store takes less than comes in: see its failure, its disk and its load")
+    else:
+        yield ok("server", what)
+    damaged = int(spool.get("damaged_segments") or 0)
+    if damaged:
+        lost = f", {spool['damaged_records']} records since it started" if spool.get("damaged_records") else ""
+        yield fail(
+            "server",
+            f"{name}: the disk damaged {damaged} segments{lost}; what was sound is stored",
+            "see `modeltally check` for the files and look after the disk; delete them to be told no more",
+        )
+    if spool.get("set_aside"):
+        yield warn("server", f"{name}: {spool['set_aside']} segments set aside", "usage_quarantine says why")
 
 
 def examine_completeness(settings: Settings, *, now: dt.datetime) -> Iterator[Finding]:

@@ -47,6 +47,7 @@ class Receiver:
         self.acceptors: list[Acceptor] = []
         self.counters: dict[str, Counters] = {}
         self._spools: dict[str, Spool] = {}
+        self._shippers: dict[str, Shipper] = {}
         self._directory = directory
         self._settings = settings
         self._signals = signals(store, directory=directory, user_key=user_key)
@@ -62,6 +63,7 @@ class Receiver:
                 )
                 cleanup.callback(spool.close)
                 shipper = Shipper(spool, sink, counters=counters, name=signal.name)
+                self._shippers[signal.name] = shipper
                 shipper.start()
                 cleanup.callback(shipper.stop, timeout_seconds=DRAIN_TIMEOUT_SECONDS)
                 self.acceptors.append(
@@ -96,7 +98,9 @@ class Receiver:
                 spool.check_room(spare_bytes=spool.max_bytes // _SPARE_SHARE)
             except (SpoolFullError, OSError) as error:
                 return str(error)
-        return self._store_failure()
+            if spool.problem:
+                return spool.problem
+        return self._gone() or self._store_failure()
 
     def status(self) -> dict[str, object]:
         """Give all counters and how full the spools are; those of spans come first, without a name of their own."""
@@ -107,6 +111,9 @@ class Receiver:
             "store_failure": self._store_failure(),
             **{name: _spool_status(spool) for name, spool in self._spools.items()},
         }
+
+    def _gone(self) -> str | None:
+        return next((shipper.problem for shipper in self._shippers.values() if shipper.problem), None)
 
     def _store_failure(self) -> str | None:
         return next((counters.store_failure for counters in self.counters.values() if counters.store_failure), None)
@@ -125,4 +132,8 @@ def _spool_status(spool: Spool) -> dict[str, object]:
         "records": spool.records,
         "oldest_age_seconds": round(spool.oldest_age_seconds, 3),
         "cap_bytes": spool.max_bytes,
+        "problem": spool.problem,
+        "damaged_records": spool.damaged,
+        "damaged_segments": spool.refused.damaged,
+        "set_aside": spool.refused.count - spool.refused.damaged,
     }

@@ -179,6 +179,8 @@ class LocalServer:
 
     def problem(self) -> str | None:
         """What keeps the server from taking or storing what is sent at the moment; None when all is well."""
+        if self._scheduler is not None and self._scheduler.problem:
+            return self._scheduler.problem
         return self._receiver.problem() if self._receiver is not None else None
 
     def _start(self) -> None:
@@ -237,6 +239,7 @@ class LocalServer:
         return {
             **(self._receiver.status() if self._receiver is not None else {}),
             **{f"last_{name}": ran.get(name, {}) for name in intervals(self._settings)},
+            "problem": self.problem(),
             "uptime_seconds": round(time.monotonic() - self._started_at, 3),
             "pid": os.getpid(),
             "versions": _versions(),

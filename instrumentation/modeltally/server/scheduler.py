@@ -8,6 +8,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from modeltally.threads import Worker
+
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Mapping, Sequence
@@ -86,7 +88,7 @@ class Scheduler:
         self._tasks = tasks
         self._now = now
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._loop, name="modeltally-scheduler", daemon=True)
+        self._thread = Worker(self._loop, name="scheduler")
 
     def start(self) -> None:
         """Begin."""
@@ -96,6 +98,11 @@ class Scheduler:
         """End, after the job that runs now."""
         self._stopping.set()
         self._thread.join()
+
+    @property
+    def problem(self) -> str | None:
+        """That its thread is gone; None when all is well."""
+        return self._thread.problem
 
     def status(self) -> dict[str, dict[str, object]]:
         """How each task's last run went, by name."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from typing import TYPE_CHECKING, Any, Protocol
 
 import clickhouse_connect
@@ -27,6 +28,7 @@ Row = dict[str, object]
 # a roll of years takes minutes
 _SERVER_TIMEOUT_SECONDS = 3600
 
+_OWNER_ALONE = 0o077
 # A table, or a whole database, that is not there.
 _MISSING_CODES = (60, 81)
 
@@ -69,6 +71,7 @@ class Database:
         """
         self._client = client
         self._connect: Callable[[], Client] | None = None
+        self._umask: int | None = None
         self._write_settings = dict(write_settings or {})
         self._over_shards: bool | None = False
         # Held by what must see no insert of spans under way: freezing a month, erasing a user.
@@ -87,10 +90,12 @@ class Database:
             StoreError: It cannot be opened.
         """
         try:
-            directory.mkdir(parents=True, exist_ok=True)
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"cannot make the database directory {directory}: {error}") from None
         check_unused(directory)
+        # the engine makes files for as long as it runs, and asks nobody whose they are
+        umask = os.umask(_OWNER_ALONE)
 
         def connect() -> Client:
             try:
@@ -104,8 +109,13 @@ class Database:
                 raise StoreError(f"cannot open the database in {directory}: {str(error)[:500]}") from error
             return client
 
-        database = cls(connect())
+        try:
+            database = cls(connect())
+        except BaseException:
+            os.umask(umask)
+            raise
         database._connect = connect
+        database._umask = umask
         return database
 
     @classmethod
@@ -270,6 +280,9 @@ class Database:
     def close(self) -> None:
         """Close the engine; the directory may be opened by others then."""
         self._client.close()
+        if self._umask is not None:
+            os.umask(self._umask)
+            self._umask = None
 
 
 def _failed(what: str, error: ClickHouseError) -> StoreError:

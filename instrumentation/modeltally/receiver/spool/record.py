@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["Record", "body_digest", "read_records", "scan"]
 
 DIGEST_BYTES: Final = 16
-_MAX_LENGTH_BITS: Final = 28
+_MAX_LENGTH_BYTES: Final = 4
+# How far from damage the beginning of the next record is looked for byte by byte.
+_SEARCHED_BYTES: Final = 1024**2
+_SEARCHED_ENDS: Final = 3
 
 
 def _tag(number: int, wire_type: int) -> bytes:
@@ -78,24 +81,86 @@ def read_records(content: bytes) -> Iterator[Record]:
 
 
 def scan(content: bytes) -> Iterator[tuple[Record | None, bytes]]:
-    """Give each message with its record, None for one whose checksum is wrong; ends where the lengths do."""
+    """Give each message with its record, and what is damaged between them, with None.
+
+    What is damaged costs itself alone: the next whole record is found by the end that each has. The end of the content
+    is left out if it is the beginning of a message, as a crash in the middle of a write leaves it.
+    """
     position = 0
     while position < len(content):
-        start = position
-        length = shift = 0
-        while position < len(content) and content[position] > 0x7F and shift < 28:  # noqa: PLR2004 - four bytes at most
-            length |= (content[position] & 0x7F) << shift
-            shift += 7
-            position += 1
-        if position >= len(content):
+        message = _message(content, position)
+        if message is not None:
+            yield message, content[position : position + _size(content, position)]
+            position += _size(content, position)
+            continue
+        found = _next_record(content, position)
+        if found is None:
+            if not _is_torn(content, position):
+                yield None, content[position:]
             return
-        length |= content[position] << shift
-        position += 1
-        end = position + length
-        if end > len(content) or length < _TRAILER_BYTES:
-            return
-        yield _record(content[position:end]), content[start:end]
+        start, end, record = found
+        if start > position:
+            yield None, content[position:start]
+        yield record, record.message()
         position = end
+
+
+def _size(content: bytes, start: int) -> int:
+    """How many bytes a message says it has, its length included; 0 when it does not say."""
+    length = shift = 0
+    for position in range(start, min(start + _MAX_LENGTH_BYTES, len(content))):
+        length |= (content[position] & 0x7F) << shift
+        if content[position] <= 0x7F:  # noqa: PLR2004 - the last of them
+            return position + 1 - start + length
+        shift += 7
+    return 0
+
+
+def _message(content: bytes, start: int) -> Record | None:
+    """Read the message that begins here; None when there is none, or none that is whole."""
+    size = _size(content, start)
+    end = start + size
+    if not size or end > len(content):
+        return None
+    begin = start + _length_bytes(content, start)
+    return _record(content[begin:end]) if end - begin >= _TRAILER_BYTES else None
+
+
+def _length_bytes(content: bytes, start: int) -> int:
+    position = start
+    while content[position] > 0x7F:  # noqa: PLR2004 - more follow
+        position += 1
+    return position + 1 - start
+
+
+def _next_record(content: bytes, start: int) -> tuple[int, int, Record] | None:
+    """Find the next whole record: where its message begins and ends; of the first one the length may be damaged."""
+    marker = _DIGEST
+    ends: list[int] = []
+    found = content.find(marker, start)
+    while found >= 0:
+        end = found + len(marker) + DIGEST_BYTES + _CHECKSUM.size
+        for begin in range(start + 1, start + 1 + _MAX_LENGTH_BYTES):
+            record = _record(content[begin:end]) if end - begin >= _TRAILER_BYTES and end <= len(content) else None
+            if record is not None:
+                return start, end, record
+        # the next one begins where one ends, unless that end is damaged too: then anywhere
+        anywhere = range(start + 1, min(found, start + _SEARCHED_BYTES)) if len(ends) < _SEARCHED_ENDS else ()
+        tried = (*ends[-1:], *anywhere)
+        for begin in tried:
+            if begin + _size(content, begin) == end:
+                record = _message(content, begin)
+                if record is not None:
+                    return begin, end, record
+        ends.append(end)
+        found = content.find(marker, found + 1)
+    return None
+
+
+def _is_torn(content: bytes, start: int) -> bool:
+    """Tell whether the rest is the beginning of a message: shorter than it says, or never filled by the disk."""
+    rest = content[start:]
+    return _size(content, start) > len(rest) or not any(rest) or len(rest) < _MAX_LENGTH_BYTES
 
 
 def _record(content: bytes) -> Record | None:

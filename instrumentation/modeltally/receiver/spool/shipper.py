@@ -13,6 +13,8 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Final, Protocol
 
+from modeltally.threads import Worker
+
 if TYPE_CHECKING:
     from modeltally.receiver.counters import Counters
     from modeltally.receiver.spool.spool import Segment, Spool
@@ -77,7 +79,7 @@ class Shipper:
         self._is_flush_overdue = False
         self._stopping = threading.Event()
         self._give_up_at = float("inf")
-        self._thread = threading.Thread(target=self._run, name=f"modeltally-store-{name}", daemon=True)
+        self._thread = Worker(self._run, name=f"shipper of {name}")
 
     def start(self) -> None:
         """Begin."""
@@ -89,6 +91,11 @@ class Shipper:
         self._stopping.set()
         self._thread.join()
 
+    @property
+    def problem(self) -> str | None:
+        """That its thread is gone; None when all is well."""
+        return self._thread.problem
+
     def _run(self) -> None:
         while True:
             stopping = self._stopping.is_set()
@@ -97,6 +104,7 @@ class Shipper:
                 timeout_seconds=0.0 if stopping else MIN_SEGMENT_AGE_SECONDS,
             )
             self._flush()
+            self._spool.delete_stored()
             if segment is not None:
                 self._ship(segment)
             elif stopping:
@@ -116,11 +124,18 @@ class Shipper:
             self._counters.note_failure(None)
 
     def _ship(self, segment: Segment) -> None:
-        attempts = refusals = 0
+        refusals = attempts = 0
+        left: Counter[str] | None = None
         while time.monotonic() <= self._give_up_at:
             try:
-                left = self._store_parts(segment) if refusals >= self._sink.attempts else self._store(segment)
-            except Exception as error:  # noqa: BLE001 - whatever the engine raises, the spool must go on
+                if left is None:
+                    parts = refusals >= self._sink.attempts
+                    left = self._sink.store_parts(segment) if parts else self._store(segment)
+                if left:  # nothing acknowledged is thrown away
+                    self._set_aside(segment, left.total())
+                else:
+                    self._spool.remove(segment)
+            except Exception as error:  # noqa: BLE001 - whatever the engine or the disk raises, the spool must go on
                 attempts += 1
                 refusals += not is_disk_full(error)
                 self._note_failure(f"the store refused batch {segment.name}", error)
@@ -132,8 +147,6 @@ class Shipper:
             self._counters.add("stored_items", segment.items - left.total())
             self._counters.add("stored_batches")
             self._counters.note_failure(None)
-            if not left:
-                self._spool.remove(segment)
             return
 
     def _store(self, segment: Segment) -> Counter[str]:
@@ -143,19 +156,11 @@ class Shipper:
         self._segment_age_seconds = min(max(age, MIN_SEGMENT_AGE_SECONDS), self._sink.max_segment_age_seconds)
         return Counter()
 
-    def _store_parts(self, segment: Segment) -> Counter[str]:
-        """Store what can be; a segment of which something is left is kept: nothing acknowledged is thrown away."""
-        left = self._sink.store_parts(segment)
-        if left:
-            place = self._spool.set_aside(segment)
-            _LOGGER.error(
-                "%s: %d items of batch %s could not be stored; they are kept in %s",
-                self._name,
-                left.total(),
-                segment.name,
-                place,
-            )
-        return left
+    def _set_aside(self, segment: Segment, items: int) -> None:
+        place = self._spool.set_aside(segment)
+        _LOGGER.error(
+            "%s: %d items of batch %s could not be stored; they are kept in %s", self._name, items, segment.name, place
+        )
 
     def _note_failure(self, what: str, error: Exception) -> None:
         message = str(error)[:_DETAIL_CHARACTERS]

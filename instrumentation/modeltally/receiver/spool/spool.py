@@ -20,7 +20,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from modeltally.errors import ModelTallyError
+from modeltally.receiver.spool import files
 from modeltally.receiver.spool.record import Record, scan
+from modeltally.receiver.spool.refused import Refused
+from modeltally.threads import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +34,8 @@ __all__ = ["Segment", "Spool", "SpoolFullError"]
 _LOGGER: Final = logging.getLogger(__name__)
 
 SUFFIX: Final = ".spool"
-REFUSED_FOLDER: Final = "refused"
+# What is set aside may take this part of the room.
+REFUSED_SHARE: Final = 4
 # A segment ends at these; the store works on one at a time and a row takes it some kilobytes of memory.
 SEGMENT_BYTES: Final = 32 * 1024**2
 SEGMENT_ITEMS: Final = 50_000
@@ -52,6 +56,7 @@ class Segment:
     records: int = 0
     items: int = 0
     opened_at: float = field(default_factory=time.monotonic)
+    is_stuck: bool = False
 
     @property
     def name(self) -> str:
@@ -70,7 +75,12 @@ class _Waiting:
 class Spool:
     """Takes requests, keeps them through a crash, gives them out in segments.
 
-    Safe to use from several threads; one thread of its own writes.
+    Safe to use from several threads; one thread of its own writes. Any call to the disk may fail at any moment: then a
+    request is not acknowledged, or what was to be deleted is deleted later.
+
+    Attributes:
+        refused: What was set aside.
+        damaged: How many records were found damaged when it was opened.
     """
 
     def __init__(self, directory: Path, *, max_bytes: int, min_free_disk_bytes: int) -> None:
@@ -87,8 +97,8 @@ class Spool:
         self._directory = directory
         self._max_bytes = max_bytes
         self._min_free_disk_bytes = min_free_disk_bytes
-        self._refused = directory / REFUSED_FOLDER
-        self._refused.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.make_directory(directory)
+        self.refused = Refused(directory, max_bytes=max_bytes // REFUSED_SHARE)
         self._start_id = secrets.token_hex(8)
         self._number = 0
 
@@ -104,10 +114,12 @@ class Spool:
         self._file_lock = threading.Lock()
         self._active: Segment | None = None
         self._descriptor = -1
+        # stored, and not deleted yet
+        self._stored: list[Segment] = []
 
-        self._refused_bytes = sum(path.stat().st_size for path in self._refused.iterdir())
+        self.damaged = 0
         self._recover()
-        self._writer = threading.Thread(target=self._write_loop, name="modeltally-spool", daemon=True)
+        self._writer = Worker(self._write_loop, name=f"spool writer of {directory.name}")
         self._writer.start()
 
     @property
@@ -132,6 +144,15 @@ class Spool:
         """Seconds since the oldest segment was opened; 0 when there is none."""
         with self._changed:
             return max((time.monotonic() - segment.opened_at for segment in self._segments()), default=0.0)
+
+    @property
+    def problem(self) -> str | None:
+        """What keeps it from working, though there is room; None when all is well."""
+        with self._changed:
+            left = len(self._stored)
+        return self._writer.problem or (
+            f"{left} stored segments of {self._directory} cannot be deleted" if left else None
+        )
 
     def check_room(self, *, spare_bytes: int = 0) -> None:
         """Tell whether there is room.
@@ -169,6 +190,8 @@ class Spool:
         Raises:
             SpoolFullError: There is no room.
         """
+        if self._writer.problem:
+            raise SpoolFullError(self._writer.problem)
         with self._changed:
             if digest in self._known:
                 self._known.move_to_end(digest)
@@ -217,24 +240,43 @@ class Spool:
             self._seal()
 
     def remove(self, segment: Segment) -> None:
-        """Delete a segment that is stored."""
-        segment.path.unlink(missing_ok=True)
-        self._sync_directory(self._directory)
-        self._forget(segment)
+        """Delete a segment that is stored; one that the disk does not let go of is deleted later."""
+        with self._changed:
+            self._stored.append(segment)
+            self._forget(segment)
+        self.delete_stored()
+
+    def delete_stored(self) -> None:
+        """Delete what is stored and still there."""
+        with self._changed:
+            stored = list(self._stored)
+        for segment in stored:
+            try:
+                files.remove(segment.path)
+            except OSError as error:
+                if not segment.is_stuck:
+                    _LOGGER.warning("%s is stored and cannot be deleted: %s", segment.path, error)
+                segment.is_stuck = True
+                continue
+            with self._changed:
+                if segment in self._stored:  # another thread may have been faster
+                    self._stored.remove(segment)
+        with contextlib.suppress(OSError):  # after a crash it would be there again, and be stored once all the same
+            if stored:
+                files.sync_directory(self._directory)
 
     def set_aside(self, segment: Segment) -> Path:
-        """Keep a segment that cannot be stored out of the way; nothing acknowledged is thrown away.
+        """Keep a segment that cannot be stored out of the way.
 
         Returns:
             Where it is now.
+
+        Raises:
+            OSError: It cannot be moved.
         """
-        place = self._refused / segment.path.name
-        segment.path.rename(place)
-        self._sync_directory(self._refused)
-        self._sync_directory(self._directory)
+        place = self.refused.take(segment.path, segment.size_bytes)
         with self._changed:
-            self._refused_bytes += segment.size_bytes
-        self._forget(segment)
+            self._forget(segment)
         return place
 
     def wait_until_empty(self, *, timeout_seconds: float) -> bool:
@@ -257,6 +299,7 @@ class Spool:
             self._changed.notify_all()
         self._writer.join()
         self.seal()
+        self.delete_stored()
 
     # -- writing -------------------------------------------------------------------------------------------------
 
@@ -268,7 +311,11 @@ class Spool:
                     return
                 group = list(self._waiting)
                 self._waiting.clear()
-            error = self._write(group)
+            try:
+                error = self._write(group)
+            except Exception as problem:  # whatever it is: whoever waits is told
+                _LOGGER.exception("the spool cannot write")
+                error = problem
             with self._changed:
                 for item in group:
                     del self._pending[item.digest]
@@ -278,14 +325,16 @@ class Spool:
                 callbacks = [done for item in group for done in item.done]
                 self._changed.notify_all()
             for done in callbacks:
-                done(error)
+                try:
+                    done(error)
+                except Exception:
+                    _LOGGER.exception("a request could not be told that it is written")
 
     def _write(self, group: list[_Waiting]) -> Exception | None:
         with self._file_lock:
             try:
                 segment = self._active or self._open_segment()
-                self._write_all(b"".join(item.message for item in group))
-                os.fdatasync(self._descriptor)
+                files.write(self._descriptor, b"".join(item.message for item in group))
             except (OSError, MemoryError) as error:
                 _LOGGER.warning("the spool cannot write: %s", error)
                 self._undo()
@@ -301,17 +350,12 @@ class Spool:
     def _open_segment(self) -> Segment:
         self._number += 1
         path = self._directory / f"{self._start_id}-{self._number:08d}{SUFFIX}"
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        self._descriptor = files.open_new(path)
         segment = Segment(path)
         with self._changed:
             self._active = segment
-        self._sync_directory(self._directory)
+        files.sync_directory(self._directory)
         return segment
-
-    def _write_all(self, content: bytes) -> None:
-        view = memoryview(content)
-        while view:
-            view = view[os.write(self._descriptor, view) :]
 
     def _undo(self) -> None:
         """Cut off what was not acknowledged. After a failed fsync nothing is known of the file, so it ends here."""
@@ -327,15 +371,18 @@ class Spool:
         segment = self._active
         if segment is None:
             return
-        os.close(self._descriptor)
+        with contextlib.suppress(OSError):  # it is closed then, and what was acknowledged is on disk
+            os.close(self._descriptor)
         self._descriptor = -1
         with self._changed:
             self._active = None
             if segment.records:
                 self._sealed.append(segment)
             self._changed.notify_all()
+            if not segment.records:
+                self._stored.append(segment)
         if not segment.records:
-            segment.path.unlink(missing_ok=True)
+            self.delete_stored()
 
     # -- bookkeeping; the caller holds the condition's lock --------------------------------------------------------
 
@@ -348,13 +395,17 @@ class Spool:
         return self._active.opened_at + (0.0 if self._closing or self._hurried else min_age_seconds)
 
     def _used_bytes(self) -> int:
-        return sum(segment.size_bytes for segment in self._segments()) + self._waiting_bytes + self._refused_bytes
+        held = [*self._segments(), *self._stored]
+        return sum(segment.size_bytes for segment in held) + self._waiting_bytes + self.refused.used_bytes
 
     def _check_room(self, size_bytes: int) -> None:
         used = self._used_bytes() + size_bytes
         if used > self._max_bytes:
             raise SpoolFullError(f"the spool is full: {self._used_bytes()} of {self._max_bytes} bytes")
-        disk = os.statvfs(self._directory)
+        try:
+            disk = os.statvfs(self._directory)
+        except OSError as error:
+            raise SpoolFullError(f"the disk of {self._directory} does not answer: {error}") from None
         free = disk.f_bavail * disk.f_frsize
         if free - size_bytes < self._min_free_disk_bytes:
             raise SpoolFullError(
@@ -366,34 +417,38 @@ class Spool:
         if len(self._known) > REMEMBERED_BODIES:
             self._known.popitem(last=False)
 
-    # -- ends ------------------------------------------------------------------------------------------------------
-
     def _forget(self, segment: Segment) -> None:
-        with self._changed:
-            self._sealed.remove(segment)
-            self._changed.notify_all()
+        self._sealed.remove(segment)
+        self._changed.notify_all()
 
-    def _sync_directory(self, directory: Path) -> None:
-        descriptor = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    # -- start -----------------------------------------------------------------------------------------------------
 
     def _recover(self) -> None:
-        for path in sorted(self._directory.glob(f"*{SUFFIX}"), key=lambda path: path.stat().st_mtime_ns):
-            segment = self._recover_segment(path)
+        found = sorted(files.regular_files(self._directory), key=lambda file: file[1].st_mtime_ns)
+        for path, _ in found:
+            if path.suffix != SUFFIX:
+                continue
+            segment = Segment(path)
+            try:
+                self._recover_segment(segment)
+            except OSError as error:
+                # the start goes on without it; the next one tries again
+                _LOGGER.error("%s cannot be read or mended and is left alone: %s", path, error)  # noqa: TRY400 - one line says it
+                self.damaged += 1
+                continue
             if segment.records:
                 self._sealed.append(segment)
             else:
-                path.unlink()
+                self._stored.append(segment)
+        self.delete_stored()
 
-    def _recover_segment(self, path: Path) -> Segment:
-        content = path.read_bytes()
-        segment = Segment(path)
+    def _recover_segment(self, segment: Segment) -> None:
+        path, content = segment.path, files.read(segment.path)
         sound: list[bytes] = []
+        damaged = 0
         for record, message in scan(content):
             if record is None:
+                damaged += 1
                 continue
             sound.append(message)
             segment.records += 1
@@ -401,29 +456,11 @@ class Spool:
             self._remember(record.digest)
         kept = b"".join(sound)
         segment.size_bytes = len(kept)
-        if content.startswith(kept):
-            self._cut(path, len(kept), len(content))
-        else:
+        self.damaged += damaged
+        if damaged or not content.startswith(kept):
             _LOGGER.error("%s is damaged: %d of its %d bytes are sound", path, len(kept), len(content))
-            self._replace(path, content, kept)
-        return segment
-
-    def _cut(self, path: Path, sound_bytes: int, size_bytes: int) -> None:
-        """Cut off the torn end of a segment: a crash came before it was acknowledged."""
-        if sound_bytes < size_bytes:
-            _LOGGER.info("%s: cutting off %d bytes that were never acknowledged", path, size_bytes - sound_bytes)
-            with path.open("r+b") as file:
-                file.truncate(sound_bytes)
-                os.fsync(file.fileno())
-
-    def _replace(self, path: Path, content: bytes, kept: bytes) -> None:
-        """Write a segment anew without what the disk has damaged, and keep the damaged file beside."""
-        for target, data in ((self._refused / f"{path.name}.damaged", content), (path, kept)):
-            temporary = target.with_suffix(".new")
-            with temporary.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(target)
-            self._sync_directory(target.parent)
-        self._refused_bytes += len(content)
+            self.refused.keep_copy(path.name, content)
+            files.replace(path, kept)
+        elif len(kept) < len(content):
+            _LOGGER.info("%s: cutting off %d bytes that were never acknowledged", path, len(content) - len(kept))
+            files.cut(path, len(kept))
