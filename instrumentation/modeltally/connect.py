@@ -7,9 +7,11 @@ a directory is opened in this process.
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Final
 
-from modeltally.errors import InputError, SettingError
+from modeltally.errors import InputError, ServerError, SettingError
+from modeltally.server.binding import is_locked
 from modeltally.server.client import find_server
 
 if TYPE_CHECKING:
@@ -34,6 +36,9 @@ __all__ = [
     "temporary_server",
 ]
 
+# a start moves a store to a new schema, an end finishes what is under way
+_STARTING_SECONDS: Final = 60.0
+_POLL_SECONDS: Final = 0.05
 _FREE_PORTS = dict.fromkeys(("otlp_port", "otlp_grpc_port", "http_port", "clickhouse_port"), 0)
 
 
@@ -43,8 +48,28 @@ def has_store(settings: Settings) -> bool:
 
 
 def running_server(settings: Settings) -> RemoteStore | None:
-    """Find the server that runs on the data directory; None when none runs, or a ClickHouse server is the store."""
-    return None if settings.store else find_server(settings.dir)
+    """Find the server that runs on the data directory, and wait for one that is starting or ending.
+
+    Args:
+        settings: Name the ClickHouse server or the data directory.
+
+    Returns:
+        What asks the server; None when none runs, or a ClickHouse server is the store.
+
+    Raises:
+        ServerError: A server holds the directory and answers nobody for a minute.
+    """
+    if settings.store:
+        return None
+    deadline = time.monotonic() + _STARTING_SECONDS
+    while (server := find_server(settings.dir)) is None and is_locked(settings.dir):
+        if time.monotonic() > deadline:
+            raise ServerError(
+                f"a server holds the data directory {settings.dir} and has not been ready for"
+                f" {_STARTING_SECONDS:.0f} s; look at what it prints, or stop it"
+            )
+        time.sleep(_POLL_SECONDS)
+    return server
 
 
 @contextlib.contextmanager
@@ -58,15 +83,14 @@ def open_reader(settings: Settings) -> Iterator[Store]:
         The store on the server; else the running server, or the directory opened here for as long as it is used.
 
     Raises:
-        InputError: There is no such directory.
+        InputError: There is no such directory, or no store in it.
         SettingError: No server runs there and the engine is not installed, or an address cannot be used.
         ServerError: The ClickHouse server cannot be reached.
         StoreInUseError: A process that is no server of ours owns the directory.
     """
-    if not settings.store and running_server(settings) is None and not settings.dir.is_dir():
-        raise InputError(
-            f"there is no data directory {settings.dir}; start one with `modeltally up`, or give another --dir"
-        )
+    if not has_store(settings) and running_server(settings) is None:
+        what = "no store in the directory" if settings.dir.is_dir() else "no data directory"
+        raise InputError(f"there is {what} {settings.dir}; start one with `modeltally up`, or give another --dir")
     with open_any(settings) as store:
         yield store
 

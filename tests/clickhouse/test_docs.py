@@ -25,7 +25,7 @@ PASSWORD = "what-stays"  # noqa: S105 - a made-up one
 README = Path(__file__).parents[2] / "README.md"
 SECTION = README.read_text().partition("## Ask with your own tools")[2].partition("\n## ")[0]
 # Spans of tests are of another month.
-MONTH = {"2024-12-01": "2025-11-01", "2025-01-01": "2025-12-01"}
+MONTH = {"now()": "toDateTime('2025-12-01')"}
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,12 @@ def run(server: LocalServer, command: str, text: str) -> str:
         text = text.replace(said, meant)
     done = subprocess.run(
         [command, "-c", text],
-        env={**os.environ, "MODELTALLY_CLICKHOUSE_PASSWORD": PASSWORD},
+        env={
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "MODELTALLY_DIR": str(server.directory),
+            "MODELTALLY_CLICKHOUSE_PASSWORD": PASSWORD,
+        },
         capture_output=True,
         text=True,
         check=False,

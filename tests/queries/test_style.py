@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from queries.style import RULES, File, files, offences
@@ -104,3 +106,16 @@ def test_names_of_statements_are_unique_within_their_kind() -> None:
     for kind in ("views", "checks"):
         names = [file.name for file in FILES if file.folder.split("/")[0] == kind]
         assert sorted(set(names)) == sorted(names)
+
+
+def test_every_attribute_of_words_can_be_told_apart_by_its_values() -> None:
+    """What the events keep as text, `stats attribute` finds by the attribute's own name."""
+    texts = {file.name: file.text for file in FILES}
+    kept = dict(re.findall(r"^\s+a\['([a-z_.]+)'\] AS (\w+),", texts["usage_input_from_spans"], re.MULTILINE))
+    not_asked = {"modeltally.operation", "modeltally.outcome", "modeltally.nested.service", "user.hash"}
+    told = dict(
+        re.findall(r"if\(\{attribute:String\} = '([a-z_.]+)', (\w+)::String, ''\)", texts["usage_by_attribute"])
+    )
+    wanted = {attribute: column for attribute, column in kept.items() if attribute not in not_asked}
+    assert wanted
+    assert wanted.items() <= told.items()

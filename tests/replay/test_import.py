@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -40,7 +41,9 @@ def test_every_row_arrives_as_a_span(tmp_path: Path, receiver: Sink) -> None:
     """Start, end, outcome and facts of a row are those of its span; a row without an end is an unfinished copy."""
     file = write(tmp_path / "t.csv", line(0), line(1, status="FAILED"), line(2, status="PENDING", seconds="0"))
     feed = feed_to(receiver)
-    assert replay_file(file, feed) == Account("gentd26", rows=3, recorded=3)
+    first_at = datetime(2024, 11, 15, 16, tzinfo=UTC)
+    expected = Account("gentd26", rows=3, recorded=3, first_at=first_at, last_at=first_at + timedelta(seconds=2))
+    assert replay_file(file, feed) == expected
     done, failed, pending = receiver.operations
     assert done.end_ns - done.start_ns == 2_500_000_000
     assert done.start_ns == 1_731_686_400 * 10**9

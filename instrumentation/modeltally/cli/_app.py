@@ -29,6 +29,7 @@ COMMANDS = {
     "stats": ("Show statistics of a window of time.", "modeltally stats models --since 7d --format json"),
     "recommend": ("Advise what to clean up, preload, make faster.", "modeltally recommend cleanup --as-of 2024-12-01"),
     "doctor": ("Say why nothing is seen, whether anything is lost.", "modeltally doctor --send"),
+    "token": ("Print the password of the ClickHouse port.", "modeltally token --dir ./data"),
     "check": ("Ask a store every invariant there is.", "modeltally check --format json"),
     "demo": ("Simulate days of a small studio, show the answers.", "modeltally demo --days 200 --keep"),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +20,7 @@ from modeltally.errors import InputError, ServerError
 from modeltally.replay import FORMATS, Feed, replay_file
 from modeltally.server.client import RemoteStore
 from modeltally.settings import Settings, load_settings
-from modeltally.show.units import clean_text
+from modeltally.show.units import clean_text, format_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,6 +138,8 @@ def _summary_row(file: Path, account: Account, delivered: Delivered) -> dict[str
         "rows": account.rows,
         "recorded": account.recorded,
         "skipped": account.skipped,
+        "first_at": account.first_at,
+        "last_at": account.last_at,
         "started": delivered.started,
         "delivered": delivered.delivered,
         "dropped": delivered.lost,
@@ -156,3 +159,12 @@ def _print_summary(file: Path, account: Account, delivered: Delivered) -> None:
         console.print(Text(f"  skipped {clean_text(reason)}"), soft_wrap=True)
     if account.skipped > len(account.reasons):
         console.print(Text(f"  and {account.skipped - len(account.reasons):,} more"))
+    if account.first_at is not None and account.last_at is not None:
+        since, until = account.first_at.date(), account.last_at.date() + timedelta(days=1)
+        console.print(
+            Text(
+                f"began between {format_value('at', account.first_at)} and {format_value('at', account.last_at)} UTC;"
+                f" see them with:\n  modeltally stats models --since {since} --until {until}"
+            ),
+            soft_wrap=True,
+        )

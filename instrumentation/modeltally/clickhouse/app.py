@@ -120,7 +120,7 @@ class _Interface:
             raise RefusedQueryError(
                 Code.AUTHENTICATION_FAILED,
                 f"{user[:80]!r}: Authentication failed: password is incorrect, or there is no user with such name."
-                " The user is 'default'; the password is the token in server.json of the data directory,"
+                " The user is 'default'; the password is what `modeltally token` prints,"
                 " or what MODELTALLY_CLICKHOUSE_PASSWORD was when the server started",
             )
 

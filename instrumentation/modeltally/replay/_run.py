@@ -30,6 +30,8 @@ class Account:
         recorded: Rows handed over as operations.
         skipped: Bad rows left out.
         reasons: Why, for the first twenty of them.
+        first_at: When the first recorded operation began.
+        last_at: When the last began.
     """
 
     format_name: str
@@ -37,6 +39,8 @@ class Account:
     recorded: int = 0
     skipped: int = 0
     reasons: list[str] = field(default_factory=list)
+    first_at: datetime | None = None
+    last_at: datetime | None = None
 
 
 def replay_file(
@@ -80,6 +84,8 @@ def replay_file(
                     continue
                 feed.add(row)
                 account.recorded += 1
+                account.first_at = min(account.first_at or row.started_at, row.started_at)
+                account.last_at = max(account.last_at or row.started_at, row.started_at)
                 on_progress(file.tell())
         except InputError:
             feed.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import ipaddress
 import os
 import socket
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["bind", "lock_directory", "url"]
+__all__ = ["bind", "is_locked", "lock_directory", "url"]
 
 LOCK_FILE_NAME: Final = "lock"
 
@@ -42,6 +43,21 @@ def lock_directory(directory: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def is_locked(directory: Path) -> bool:
+    """Tell whether a server holds a data directory, also one that is starting or ending and answers nobody."""
+    try:
+        descriptor = os.open(directory / LOCK_FILE_NAME, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 @contextlib.contextmanager

@@ -1,0 +1,81 @@
+"""What commands do beside a server that is starting, and what they make: nothing that was not asked for."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cli.conftest import HEADER, ROWS, Run, RunningServer
+from modeltally import connect
+from modeltally.errors import ServerError
+from modeltally.server.binding import is_locked, lock_directory
+from modeltally.server.client import ServerAddress
+from modeltally.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_command_waits_for_a_server_that_is_starting(tmp_path: Path) -> None:
+    """A server holds the directory before it can answer; who asks meanwhile gets its answer then."""
+    address = ServerAddress(pid=1, http_url="http://127.0.0.1:1", otlp_url="http://127.0.0.1:2", token="t")  # noqa: S106 - a made-up one
+    found: list[object] = []
+    with lock_directory(tmp_path):
+        asking = threading.Thread(target=lambda: found.append(connect.running_server(Settings(dir=tmp_path))))
+        asking.start()
+        asking.join(0.2)
+        assert found == []
+        address.write(tmp_path)
+        asking.join(60)
+    (server,) = found
+    assert server is not None
+    assert server.address == address  # type: ignore[attr-defined] # a store behind a server
+
+
+def test_command_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that never gets ready is named with its directory."""
+    monkeypatch.setattr(connect, "_STARTING_SECONDS", 0.0)
+    with lock_directory(tmp_path), pytest.raises(ServerError, match=f"a server holds the data directory {tmp_path}"):
+        connect.running_server(Settings(dir=tmp_path))
+
+
+def test_directory_without_a_server_is_not_locked(tmp_path: Path) -> None:
+    """Neither one that never had a server, nor one whose server has ended."""
+    assert not is_locked(tmp_path)
+    with lock_directory(tmp_path):
+        assert is_locked(tmp_path)
+    assert not is_locked(tmp_path)
+
+
+def test_asking_a_directory_of_others_makes_no_store_in_it(run: Run, tmp_path: Path) -> None:
+    """Statistics of a directory that is none of ours are refused, and it stays as it was."""
+    (tmp_path / "letter.txt").write_text("dear reader")
+    answer = run("stats", "models", "--dir", tmp_path)
+    assert answer.returncode == 2
+    assert "there is no store in the directory" in " ".join(answer.stderr.split())
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+def test_token_is_the_running_servers(run: Run, server: RunningServer, tmp_path: Path) -> None:
+    """A script gets the password in one line; without a server it is told so."""
+    known = json.loads((server.directory / "server.json").read_text())["token"]
+    assert run("token", "--dir", server.directory).stdout == f"{known}\n"
+    refused = run("token", "--dir", tmp_path)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "no server runs on" in " ".join(refused.stderr.split())
+
+
+def test_replay_says_which_dates_it_imported(run: Run, server: RunningServer, tmp_path: Path) -> None:
+    """The dates, and the command that shows them, which does."""
+    file = tmp_path / "trace.csv"
+    file.write_text("\n".join((HEADER, *ROWS)) + "\n")
+    answer = run("replay", file, "--dir", server.directory)
+    assert answer.returncode == 0, answer.stderr
+    command = answer.stdout.splitlines()[-1].split()
+    assert command[:3] == ["modeltally", "stats", "models"]
+    assert "began between 2024-11-" in answer.stdout
+    shown = json.loads(run(*command[1:], "--dir", server.directory, "--format", "json").stdout)
+    assert sum(row["requests"] for row in shown) == len(ROWS)
