@@ -17,11 +17,11 @@ from modeltally.instrument._context import attach, current, detach
 from modeltally.instrument._guard import guarded, swallow
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+    from collections.abc import AsyncGenerator, Callable, Generator
 
     from modeltally.instrument._operation import Operation
 
-__all__ = ["drive", "drive_async", "drive_coroutine"]
+__all__ = ["drive", "drive_async", "named_like"]
 
 S = TypeVar("S")
 
@@ -38,12 +38,12 @@ def drive(open_operation: Callable[[], Operation], stream: Generator[Any, Any, A
     """
     generator: Any = stream  # the abstract type does not say that the real one has code
     is_awaitable = generator.gi_code.co_flags & CO_ITERABLE_COROUTINE
-    return _named_like((_step_awaitable if is_awaitable else _step)(open_operation, stream), stream)
+    return named_like((_step_awaitable if is_awaitable else _step)(open_operation, stream), stream)
 
 
 def drive_async(open_operation: Callable[[], Operation], stream: AsyncGenerator[Any, Any]) -> AsyncGenerator[Any, Any]:
     """Step an asynchronous generator inside an operation; as :func:`drive`."""
-    return _named_like(_step_async(open_operation, stream), stream)
+    return named_like(_step_async(open_operation, stream), stream)
 
 
 def _step(open_operation: Callable[[], Operation], stream: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
@@ -122,55 +122,7 @@ async def _step_async(
             step, argument = stream.athrow, error
 
 
-def drive_coroutine(
-    open_operation: Callable[[], Operation], coroutine: Coroutine[Any, Any, Any]
-) -> Coroutine[Any, Any, Any]:
-    """Await a coroutine inside an operation.
-
-    Args:
-        open_operation: Starts the operation, when the coroutine starts.
-        coroutine: The coroutine.
-
-    Returns:
-        A coroutine that returns what the given one returns.
-    """
-    return _named_like(_await(open_operation, _Held(coroutine)), coroutine)
-
-
-class _Held:
-    """A coroutine that is closed when nobody will await it any more.
-
-    A task that is cancelled before its first step never runs ours; the one inside would then complain that it was
-    never awaited, which it does not without us.
-    """
-
-    __slots__ = ("coroutine",)
-
-    def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        self.coroutine = coroutine
-
-    def __del__(self) -> None:
-        self.coroutine.close()
-
-
-async def _await(open_operation: Callable[[], Operation], held: _Held) -> Any:
-    operation = open_operation()
-    former = current()
-    try:
-        try:
-            attach(operation)
-            result = await held.coroutine
-        finally:
-            detach(operation, former)
-    except BaseException as error:
-        detach(operation, former)
-        operation.end(error)
-        raise
-    operation.end()
-    return result
-
-
-def _named_like(driver: S, stream: Any) -> S:
+def named_like(driver: S, stream: Any) -> S:
     """Give a driver the name of what it drives: it appears in warnings and in debuggers."""
     named: Any = driver  # the abstract types do not say that the real ones have names
     named.__name__ = stream.__name__

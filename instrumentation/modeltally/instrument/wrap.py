@@ -16,16 +16,15 @@ method, a class method or a static method; what it returns and raises is what th
 from __future__ import annotations
 
 import inspect
-import sys
-from types import AsyncGeneratorType, BuiltinFunctionType, CoroutineType, FunctionType, GeneratorType, MethodType
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from modeltally.instrument import _names as names
 from modeltally.instrument._context import attach, current, current_operation, detach, open_operation
 from modeltally.instrument._guard import guarded, problem, swallow
+from modeltally.instrument._handed import FRESH, driver_of, follow, reference_count
 from modeltally.instrument._operation import IGNORED, Operation
 from modeltally.instrument._scalars import MAX_SPAN_BYTES, Stored, copy_values
-from modeltally.instrument._stream import drive, drive_async, drive_coroutine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,8 +47,6 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound="Callable[..., Any]")
-
-_reference_count: Callable[[object], int] = getattr(sys, "getrefcount", lambda _: 0)  # not every interpreter counts
 
 
 class Watch:
@@ -119,7 +116,7 @@ class Watch:
             swallow("decorate", error)
             return function
 
-    def _call(self, wrapped: Any, _instance: object, args: Any, kwargs: Any) -> Any:
+    def _call(self, wrapped: Any, instance: object, args: Any, kwargs: Any) -> Any:
         operation = self._open()
         former = current()
         try:
@@ -132,17 +129,12 @@ class Watch:
             detach(operation, former)
             operation.end(error)
             raise
-        driver = _driver(type(result))
-        # a plain function that hands out a stream: the operation goes on with it; but one that somebody else
-        # holds as well, as the argument and `result` do, is theirs to go on with and to close
-        if driver is not None and _reference_count(result) <= 2:  # noqa: PLR2004 - named above
-            return driver(lambda: operation, result)
-        operation.end()
-        return result
+        is_fresh = reference_count(result) <= FRESH
+        return follow(operation, result, is_fresh=is_fresh, owner=instance)
 
     def _call_deferred(self, wrapped: Any, _instance: object, args: Any, kwargs: Any) -> Any:
         result = wrapped(*args, **kwargs)
-        driver = _driver(type(result))
+        driver = driver_of(type(result))
         if driver is not None:
             return driver(self._open, result)
         self._open().end()  # only marked as a coroutine function: counted, but there is nothing to watch
@@ -279,14 +271,3 @@ def _is_deferred(function: Any) -> bool:
     """Return whether calling the function does not run its body yet."""
     inner = getattr(function, "__func__", function)  # class and static methods
     return inspect.isasyncgenfunction(inner) or inspect.isgeneratorfunction(inner) or inspect.iscoroutinefunction(inner)
-
-
-def _driver(kind: type) -> Callable[[Callable[[], Operation], Any], Any] | None:
-    # compared by identity: a class may not be hashable, and its metaclass is the caller's code
-    if kind is CoroutineType:
-        return drive_coroutine
-    if kind is GeneratorType:
-        return drive
-    if kind is AsyncGeneratorType:
-        return drive_async
-    return None
