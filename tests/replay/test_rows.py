@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from modeltally.errors import InputError, UnknownNameError
-from modeltally.replay import BadRow, CsvRows, PastOperation
+from modeltally.replay import BadRow, LogFormat, LogRows, PastOperation
+from modeltally.replay._formats import format_named
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 HEADER = (
@@ -22,10 +23,10 @@ GOOD = "2024-11-15 16:57:50,TXT_2_IMG,SUCCEED,32.5,G0000,63.0,26.0,1.0,30.0,M000
 NAMES = HEADER.split(",")
 
 
-def read(content: str | bytes, *, format_name: str | None = None) -> list[PastOperation | BadRow]:
+def read(content: str | bytes, *, log_format: LogFormat | None = None) -> list[PastOperation | BadRow]:
     """Read a whole file from memory."""
     data = content.encode() if isinstance(content, str) else content
-    return list(CsvRows(Path("trace.csv"), io.BytesIO(data), format_name=format_name, now=NOW))
+    return list(LogRows(Path("trace.csv"), io.BytesIO(data), log_format=log_format, now=NOW))
 
 
 def with_value(column: str, value: str) -> str:
@@ -220,13 +221,13 @@ def test_byte_order_mark_and_windows_line_ends_are_read() -> None:
 def test_unknown_format_name_offers_the_nearest() -> None:
     """A misspelt format is answered with the one that was meant."""
     with pytest.raises(UnknownNameError, match="did you mean 'gentd26'"):
-        read(f"{HEADER}\n", format_name="gentd62")
+        format_named("gentd62")
 
 
 def test_real_trace_is_read_whole(gentd26: Path) -> None:
     """Every row of the published trace is good, and each has its own id."""
     with gentd26.open("rb") as file:
-        rows = list(CsvRows(gentd26, file, format_name=None, now=NOW))
+        rows = list(LogRows(gentd26, file, log_format=None, now=NOW))
     operations = [row for row in rows if isinstance(row, PastOperation)]
     assert len(rows) == len(operations) == len({one.operation_id for one in operations}) == 14_279
     assert Counter(one.outcome if one.ended_at else None for one in operations) == {
@@ -242,5 +243,5 @@ def test_reading_is_streamed() -> None:
     with os.fdopen(reading, "rb", buffering=0) as file, os.fdopen(writing, "wb", buffering=0) as source:
         source.write(f"{HEADER}\n{GOOD}\n".encode())
         buffered = io.BufferedReader(file)
-        rows = iter(CsvRows(Path("pipe"), buffered, format_name=None, now=NOW))
+        rows = iter(LogRows(Path("pipe"), buffered, log_format=None, now=NOW))
         assert isinstance(next(rows), PastOperation)

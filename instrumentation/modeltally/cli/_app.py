@@ -25,7 +25,7 @@ COMMANDS = {
     "jobs": ("Roll up and expire, where no server does it.", "modeltally jobs --once"),
     "export": ("Write everything a store knows to a directory.", "modeltally export --to ./moving"),
     "import": ("Bring an export into an empty store.", "modeltally import ./moving --dir ./data"),
-    "replay": ("Import recorded operations from a CSV file.", "modeltally replay trace.csv --skip-bad"),
+    "replay": ("Import recorded operations from a log, CSV or JSON.", "modeltally replay trace.csv --skip-bad"),
     "stats": ("Show statistics of a window of time.", "modeltally stats models --since 7d --format json"),
     "recommend": ("Advise what to clean up, preload, make faster.", "modeltally recommend cleanup --as-of 2024-12-01"),
     "doctor": ("Say why nothing is seen, whether anything is lost.", "modeltally doctor --send"),

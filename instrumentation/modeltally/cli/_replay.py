@@ -1,4 +1,4 @@
-"""``modeltally replay``: import a CSV file of recorded operations, the same way a service's calls take."""
+"""``modeltally replay``: import a log of recorded operations, the same way a service's calls take."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ import typer
 from rich.text import Text
 
 from modeltally.cli._console import error_console, output_console, print_rows
-from modeltally.cli._options import TABLE, Directory, Format, Quiet
+from modeltally.cli._options import FORMATS as FORMATS_OF_ANSWERS
+from modeltally.cli._options import TABLE, Directory, Quiet
 from modeltally.cli._progress import WaitingBar, exporting_to
 from modeltally.connect import running_server, temporary_server
 from modeltally.errors import InputError, ServerError
-from modeltally.replay import FORMATS, Feed, replay_file
+from modeltally.replay import FORMATS, MAPPING, Feed, replay_file
 from modeltally.server.client import RemoteStore
 from modeltally.settings import Settings, load_settings
 from modeltally.show.units import clean_text, format_value
@@ -40,13 +41,32 @@ _ENDPOINT_VARIABLES = (
 )
 
 
+def _known_format(value: str) -> str:
+    if value not in FORMATS_OF_ANSWERS and not value.endswith(MAPPING):
+        raise typer.BadParameter(f"{value!r} is not one of {', '.join(FORMATS_OF_ANSWERS)}, or a mapping file (.toml).")
+    return value
+
+
+ReplayFormat = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        metavar=f"[{'|'.join(FORMATS_OF_ANSWERS)}|FILE.toml]",
+        callback=_known_format,
+        help="How to print the summary; a mapping file says how the log is written, as --format-name does.",
+    ),
+]
+
+
 def replay(
-    file: Annotated[Path, typer.Argument(help="The CSV file.", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="The log: a CSV file, or an object of JSON a line.", show_default=False)],
     *,
     format_name: Annotated[
         str | None,
         typer.Option(
-            help=f"Its format, one of: {', '.join(FORMATS)}. Default: found by its header.", show_default=False
+            help=f"Its format, one of: {', '.join(FORMATS)}; or a mapping file of your own, mylog.toml. Default: found"
+            " by its header.",
+            show_default=False,
         ),
     ] = None,
     endpoint: Annotated[
@@ -62,10 +82,14 @@ def replay(
         float, typer.Option(min=0, help="How long to wait for a server that takes nothing.")
     ] = 600.0,
     quiet: Quiet = False,
-    output_format: Format = TABLE,
+    output_format: ReplayFormat = TABLE,
     directory: Directory = None,
 ) -> None:
-    """Import recorded operations from a CSV file; a row counts once, however often it is imported."""
+    """Import recorded operations from a log; a row counts once, however often it is imported."""
+    if output_format.endswith(MAPPING):
+        if format_name is not None:
+            raise InputError(f"--format {output_format} and --format-name {format_name} both name the log's format")
+        format_name, output_format = output_format, TABLE
     settings = load_settings(dir=directory)
     progress_console = error_console(is_quiet=quiet)
     with (
@@ -155,6 +179,8 @@ def _print_summary(file: Path, account: Account, delivered: Delivered) -> None:
             f"{delivered.started:,} started = {delivered.delivered:,} delivered + {delivered.lost:,} dropped"
         )
     )
+    for word, count in account.unknown_words.most_common():
+        console.print(Text(f"  the status {word} stood there {count:,} times, and nobody declared it"), soft_wrap=True)
     for reason in account.reasons:
         console.print(Text(f"  skipped {clean_text(reason)}"), soft_wrap=True)
     if account.skipped > len(account.reasons):

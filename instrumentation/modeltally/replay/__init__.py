@@ -1,21 +1,22 @@
-"""Imports recorded operations from a CSV file through the same public wrappers a service uses."""
+"""Imports recorded operations from a log through the same public wrappers a service uses."""
 
 from modeltally.replay._feed import Delivered, Feed, PastOperation
-from modeltally.replay._formats import FORMATS, Column, CsvFormat, Ending, Kind
-from modeltally.replay._rows import BadRow, CsvRows
-from modeltally.replay._run import Account, replay_file
+from modeltally.replay._formats import FORMATS, Column, Ending, Kind, LogFormat
+from modeltally.replay._rows import BadRow, LogRows
+from modeltally.replay._run import MAPPING, Account, replay_file
 
 __all__ = [
     "FORMATS",
+    "MAPPING",
     "Account",
     "BadRow",
     "Column",
-    "CsvFormat",
-    "CsvRows",
     "Delivered",
     "Ending",
     "Feed",
     "Kind",
+    "LogFormat",
+    "LogRows",
     "PastOperation",
     "replay_file",
 ]

@@ -1,18 +1,23 @@
-"""The CSV formats replay knows: each is one record, so another format is another record."""
+"""The formats of logs that replay knows: each is one record, so another format is another record."""
 
 from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from datetime import UTC
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from modeltally.errors import InputError, UnknownNameError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import tzinfo
 
-__all__ = ["FORMATS", "Column", "CsvFormat", "Ending", "Kind", "choose_format"]
+__all__ = ["FORMATS", "ISO", "NUMBERED", "Column", "Ending", "Kind", "LogFormat", "choose_format", "format_named"]
+
+ISO: Final = "iso"
+NUMBERED: Final[Mapping[str, float]] = MappingProxyType({"seconds": 1.0, "milliseconds": 1e-3, "microseconds": 1e-6})
 
 
 class Kind(enum.Enum):
@@ -20,6 +25,9 @@ class Kind(enum.Enum):
 
     TEXT = "text"
     COUNT = "a whole number, 0 or more"
+    NUMBER = "a number"
+    SHARE = "a number from 0 to 1"
+    FLAG = "true or false"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,41 +63,51 @@ class Ending:
 
 
 @dataclass(frozen=True, slots=True)
-class CsvFormat:
-    """One kind of CSV file.
+class LogFormat:
+    """One kind of log: a CSV file, or an object of JSON a line, where columns are keys.
 
     Attributes:
         name: What ``--format-name`` calls it.
         operation: The operation every row is.
         time_column: The column with the start.
-        time_format: Its format for ``strptime``; without an offset in it, UTC.
-        duration_column: The column with the execution time.
+        time_format: Its format for ``strptime``, or a word of ``NUMBERED`` or ``ISO``.
+        duration_column: The column with the execution time; None where the end is known instead.
         duration_unit_seconds: Seconds in one unit of it.
-        status_column: The column that says how the operation ended.
+        end_column: The column with the end, in the format of the start; None where the execution time is known.
+        status_column: The column that says how the operation ended; None where every one succeeded.
         endings: What its values mean.
+        unknown_ending: What any other value means; None refuses it.
         columns: The other columns that are read.
         constants: Facts that are the same for every row.
+        zone: The zone of times without an offset.
+        is_own: It comes from a mapping file: a row is known by all it holds, so a mapping may be mended and the file
+            imported again.
     """
 
     name: str
     operation: str
     time_column: str
     time_format: str
-    duration_column: str
-    duration_unit_seconds: float
-    status_column: str
-    endings: Mapping[str, Ending]
     columns: tuple[Column, ...]
+    duration_column: str | None = None
+    duration_unit_seconds: float = 1.0
+    end_column: str | None = None
+    status_column: str | None = None
+    endings: Mapping[str, Ending] = field(default_factory=lambda: MappingProxyType({}))
+    unknown_ending: Ending | None = None
     constants: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    zone: tzinfo = UTC
+    is_own: bool = False
 
     @property
     def required(self) -> tuple[str, ...]:
-        """Name every column a file of this format has."""
-        fixed = (self.time_column, self.duration_column, self.status_column)
-        return fixed + tuple(column.name for column in self.columns)
+        """Name every column a file of this format has, each once."""
+        fixed = (self.time_column, self.duration_column, self.end_column, self.status_column)
+        named = (*(name for name in fixed if name is not None), *(column.name for column in self.columns))
+        return tuple(dict.fromkeys(named))
 
 
-GENTD26 = CsvFormat(
+GENTD26 = LogFormat(
     name="gentd26",
     operation="model.request",
     time_column="gmt_create",
@@ -102,6 +120,7 @@ GENTD26 = CsvFormat(
             "SUCCEED": Ending("success"),
             "FAILED": Ending("error", error_type="failed"),
             "PENDING": Ending(None),
+            "PROCESSING": Ending(None),
         }
     ),
     columns=(
@@ -123,31 +142,59 @@ GENTD26 = CsvFormat(
     constants=MappingProxyType({"operation_name": "generate_content", "output_type": "image"}),
 )
 
-FORMATS: Mapping[str, CsvFormat] = MappingProxyType({one.name: one for one in (GENTD26,)})
+PATTERN_FEEDBACK = LogFormat(
+    name="pattern_feedback",
+    operation="pattern.run",
+    time_column="created_at",
+    time_format=ISO,
+    duration_column="execution_time_ms",
+    duration_unit_seconds=0.001,
+    status_column="success",
+    endings=MappingProxyType(
+        {word: Ending("success") for word in ("true", "True", "t", "1")}
+        | {word: Ending("failure", error_type="failed") for word in ("false", "False", "f", "0")}
+    ),
+    columns=(
+        Column("pattern_id", "pattern_id"),
+        Column("quality_score", "quality_score", Kind.SHARE),
+        Column("correlation_id", "correlation_id"),
+    ),
+)
+
+FORMATS: Mapping[str, LogFormat] = MappingProxyType({one.name: one for one in (GENTD26, PATTERN_FEEDBACK)})
 
 
-def choose_format(header: Sequence[str], *, name: str | None, where: str) -> CsvFormat:
+def format_named(name: str) -> LogFormat:
+    """Find a format by its name.
+
+    Raises:
+        UnknownNameError: No format has that name.
+    """
+    if name not in FORMATS:
+        raise UnknownNameError("format of logs", name, FORMATS)
+    return FORMATS[name]
+
+
+def choose_format(header: Sequence[str], *, asked: LogFormat | None, where: str) -> LogFormat:
     """Find the format a header belongs to.
 
     Args:
         header: The file's column names.
-        name: The format asked for; None finds it by the header.
+        asked: The format asked for; None finds it by the header.
         where: File and line, for messages.
 
     Returns:
         The format; the header has all its columns.
 
     Raises:
-        UnknownNameError: No format has that name.
         InputError: There is no header, or it lacks columns, or has one twice.
     """
-    if name is not None and name not in FORMATS:
-        raise UnknownNameError("CSV format", name, FORMATS)
     present = set(header)
-    candidates = [FORMATS[name]] if name is not None else list(FORMATS.values())
+    candidates = [asked] if asked is not None else list(FORMATS.values())
     closest = min(candidates, key=lambda one: len(set(one.required) - present))
     if not header:
-        raise InputError(f"{where}: the file is empty; it needs a header with the columns {','.join(closest.required)}")
+        wanted = ", or ".join(f"{','.join(one.required)} ({one.name})" for one in candidates)
+        raise InputError(f"{where}: the file is empty; it needs a header with the columns {wanted}")
     missing = [column for column in closest.required if column not in present]
     if missing:
         raise InputError(
@@ -155,6 +202,7 @@ def choose_format(header: Sequence[str], *, name: str | None, where: str) -> Csv
             + (f" (and {', '.join(missing[1:])})" if missing[1:] else "")
             + f"; the header reads {','.join(header)[:200]!r}, format {closest.name} needs"
             f" {','.join(closest.required)}"
+            + ("" if asked is not None else "; for a log of your own write a mapping file: --format-name mylog.toml")
         )
     repeated = sorted({column for column in header if header.count(column) > 1})
     if repeated:

@@ -1,4 +1,4 @@
-"""Reads a CSV file row by row: from bytes to operations, with the place of everything that is wrong.
+"""Reads a log row by row, CSV or an object of JSON a line: from bytes to operations, with the place of what is wrong.
 
 The file is streamed. A row is good or bad by itself: a bad one never hides the good rows before it.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import itertools
+import json
 import math
 from collections import Counter
 from dataclasses import dataclass
@@ -15,20 +17,21 @@ from typing import TYPE_CHECKING
 
 from modeltally.errors import InputError
 from modeltally.replay._feed import PastOperation
-from modeltally.replay._formats import Column, CsvFormat, Kind, choose_format
+from modeltally.replay._formats import ISO, NUMBERED, Column, Ending, Kind, LogFormat, choose_format
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
     from typing import BinaryIO
 
-__all__ = ["BadRow", "CsvRows"]
+__all__ = ["BadRow", "LogRows"]
 
 _LINE_LIMIT_BYTES = 1024**2
 _LONGEST = timedelta(days=366)
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _LARGEST_COUNT = 2**53
 _SHOWN_CHARS = 80
+_FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 # Bytes that are no UTF-8 travel through the CSV reader as these, and are found again in their field.
 _UNDECODABLE = range(0xDC80, 0xDD00)
 
@@ -51,33 +54,63 @@ class _FieldError(Exception):
         super().__init__(f"column {column!r} has the value {_shown(value)}; allowed: {allowed}")
 
 
-class CsvRows:
+class LogRows:
     """The rows of one file, read as they are asked for."""
 
-    def __init__(self, path: Path, file: BinaryIO, *, format_name: str | None, now: datetime) -> None:
-        """Read the header.
+    def __init__(self, path: Path, file: BinaryIO, *, log_format: LogFormat | None, now: datetime) -> None:
+        """Read the header, or the first object.
 
         Args:
             path: The file's name, for messages.
             file: The file, opened for bytes.
-            format_name: The format asked for; None finds it by the header.
+            log_format: The format asked for; None finds it by the header.
             now: The current time: nothing recorded can be later than a day from it.
 
         Raises:
             InputError: The file is empty, is not text, or has a header of no known format.
-            UnknownNameError: No format has that name.
         """
         self._path = path
         self._latest = now + timedelta(days=1)
         self._occurrences: Counter[bytes] = Counter()
-        self._reader = csv.reader(self._lines(file), strict=True)
-        header = self._read_header()
-        self.format: CsvFormat = choose_format(header, name=format_name, where=f"{path}:1")
-        self._width = len(header)
+        self.unknown_words: Counter[str] = Counter()
+        lines = self._lines(file)
+        first = next(lines, "")
+        self._is_json = first.lstrip().startswith("{")
+        self._all_lines = itertools.chain([first], lines) if first else lines
+        self._reader = csv.reader(iter(()) if self._is_json else self._all_lines, strict=True)
+        header = list(self._object(first, 1)) if self._is_json else self._read_header()
+        if self._is_json and log_format is not None:
+            self.format = log_format  # an object leaves out what it does not know
+            return
+        self.format = choose_format(header, asked=log_format, where=f"{path}:1")
+        self._header = header
         self._places = {name: header.index(name) for name in self.format.required}
 
     def __iter__(self) -> Iterator[PastOperation | BadRow]:
         """Yield every row, blank lines left out."""
+        return self._objects() if self._is_json else self._rows()
+
+    def _objects(self) -> Iterator[PastOperation | BadRow]:
+        for number, line in enumerate(self._all_lines, start=1):
+            if not line.strip():
+                continue
+            try:
+                values = self._object(line, number)
+            except InputError as error:
+                yield BadRow(str(error))
+                continue
+            yield self._judged({name: values.get(name, "") for name in self.format.required}, values, number)
+
+    def _object(self, line: str, number: int) -> dict[str, str]:
+        try:
+            told = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{self._path}:{number}: not an object of JSON: {_shown(line.strip())}") from error
+        if not isinstance(told, dict):
+            raise InputError(f"{self._path}:{number}: not an object of JSON: {_shown(line.strip())}")
+        return dict(_flat(told, ""))
+
+    def _rows(self) -> Iterator[PastOperation | BadRow]:
         while True:
             first_line = self._reader.line_num + 1
             try:
@@ -114,32 +147,28 @@ class CsvRows:
         return header
 
     def _read(self, row: list[str], line: int) -> PastOperation | BadRow:
-        if len(row) != self._width:
+        width = len(self._header)
+        if len(row) != width:
             return BadRow(
-                f"{self._path}:{line}: {len(row)} fields where the header has {self._width}: {_shown(','.join(row))}"
+                f"{self._path}:{line}: {len(row)} fields where the header has {width}: {_shown(','.join(row))}"
             )
         values = {name: row[place].strip() for name, place in self._places.items()}
+        return self._judged(values, dict(zip(self._header, row, strict=True)), line)
+
+    def _judged(self, values: Mapping[str, str], whole: Mapping[str, str], line: int) -> PastOperation | BadRow:
         try:
-            return self._operation(values)
+            return self._operation(values, whole)
         except _FieldError as error:
             return BadRow(f"{self._path}:{line}: {error}")
 
-    def _operation(self, values: Mapping[str, str]) -> PastOperation:
+    def _operation(self, values: Mapping[str, str], whole: Mapping[str, str]) -> PastOperation:
         form = self.format
         for name, text in values.items():
             if _is_binary(text):
                 raise _FieldError(name, text, "UTF-8 text without control characters")
         started_at = self._moment(form.time_column, values[form.time_column])
-        status = values[form.status_column]
-        ending = form.endings.get(status)
-        if ending is None:
-            raise _FieldError(form.status_column, status, ", ".join(form.endings))
-        duration = _duration(
-            form.duration_column,
-            values[form.duration_column],
-            unit_seconds=form.duration_unit_seconds,
-            is_needed=ending.outcome is not None,
-        )
+        ending = self._ending(values)
+        ended_at = self._ended_at(values, started_at) if ending.outcome is not None else None
         facts: dict[str, object] = dict(form.constants)
         for column in form.columns:
             fact = _fact(column, values[column.name])
@@ -147,28 +176,54 @@ class CsvRows:
                 facts[column.fact] = fact
         return PastOperation(
             operation=form.operation,
-            operation_id=self._identity(values),
+            operation_id=self._identity(whole if form.is_own else values),
             started_at=started_at,
-            ended_at=started_at + duration if ending.outcome is not None else None,
+            ended_at=ended_at,
             outcome=ending.outcome or "success",
             error_type=ending.error_type,
             facts=facts,
         )
 
+    def _ending(self, values: Mapping[str, str]) -> Ending:
+        form = self.format
+        if form.status_column is None:
+            return Ending("success")
+        status = values[form.status_column]
+        if status in form.endings:
+            return form.endings[status]
+        self.unknown_words[_shown(status)] += 1
+        if form.unknown_ending is None:
+            raise _FieldError(form.status_column, status, ", ".join(form.endings))
+        return form.unknown_ending
+
+    def _ended_at(self, values: Mapping[str, str], started_at: datetime) -> datetime:
+        form = self.format
+        if form.end_column is None:
+            column = form.duration_column or ""
+            return started_at + _duration(column, values[column], unit_seconds=form.duration_unit_seconds)
+        ended_at = self._moment(form.end_column, values[form.end_column])
+        if not timedelta() <= ended_at - started_at <= _LONGEST:
+            raise _FieldError(form.end_column, values[form.end_column], f"0 to {_LONGEST.days} days after the start")
+        return ended_at
+
     def _moment(self, column: str, text: str) -> datetime:
-        allowed = f"{self.format.time_format}, from 2000 to a day from now"
+        form = self.format
         try:
-            moment = datetime.strptime(text, self.format.time_format)  # noqa: DTZ007 - made aware below
-        except ValueError:
-            raise _FieldError(column, text, allowed) from None
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        if not _EARLIEST <= moment <= self._latest:
-            raise _FieldError(column, text, allowed)
+            moment = _time(text, form.time_format)
+            if moment.tzinfo is None:
+                moment = moment.replace(tzinfo=form.zone)
+            moment = moment.astimezone(UTC)
+        except (ValueError, OverflowError):
+            moment = None
+        if moment is None or not _EARLIEST <= moment <= self._latest:
+            raise _FieldError(column, text, f"{form.time_format}, from 2000 to a day from now")
         return moment
 
     def _identity(self, values: Mapping[str, str]) -> str:
-        content = "\x1f".join((self.format.name, *(values[name] for name in self.format.required)))
+        form = self.format
+        # a log of one's own is known by all it holds, whatever the mapping is called and says
+        kept = values.values() if form.is_own else (values[name] for name in form.required)
+        content = "\x1f".join(("" if form.is_own else form.name, *kept))
         digest = hashlib.sha256(content.encode()).digest()
         # Eight bytes keep the memory small: a row that shares them with another only gets a later number.
         short = digest[:8]
@@ -186,15 +241,44 @@ def _fact(column: Column, text: str) -> object:
         return column.words[text]
     if column.kind is Kind.TEXT:
         return text
-    number = _number(text)
-    if number is None or not number.is_integer() or not 0 <= number <= _LARGEST_COUNT:
+    if column.kind is Kind.FLAG and text.lower() in _FLAGS:
+        return _FLAGS[text.lower()]
+    number = None if column.kind is Kind.FLAG else _number(text)
+    if number is None or not _fits(column.kind, number):
         raise _FieldError(column.name, text, f"{column.kind.value}, or empty")
-    return int(number)
+    return int(number) if column.kind is Kind.COUNT else number
 
 
-def _duration(column: str, text: str, *, unit_seconds: float, is_needed: bool) -> timedelta:
-    if not text and not is_needed:
-        return timedelta()
+def _fits(kind: Kind, number: float) -> bool:
+    if kind is Kind.COUNT:
+        return number.is_integer() and 0 <= number <= _LARGEST_COUNT
+    return kind is Kind.NUMBER or 0 <= number <= 1
+
+
+def _time(text: str, how: str) -> datetime:
+    """Read a time; raise ValueError or OverflowError where it is none."""
+    if how == ISO:
+        return datetime.fromisoformat(text)
+    if how in NUMBERED:
+        number = _number(text)
+        if number is None:
+            raise ValueError(text)
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=number * NUMBERED[how])
+    return datetime.strptime(text, how)  # noqa: DTZ007 - the caller knows the zone
+
+
+def _flat(told: Mapping[str, object], before: str) -> Iterator[tuple[str, str]]:
+    """Name what an object holds, within another by the path: ``usage.tokens``."""
+    for name, value in told.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{before}{name}.")
+        elif value is None:
+            yield f"{before}{name}", ""
+        else:
+            yield f"{before}{name}", value.strip() if isinstance(value, str) else json.dumps(value)
+
+
+def _duration(column: str, text: str, *, unit_seconds: float) -> timedelta:
     number = _number(text)
     seconds = number * unit_seconds if number is not None else math.nan
     if not 0 <= seconds <= _LONGEST.total_seconds():

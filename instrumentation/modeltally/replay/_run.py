@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from modeltally.errors import InputError
-from modeltally.replay._rows import BadRow, CsvRows
+from modeltally.replay._formats import format_named
+from modeltally.replay._mapping import read_mapping
+from modeltally.replay._rows import BadRow, LogRows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from modeltally.replay._feed import Feed
 
-__all__ = ["Account", "replay_file"]
+__all__ = ["MAPPING", "Account", "replay_file"]
 
 SHOWN_BAD_ROWS = 20
+MAPPING: Final = ".toml"
 
 
 @dataclass(slots=True)
@@ -30,6 +34,7 @@ class Account:
         recorded: Rows handed over as operations.
         skipped: Bad rows left out.
         reasons: Why, for the first twenty of them.
+        unknown_words: How often each word of the status stood there that the format does not know.
         first_at: When the first recorded operation began.
         last_at: When the last began.
     """
@@ -39,6 +44,7 @@ class Account:
     recorded: int = 0
     skipped: int = 0
     reasons: list[str] = field(default_factory=list)
+    unknown_words: Counter[str] = field(default_factory=Counter)
     first_at: datetime | None = None
     last_at: datetime | None = None
 
@@ -56,7 +62,7 @@ def replay_file(
     Args:
         path: The file.
         feed: Where its operations go.
-        format_name: The format; None finds it by the header.
+        format_name: The format, or a mapping file (``.toml``); None finds the format by the header.
         skip_bad: Count and list bad rows instead of stopping at the first.
         on_progress: Called with the bytes read so far, now and then.
 
@@ -69,12 +75,16 @@ def replay_file(
         SettingError: Telemetry is switched off.
         ServerError: The server took nothing for too long.
     """
+    log_format = None
+    if format_name is not None:
+        is_mapping = format_name.endswith(MAPPING)
+        log_format = read_mapping(Path(format_name)) if is_mapping else format_named(format_name)
     try:
         file = path.open("rb")
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     with file:
-        rows = CsvRows(path, file, format_name=format_name, now=datetime.now(UTC))
+        rows = LogRows(path, file, log_format=log_format, now=datetime.now(UTC))
         account = Account(rows.format.name)
         try:
             for row in rows:
@@ -93,6 +103,8 @@ def replay_file(
         except OSError as error:
             feed.flush()
             raise InputError(f"cannot read {path} after row {account.rows:,}: {error.strerror}") from error
+        finally:
+            account.unknown_words = rows.unknown_words
         feed.flush()
         on_progress(file.tell())
     return account
