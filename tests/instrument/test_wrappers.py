@@ -201,16 +201,6 @@ def test_decorated_functions_are_pickled_by_name() -> None:
     assert round_trip(Service.static_inside)(5) == 5
 
 
-def test_local_functions_are_not_pickled() -> None:
-    """They are not without us either, and the error is pickle's."""
-
-    @modeltally.model_request("m")
-    def local() -> None: ...
-
-    with pytest.raises(pickle.PicklingError):
-        pickle.dumps(local)
-
-
 def test_coroutine_function_is_watched_until_it_returns(seen: Captured) -> None:
     """The operation ends with the coroutine, and what is set inside arrives."""
 

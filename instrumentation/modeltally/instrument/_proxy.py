@@ -1,20 +1,27 @@
 """The stand-in for a decorated function: only calling it differs from the function itself.
 
-wrapt keeps signature, names, binding and ``isinstance``; pickling it leaves to us. Hosts hand functions to other
-processes, which works by name, decorated or not.
+wrapt keeps signature, names and ``isinstance``. Methods are bound and handed to other processes as Python does it.
 """
 
 from __future__ import annotations
 
 import copy
-import pickle
+import functools
 import sys
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from types import FunctionType, MethodType
+from typing import TYPE_CHECKING, Any, Final
 
 import wrapt
 
-__all__ = ["WatchedFunction"]
+from modeltally.instrument._guard import problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from modeltally.instrument.wrap import Watch
+
+__all__ = ["WatchedFunction", "watched"]
 
 if TYPE_CHECKING:  # generic for the type checker only
     BoundBase = wrapt.BoundFunctionWrapper[..., Any]
@@ -23,9 +30,14 @@ else:
     BoundBase = wrapt.BoundFunctionWrapper
     FunctionBase = wrapt.FunctionWrapper
 
+# of these Python makes class methods where they are functions
+IMPLICIT_CLASS_METHODS: Final = ("__init_subclass__", "__class_getitem__")
+# no callables themselves, but what they bind to is one
+BINDING: Final = (functools.singledispatchmethod, functools.partialmethod)
+
 
 class _BoundFunction(BoundBase):
-    """A decorated method bound to its object or class."""
+    """A decorated callable bound to its object or class by a descriptor other than a function."""
 
     def __copy__(self) -> _BoundFunction:
         """Return itself, as bound methods do."""
@@ -43,14 +55,34 @@ class _BoundFunction(BoundBase):
         function = self.__wrapped__
         if hasattr(function, "__self__"):
             return getattr, (function.__self__, function.__name__)
-        _check_name(function)
-        return _find, (function.__module__, function.__qualname__)  # a static method
+        return function.__reduce_ex__(protocol)
 
 
 class WatchedFunction(FunctionBase):
     """A decorated function."""
 
     __bound_function_wrapper__ = _BoundFunction
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """Bind: a function becomes a method of Python's own."""
+        function = self.__wrapped__
+        if type(function) is FunctionType:
+            return self if instance is None else MethodType(self, instance)
+        bind = getattr(type(function), "__get__", None)
+        if bind is not None:
+            bound = bind(function, instance, owner)
+            if type(bound) is MethodType and bound.__func__ is function:
+                return MethodType(self, bound.__self__)
+        return super().__get__(instance, owner)
+
+    def __set_name__(self, owner: Any, name: str) -> None:
+        """Become a class method where Python would make one of the function."""
+        function: Any = self.__wrapped__
+        if type(function) is FunctionType:
+            if name in IMPLICIT_CLASS_METHODS:
+                setattr(owner, name, classmethod(self))
+        elif hasattr(type(function), "__set_name__"):
+            function.__set_name__(owner, name)
 
     def __copy__(self) -> WatchedFunction:
         """Return itself, as functions do."""
@@ -61,16 +93,56 @@ class WatchedFunction(FunctionBase):
         return self
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """Pickle as functions are: module and name."""
-        _check_name(self.__wrapped__)
-        return _find, (self.__wrapped__.__module__, self.__wrapped__.__qualname__)
+        """Pickle as functions are, by module and name; where these lead elsewhere, what is watched and how."""
+        function = self.__wrapped__
+        module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
+        if isinstance(module, str) and isinstance(name, str) and _is_found(self, module, name):
+            return _find, (module, name)
+        call: Any = self._self_wrapper  # a method of the watch
+        return _rebuild, (call.__self__.parts, function)
 
 
-def _check_name(function: Any) -> None:
-    if "<" in function.__qualname__:  # a local function or a lambda
-        raise pickle.PicklingError(f"Can't pickle {function.__qualname__}: it's not found by name")
+def watched(function: Any, watch: Watch, call: Callable[..., Any]) -> Any:
+    """Return the stand-in for a callable, or a descriptor around one.
+
+    Args:
+        function: What was decorated.
+        watch: Decorates what is inside.
+        call: Runs in place of a callable.
+    """
+    kind = type(function)
+    if kind is classmethod or kind is staticmethod:
+        return kind(watch(function.__func__))
+    if kind is property:
+        getter = function.fget if function.fget is None else watch(function.fget)
+        return property(getter, function.fset, function.fdel, function.__doc__)
+    if kind is functools.cached_property:
+        made: Any = functools.cached_property(watch(function.func))
+        made.__doc__ = function.__doc__
+        return made
+    if not callable(function) and not isinstance(function, BINDING):
+        problem(
+            "not_callable",
+            "a decorator was put on a %.64r, which cannot be called: it stays as it is and nothing is recorded",
+            kind.__qualname__,
+        )
+        return function
+    return WatchedFunction(function, call)
+
+
+def _is_found(function: WatchedFunction, module: str, qualified_name: str) -> bool:
+    try:
+        return attrgetter(qualified_name)(sys.modules[module]) is function
+    except (AttributeError, KeyError):  # a local function or a lambda
+        return False
 
 
 def _find(module: str, qualified_name: str) -> Any:
     __import__(module)
     return attrgetter(qualified_name)(sys.modules[module])
+
+
+def _rebuild(parts: Any, function: Any) -> Any:
+    from modeltally.instrument.wrap import Watch  # noqa: PLC0415 - which imports this module when it decorates
+
+    return Watch(*parts)(function)

@@ -109,12 +109,18 @@ class Watch:
         """Decorate a function: each call of it is an operation."""
         try:
             # wrapt imports asyncio and more: only who decorates waits for it
-            from modeltally.instrument._proxy import WatchedFunction  # noqa: PLC0415 - named above
+            from modeltally.instrument._proxy import watched  # noqa: PLC0415 - named above
 
-            return cast("F", WatchedFunction(function, self._call_deferred if _is_deferred(function) else self._call))
+            call = self._call_deferred if _is_deferred(function) else self._call
+            return cast("F", watched(function, self, call))
         except Exception as error:  # noqa: BLE001 - an object that lets nobody look at it stays as it is
             swallow("decorate", error)
             return function
+
+    @property
+    def parts(self) -> tuple[str, dict[str, Stored], int]:
+        """What another one like it is made of."""
+        return self._operation, self._values, self._size
 
     def _call(self, wrapped: Any, instance: object, args: Any, kwargs: Any) -> Any:
         operation = self._open()
@@ -130,7 +136,8 @@ class Watch:
             operation.end(error)
             raise
         is_fresh = reference_count(result) <= FRESH
-        return follow(operation, result, is_fresh=is_fresh, owner=instance)
+        owner = args[0] if instance is None and args else instance
+        return follow(operation, result, is_fresh=is_fresh, owner=owner)
 
     def _call_deferred(self, wrapped: Any, _instance: object, args: Any, kwargs: Any) -> Any:
         result = wrapped(*args, **kwargs)
