@@ -61,6 +61,10 @@ class Settings(BaseModel):
         default=None, description="Certificates to trust that server by, where the usual ones do not."
     )
     host: str = Field(default="127.0.0.1", description="Address the local server listens on.")
+    allowed_hosts: str = Field(
+        default="",
+        description="Names, with commas between, that requests may call the server by besides loopback names.",
+    )
     otlp_port: Port = Field(default=4318, description="Port for OTLP over HTTP; 0 picks a free one.")
     otlp_grpc_port: Port = Field(default=4317, description="Port for OTLP over gRPC; 0 picks a free one.")
     http_port: Port = Field(
@@ -214,6 +218,18 @@ class Settings(BaseModel):
         if not re.fullmatch(r"[A-Za-z0-9._:%-]+", value):
             raise ValueError("give a host name or an address such as 127.0.0.1")
         return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _check_allowed_hosts(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9._:\-\[\], ]*", value):
+            raise ValueError("give names of hosts with commas between, without ports")
+        return value
+
+    @property
+    def allowed_host_names(self) -> list[str]:
+        """The names in ``allowed_hosts``, without brackets around an address."""
+        return [name.strip(" []") for name in self.allowed_hosts.split(",") if name.strip(" []")]
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:

@@ -135,6 +135,14 @@ def test_spans_are_taken_while_every_place_is_taken(server: LocalServer) -> None
     wait_for(server, 0)
 
 
+def test_client_is_answered_whatever_the_engine_does(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond a query's time its client hears of it, though the engine is in a call that it cannot interrupt."""
+    monkeypatch.setattr(app, "GRACE_SECONDS", 1.0 - SECONDS)
+    answer = ask(server, ENDLESS)
+    assert (answer.code, answer.status) == (159, 408), answer.text
+    wait_for(server, 0)
+
+
 def test_server_that_stops_ends_what_is_asked(server: LocalServer) -> None:
     """A stop does not wait for a query without end, and the directory can be opened anew at once."""
     with endless(server):

@@ -302,6 +302,10 @@ def test_every_setting_a_client_may_choose_is_harmless_by_its_name(server: Local
         {"Authorization": "", "X-ClickHouse-User": "default", "X-ClickHouse-Key": "wrong"},
         {"Authorization": "", "X-ClickHouse-User": "admin", "X-ClickHouse-Key": SECRET},
         {"Authorization": "Digest x"},
+        {"Authorization": "Basic \xe9\xff"},
+        {"Authorization": "Bearer \xe9\xff"},
+        {"Authorization": "", "X-ClickHouse-User": "default", "X-ClickHouse-Key": "\xe9"},
+        {"Authorization": "Basic ZGVmYXVsdDr/"},
     ],
     ids=str,
 )

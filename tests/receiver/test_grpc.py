@@ -318,7 +318,7 @@ def test_a_taken_port_is_named(start_server: StartServer, tmp_path: Path, *, is_
         if is_grpc:
             other = listener.OtlpGrpc("127.0.0.1:0", max_body_bytes=1024)
             stack.callback(other.stop)
-            other.start([])
+            other.start([], hosts=frozenset({"127.0.0.1"}))
             port = int(other.url.rsplit(":", 1)[1])
         else:
             taken.bind(("127.0.0.1", 0))

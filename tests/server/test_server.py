@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -306,3 +307,60 @@ def test_a_thread_that_is_gone_is_told(server: LocalServer) -> None:
         assert f"the thread {worker.name} of the server is gone" in str(remote.status()["problem"])
         worker._thread = kept
     assert server.problem() is None
+
+
+STUCK = (
+    "SELECT max(damerauLevenshteinDistance(concat(repeat('ab', 2000), toString(number)), repeat('ba', 2000)))"
+    " FROM numbers(60000)"
+)
+
+
+@pytest.mark.slow(seconds=25, why="a query that cannot be interrupted")
+def test_a_query_that_cannot_be_interrupted_holds_no_stop(tmp_path: Path) -> None:
+    """SIGTERM ends the process though the engine is in a call of minutes; what was acknowledged is there afterwards."""
+    directory = tmp_path / "data"
+    process = start_process(directory)
+    assert process.stdout is not None
+    url = process.stdout.readline().strip()
+    sender = Sender(url)
+    assert sender.send(body(100)).status == 200
+    sender.close()
+    address = ServerAddress.read(directory)
+    assert address is not None
+    asking = socket.create_connection(("127.0.0.1", urlsplit(address.clickhouse_url).port or 0))
+    head = (
+        f"POST / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {address.token}\r\nContent-Length: {len(STUCK)}"
+    )
+    asking.sendall(f"{head}\r\n\r\n{STUCK}".encode())
+    time.sleep(2)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(80) == 0
+    asking.close()
+    process.stdout.close()
+    assert stored(directory, "SELECT count() AS rows FROM otel_traces") == [{"rows": 100}]
+
+
+LATE = """
+import threading
+from modeltally.server.stopping import stop_in_time
+
+threading.Thread(target=threading.Event().wait).start()
+stop_in_time(STOP, is_clean=lambda: CLEAN, timeout_seconds=0.2)
+print("went on")
+"""
+
+
+@pytest.mark.parametrize(
+    ("stop", "clean", "code"), [("threading.Event().wait", "True", 1), ("lambda: None", "False", 0)]
+)
+def test_a_stop_that_hangs_is_ended(stop: str, clean: str, code: int) -> None:
+    """A stop that never returns ends with 1, one that leaves something behind with 0; neither waits for threads."""
+    ended = subprocess.run(
+        [sys.executable, "-c", LATE.replace("STOP", stop).replace("CLEAN", clean)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == code
+    assert "went on" not in ended.stdout

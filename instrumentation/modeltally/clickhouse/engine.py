@@ -11,6 +11,7 @@ import logging
 import secrets
 import struct
 import threading
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -37,6 +38,8 @@ DEFAULT_FORMAT: Final = "TabSeparated"
 # What takes the place of bytes that are no UTF-8.
 NO_TEXT: Final = "\N{REPLACEMENT CHARACTER}"
 CANCEL_EVERY_SECONDS: Final = 0.1
+# How long a query is told to end before it is left behind: the engine looks between two blocks of rows.
+PATIENCE_SECONDS: Final = 5.0
 # What the engine in a process allows and a server does not, and what would let a part of an answer pass for all of it.
 _AS_A_SERVER: Final = {
     "allow_introspection_functions": "0",
@@ -159,9 +162,12 @@ class Engine:
         answer.add_done_callback(lambda _: self._under_way.pop(mark, None))
         return RunningQuery(answer, mark)
 
-    def cancel(self, running: RunningQuery) -> None:
-        """End a query nobody waits for; returns when it has ended."""
+    def cancel(self, running: RunningQuery, *, timeout_seconds: float = PATIENCE_SECONDS) -> bool:
+        """End a query nobody waits for; gives whether it has ended. A call of some functions cannot be ended."""
+        deadline = time.monotonic() + timeout_seconds
         while not running.answer.cancel() and not running.answer.done():
+            if time.monotonic() > deadline:
+                return False
             # again and again, because the engine may not have begun it yet
             connection = chdb.connect(self._path)
             try:
@@ -174,15 +180,17 @@ class Engine:
                 running.answer.exception(timeout=CANCEL_EVERY_SECONDS)
             except TimeoutError:
                 continue
+        return True
 
-    def close(self) -> None:
-        """End every query, and take no more."""
+    def close(self) -> bool:
+        """End every query, and take no more; gives whether all have ended. What cannot be ended is left to run."""
         with self._lock:
             self._is_closed = True
             left = [RunningQuery(answer, mark) for mark, answer in self._under_way.items()]
-        for running in left:
-            self.cancel(running)
-        self._threads.shutdown()
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        ended = [self.cancel(running, timeout_seconds=deadline - time.monotonic()) for running in left]
+        self._threads.shutdown(wait=all(ended), cancel_futures=True)
+        return all(ended)
 
     # -- in a thread -----------------------------------------------------------------------------------------------
 

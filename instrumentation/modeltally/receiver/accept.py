@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from modeltally.receiver.spool.spool import Spool
     from modeltally.settings import Settings
 
-__all__ = ["Acceptor", "InFlight", "Parsers", "Receipt", "filter_body"]
+__all__ = ["SHARE_BYTES", "Acceptor", "InFlight", "Parsers", "Receipt", "filter_body"]
 
 # Bodies in memory at once, as they came; one at a time of each encoding is unpacked.
 MAX_BYTES_IN_FLIGHT: Final = 64 * 1024**2
+# A body no larger than this is taken in any case: it is the share of each connection that others cannot use up.
+SHARE_BYTES: Final = 256 * 1024
 
 
 class InFlight:
@@ -51,7 +53,7 @@ class InFlight:
             RefusedBodyError: There are too many (503).
         """
         try:
-            if not self.add(size_bytes):
+            if not self.add(size_bytes) and size_bytes > SHARE_BYTES:
                 raise RefusedBodyError(503, "busy", "too many bodies at once; try again")
             yield
         finally:

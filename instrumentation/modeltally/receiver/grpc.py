@@ -14,6 +14,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped] # ships no types
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped] # ships no types
 
+from modeltally.asgi import named_host
 from modeltally.errors import SettingError
 from modeltally.receiver.http import RETRY_AFTER_SECONDS
 from modeltally.receiver.otlp import Encoding, RefusedBodyError, rpc_code
@@ -40,6 +41,7 @@ CONNECTION_GRACE_SECONDS: Final = 30
 _GZIP_MAGIC: Final = b"\x1f\x8b"  # no protobuf message begins so
 _IDENTITY_AND_GZIP: Final = 0b101
 _UNAVAILABLE: Final = 503
+_PERMISSION_DENIED: Final = 7
 
 
 class OtlpGrpc:
@@ -76,6 +78,7 @@ class OtlpGrpc:
                 ("grpc.http2.bdp_probe", 0),
             ],
         )
+        self._hosts: frozenset[str] = frozenset()
         self._codes: dict[int, Any] = {code.value[0]: code for code in grpc.StatusCode}
         self._handler = grpc.unary_unary_rpc_method_handler
         self._service = grpc.method_handlers_generic_handler
@@ -86,12 +89,14 @@ class OtlpGrpc:
             raise SettingError(f"setting {PORT_SETTING!r}: cannot listen on {address}: {error}") from error
         self.url = f"http://{address.rpartition(':')[0]}:{port}"
 
-    def start(self, acceptors: Iterable[Acceptor]) -> None:
+    def start(self, acceptors: Iterable[Acceptor], *, hosts: frozenset[str]) -> None:
         """Begin to answer.
 
         Args:
             acceptors: What takes bodies, each as the service of its signal.
+            hosts: What requests may call the server.
         """
+        self._hosts = hosts
         self._server.add_generic_rpc_handlers(
             tuple(
                 self._service(acceptor.signal.service, {"Export": self._handler(self._export(acceptor))})
@@ -108,6 +113,9 @@ class OtlpGrpc:
     def _export(self, acceptor: Acceptor) -> Callable[[bytes, Any], bytes]:
         def export(body: bytes, context: Any) -> bytes:
             acceptor.begin()
+            if named_host(_authority(context)) not in self._hosts:
+                acceptor.refuse("host")
+                context.abort(self._codes[_PERMISSION_DENIED], "this host name is not served here; use localhost")
             content_encoding = "gzip" if body.startswith(_GZIP_MAGIC) else ""
             try:
                 acceptor.check_room()
@@ -137,6 +145,12 @@ class OtlpGrpc:
             )
         context.abort(self._codes[code], message)
         raise AssertionError("abort raises")
+
+
+def _authority(context: Any) -> str:
+    """What a request says of the host; the library has no open way to ask."""
+    host = context._rpc_event.call_details.host  # noqa: SLF001 - see above; a test says when it is gone
+    return host.decode(errors="replace") if isinstance(host, bytes) else str(host)
 
 
 def _library() -> Any:

@@ -10,7 +10,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from modeltally.asgi import UnreadBodyError, read_body
+from modeltally.asgi import UnreadBodyError, local_hosts_only, read_body
+from modeltally.receiver.accept import SHARE_BYTES
 from modeltally.receiver.otlp import Encoding, RefusedBodyError, answer_refused, encoding_of, too_large
 from modeltally.receiver.spool.spool import SpoolFullError
 
@@ -26,18 +27,20 @@ RETRY_AFTER_SECONDS: Final = 2
 _STATUS: Final = {"timeout": 408, "busy": 503}
 
 
-def otlp_http(acceptors: Iterable[Acceptor], *, max_body_bytes: int) -> Starlette:
+def otlp_http(acceptors: Iterable[Acceptor], *, max_body_bytes: int, hosts: frozenset[str]) -> Starlette:
     """Build the application.
 
     Args:
         acceptors: What takes bodies, each at ``/v1/`` and the name of its signal.
         max_body_bytes: The most bytes of a body as it comes.
+        hosts: What requests may call the server.
     """
     return Starlette(
         routes=[
             Route(f"/v1/{acceptor.signal.name}", _Endpoint(acceptor, max_body_bytes).export, methods=["POST"])
             for acceptor in acceptors
-        ]
+        ],
+        middleware=[local_hosts_only(hosts)],
     )
 
 
@@ -75,6 +78,7 @@ class _Endpoint:
                 max_bytes=self._max_body_bytes,
                 timeout_seconds=BODY_TIMEOUT_SECONDS,
                 count=self._acceptor.in_flight.add,
+                share_bytes=SHARE_BYTES,
             )
         except UnreadBodyError as error:
             if error.reason == "too_large":

@@ -36,7 +36,7 @@ def control_app(
     store: Store,
     *,
     token: str,
-    host: str,
+    hosts: frozenset[str],
     status: Callable[[], dict[str, object]],
     health: Callable[[], str | None],
 ) -> Starlette:
@@ -45,7 +45,7 @@ def control_app(
     Args:
         store: What answers.
         token: What callers of the control channel must show.
-        host: The address the server listens on, which requests may name besides localhost.
+        hosts: What requests may call the server.
         status: Gives the content of ``/status``.
         health: Gives what is wrong, or None.
     """
@@ -72,7 +72,7 @@ def control_app(
             Route("/control/views/{name}", _authorized(read_view, token), methods=["POST"]),
             Route("/control/jobs/{name}", _authorized(run_job, token), methods=["POST"]),
         ],
-        middleware=[local_hosts_only(host)],
+        middleware=[local_hosts_only(hosts)],
     )
 
 

@@ -11,6 +11,7 @@ import time
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
+from modeltally.asgi import local_names
 from modeltally.clickhouse.app import clickhouse_app
 from modeltally.clickhouse.engine import Engine
 from modeltally.clickhouse.settings import Limits
@@ -25,7 +26,7 @@ from modeltally.server.binding import bind, lock_directory, url
 from modeltally.server.client import ServerAddress
 from modeltally.server.control import control_app
 from modeltally.server.scheduler import Scheduler, tasks_of
-from modeltally.server.stopping import stopped_by_signals
+from modeltally.server.stopping import stop_in_time, stopped_by_signals
 from modeltally.server.web import Web
 from modeltally.store import Store, open_store
 from modeltally.store.client import DATABASE_NAME
@@ -41,6 +42,8 @@ __all__ = ["LocalServer", "ServerStore", "serve"]
 
 _LOGGER: Final = logging.getLogger(__name__)
 
+# How long a stop waits for a job that runs.
+JOB_TIMEOUT_SECONDS: Final = 20.0
 _PACKAGES: Final = (
     "modeltally",
     "chdb-core",
@@ -90,7 +93,7 @@ def serve(settings: Settings, *, ready: Callable[[ServerAddress], None] | None =
                 if not server.is_running:
                     raise ServerError("the server's network side ended by itself; the log says why")
         finally:
-            server.stop()
+            stop_in_time(server.stop, is_clean=lambda: server.is_clean)
 
 
 class LocalServer:
@@ -98,6 +101,7 @@ class LocalServer:
 
     Attributes:
         directory: The data directory.
+        is_clean: False once something was left running at a stop: the engine stays open, and the process has to end.
     """
 
     def __init__(
@@ -125,6 +129,7 @@ class LocalServer:
         self._receiver: Receiver | None = None
         self._scheduler: Scheduler | None = None
         self._started_at = time.monotonic()
+        self.is_clean = True
 
     def __enter__(self) -> Self:
         self.start()
@@ -197,13 +202,13 @@ class LocalServer:
         user_key = os.environ.get("MODELTALLY_USER_KEY") or ensure_user_key(directory)
 
         self._store = store = self._open_store(directory, settings=settings, jobs=runners())
-        cleanup.callback(store.close)
+        cleanup.callback(self._close_store)
         store.migrate()
         receiver = Receiver(store, directory=directory, settings=settings, user_key=user_key)
         self._receiver = cleanup.enter_context(receiver)
         self._scheduler = Scheduler(tasks_of(store, intervals(settings)), now=self._clock)
         self._scheduler.start()
-        cleanup.callback(self._scheduler.stop)
+        cleanup.callback(self._stop_scheduler)
 
         address = ServerAddress(
             pid=os.getpid(),
@@ -213,16 +218,17 @@ class LocalServer:
             otlp_grpc_url=otlp_grpc.url,
             clickhouse_url=url(clickhouse_socket),
         )
-        otlp = otlp_http(receiver.acceptors, max_body_bytes=settings.max_body_bytes)
-        control = control_app(store, token=address.token, host=settings.host, status=self._status, health=self.problem)
+        hosts = local_names(settings.host, settings.allowed_host_names)
+        otlp = otlp_http(receiver.acceptors, max_body_bytes=settings.max_body_bytes, hosts=hosts)
+        control = control_app(store, token=address.token, hosts=hosts, status=self._status, health=self.problem)
         engine = Engine(database_directory(directory), database=DATABASE_NAME, limits=Limits.of(settings))
         passwords = [address.token, settings.clickhouse_password.get_secret_value()]
-        clickhouse = clickhouse_app(engine, passwords=passwords, host=settings.host)
+        clickhouse = clickhouse_app(engine, passwords=passwords, hosts=hosts)
         self._web = Web([(otlp, otlp_socket), (control, http_socket), (clickhouse, clickhouse_socket)])
         cleanup.callback(self._web.stop)
-        cleanup.callback(engine.close)  # first: a query without end would hold up the others
+        cleanup.callback(self._close_engine, engine)  # first: a query without end would hold up the others
         cleanup.callback(otlp_grpc.stop)
-        otlp_grpc.start(receiver.acceptors)
+        otlp_grpc.start(receiver.acceptors, hosts=hosts)
         address.write(directory)
         cleanup.callback(lambda: address.remove(directory))
         self._address = address
@@ -233,6 +239,20 @@ class LocalServer:
             address.http_url,
             address.clickhouse_url,
         )
+
+    def _close_engine(self, engine: Engine) -> None:
+        if not engine.close():
+            self.is_clean = False
+            _LOGGER.warning("a query that the engine cannot interrupt is left behind")
+
+    def _stop_scheduler(self) -> None:
+        if self._scheduler is not None and not self._scheduler.stop(timeout_seconds=JOB_TIMEOUT_SECONDS):
+            self.is_clean = False
+            _LOGGER.warning("a job that has not ended is left behind; the next start does it again")
+
+    def _close_store(self) -> None:
+        if self.is_clean and self._store is not None:  # the engine waits for what it runs
+            self._store.close()
 
     def _status(self) -> dict[str, object]:
         ran = self._scheduler.status() if self._scheduler is not None else {}

@@ -94,10 +94,10 @@ class Scheduler:
         """Begin."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """End, after the job that runs now."""
+    def stop(self, *, timeout_seconds: float | None = None) -> bool:
+        """End, after the job that runs now; gives whether it ended in time."""
         self._stopping.set()
-        self._thread.join()
+        return self._thread.join(timeout_seconds)
 
     @property
     def problem(self) -> str | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import uvicorn
 
 from modeltally.errors import ServerError
+from modeltally.server.connections import MAX_CONNECTIONS, Connection
 
 if TYPE_CHECKING:
     import socket
@@ -20,7 +21,6 @@ __all__ = ["Web"]
 
 STARTUP_TIMEOUT_SECONDS: Final = 30.0
 _CONNECTION_TIMEOUT_SECONDS: Final = 5
-_MAX_CONNECTIONS: Final = 512
 _BACKLOG: Final = 512
 
 
@@ -42,9 +42,9 @@ class Web:
                     app,
                     access_log=False,
                     backlog=_BACKLOG,
-                    http="h11",
+                    http=Connection,
                     lifespan="off",
-                    limit_concurrency=_MAX_CONNECTIONS,
+                    limit_concurrency=2 * MAX_CONNECTIONS,
                     log_config=None,
                     server_header=False,
                     timeout_graceful_shutdown=_CONNECTION_TIMEOUT_SECONDS,
