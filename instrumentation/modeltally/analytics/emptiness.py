@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from modeltally.analytics.readers import read
+from modeltally.analytics.topics.quality import FOREIGN
 from modeltally.analytics.topics.usage import STORED
 from modeltally.analytics.window import BEGINNING, Window
 
@@ -42,6 +43,13 @@ def why_empty(store: Store, window: Window, *, settings: Settings) -> str | None
     if inside["operations"]:
         return None
     (ever,) = read(store, STORED, Window(BEGINNING, window.as_of, window.as_of), settings=settings)
+    foreign = sum(row["spans"] for row in read(store, FOREIGN, window, settings=settings))
+    if foreign:
+        return (
+            f"nothing of ours began between {_moment(window.since)} and {_moment(window.until)} UTC; {foreign:,} spans"
+            " of other instrumentations came (`modeltally stats foreign`), which are counted in no statistic yet: wrap"
+            " the calls, see SERVICES.md"
+        )
     if ever["first_used_at"] is None or ever["last_used_at"] is None:
         return _NOTHING_STORED
     first, last = _aware(ever["first_used_at"]), _aware(ever["last_used_at"])

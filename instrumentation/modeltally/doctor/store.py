@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import modeltally
 from modeltally.analytics.readers import read
-from modeltally.analytics.topics.quality import COMPLETENESS
+from modeltally.analytics.topics.quality import COMPLETENESS, FOREIGN
 from modeltally.analytics.topics.usage import OPERATIONS
 from modeltally.analytics.window import Window
 from modeltally.connect import has_store, open_reader
@@ -36,6 +36,7 @@ DELIVERY_SECONDS: Final = 10.0
 VISIBLE_SECONDS: Final = 20.0
 _LOOK_AGAIN_SECONDS: Final = 0.2
 _WINDOW: Final = dt.timedelta(hours=24)
+_FOREIGN_WINDOW: Final = dt.timedelta(hours=1)
 _OLD_SPOOL_SECONDS: Final = 60.0
 _FULL_SHARE: Final = 0.9
 _THIS_MACHINE: Final = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0", "::"})  # noqa: S104 - compared, not bound
@@ -129,12 +130,20 @@ def examine_completeness(settings: Settings, *, now: dt.datetime) -> Iterator[Fi
     try:
         with open_reader(settings) as store:
             rows = read(store, COMPLETENESS, Window(now - _WINDOW, until=now, as_of=now), settings=settings)
+            others = read(store, FOREIGN, Window(now - _FOREIGN_WINDOW, until=now, as_of=now), settings=settings)
     except SettingError:
         yield ok("completeness", "not looked at: no server runs, and the engine is not installed here")
     except ModelTallyError as error:
         yield fail("completeness", f"the store cannot be asked: {_line(error)}", "see `modeltally check`")
     else:
         yield from _judge(rows)
+        if others:
+            spans = sum(row["spans"] for row in others)
+            yield warn(
+                "completeness",
+                f"{spans:,} spans of other instrumentations in the last hour; they are counted in no statistic yet",
+                "see `modeltally stats foreign`, and wrap these calls",
+            )
 
 
 def _judge(rows: list[CompletenessRow]) -> Iterator[Finding]:

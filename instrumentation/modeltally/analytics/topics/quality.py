@@ -12,11 +12,13 @@ __all__ = [
     "COMPLETENESS",
     "CONTEXT",
     "FAILURES",
+    "FOREIGN",
     "LATENCY",
     "TOPICS",
     "CompletenessRow",
     "ContextRow",
     "FailureRow",
+    "ForeignRow",
     "LatencyRow",
 ]
 
@@ -130,6 +132,28 @@ COMPLETENESS = Topic(
 )
 
 
+class ForeignRow(TypedDict):
+    """Generative calls that one service's other instrumentation told of."""
+
+    service: Annotated[str, "The service."]
+    instrumentation: Annotated[str, "The instrumentation's own name (the scope of its spans)."]
+    spans: Annotated[int, "Spans that are kept and counted in no statistic."]
+    last_used_at: rows.LastUsed
+
+
+FOREIGN = Topic(
+    name="foreign",
+    group="Quality",
+    sentence="Generative calls that other instrumentations told of: kept, and counted in no statistic yet.",
+    view="foreign_spans",
+    row=ForeignRow,
+    layout=Layout("Spans of other instrumentations", when_empty="none came in this window"),
+    settings=(),
+    has_as_of=False,
+    is_of_operations=False,
+)
+
+
 class ContextRow(TypedDict):
     """What an answer about a window rests on."""
 
@@ -155,4 +179,4 @@ CONTEXT = Topic(
     is_of_operations=False,
 )
 
-TOPICS = (FAILURES, LATENCY, COMPLETENESS, CONTEXT)
+TOPICS = (FAILURES, LATENCY, COMPLETENESS, FOREIGN, CONTEXT)
