@@ -144,7 +144,7 @@ def test_instrument_imports_only_opentelemetry_and_wrapt() -> None:
             for module in modules:
                 is_ours = module == "modeltally.instrument" or module.startswith("modeltally.instrument.")
                 assert is_ours or module.partition(".")[0] in allowed, (path.name, module)
-                assert module.partition(".")[0] != "requests" or path.name == "otlp.py"
+                assert module.partition(".")[0] != "requests" or path.name == "http.py"
 
 
 def test_background_is_imported_by_its_own_thread_alone() -> None:

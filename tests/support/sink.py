@@ -23,6 +23,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from support.waiting import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterable
 
     from opentelemetry.proto.common.v1.common_pb2 import KeyValue
@@ -187,6 +188,11 @@ class Listener:
                 del format, args
 
         return Handler
+
+    def use_tls(self, context: ssl.SSLContext) -> None:
+        """Ask every client for TLS from now on."""
+        assert self._server is not None
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
 
 
 class Sink(Listener):

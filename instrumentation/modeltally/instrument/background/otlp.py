@@ -11,11 +11,17 @@ import gzip
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import requests
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-from requests.utils import get_auth_from_url
 
 from modeltally.instrument._guard import problem
+from modeltally.instrument.background.http import (
+    UNREACHABLE,
+    Response,
+    UnusableSettingError,
+    close,
+    open_session,
+    post,
+)
 from modeltally.instrument.background.wire import Encoder
 
 if TYPE_CHECKING:
@@ -29,12 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = ["REFUSED_SECONDS", "Batch", "ExportResult", "MetricSender", "OtlpMetricSender", "OtlpSender", "Sender"]
 
-UNREACHABLE: Final = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 RETRYABLE: Final = frozenset({429, 502, 503, 504})
 TOO_LARGE: Final = 413
-CONNECT_SECONDS: Final = 3.0
 REFUSED_SECONDS: Final = 600.0  # before metrics are offered again to who does not take them
-MAX_ANSWER_BYTES: Final = 64 * 1024  # who answers with more is no receiver
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,7 @@ class OtlpSender:
         """
         self._destination = destination
         self._encoder = Encoder(resource, version=version)
-        self._session = _session(destination, version)
+        self._session = open_session(destination, version)
 
     def encode(self, span: Span) -> bytes:
         """Write a span as it travels."""
@@ -127,19 +130,22 @@ class OtlpSender:
         if not batch.spans:
             return ExportResult()
         try:
-            response, answer = _post(self._session, self._destination, batch.body, timeout_seconds=timeout_seconds)
+            response, answer = post(self._session, self._destination, batch.body, timeout_seconds=timeout_seconds)
         except UNREACHABLE as error:
             problem(
                 "unreachable", "%s cannot be reached (%s); trying again", self._destination.shown, type(error).__name__
             )
             return ExportResult(retry_after_seconds=0.0)
+        except UnusableSettingError as error:
+            problem("unusable_setting", "%s; what is recorded is kept, trying again", str(error))
+            return ExportResult(retry_after_seconds=0.0)
         return self._judge(response, answer, batch)
 
     def close(self) -> None:
         """Close the session's connections."""
-        _close(self._session)
+        close(self._session)
 
-    def _judge(self, response: requests.Response, answer: bytes, batch: Batch) -> ExportResult:
+    def _judge(self, response: Response, answer: bytes, batch: Batch) -> ExportResult:
         status = response.status_code
         if 200 <= status < 300:  # noqa: PLR2004 - the success class of HTTP
             rejected = min(_rejected(answer), batch.counted)
@@ -181,7 +187,7 @@ class OtlpMetricSender:
         self._destination = destination
         self._encode = encode_metrics
         self._response = ExportMetricsServiceResponse
-        self._session = _session(destination, version)
+        self._session = open_session(destination, version)
 
     def send(self, data: MetricsData, *, timeout_seconds: float) -> float:
         """Post once; redirects are not followed, and only 2xx is success."""
@@ -190,9 +196,12 @@ class OtlpMetricSender:
             body = gzip.compress(body, 1)
         shown = self._destination.shown
         try:
-            response, answer = _post(self._session, self._destination, body, timeout_seconds=timeout_seconds)
+            response, answer = post(self._session, self._destination, body, timeout_seconds=timeout_seconds)
         except UNREACHABLE as error:
             problem("metrics_unreachable", "%s cannot be reached (%s); metrics come later", shown, type(error).__name__)
+            return 0.0
+        except UnusableSettingError as error:
+            problem("metrics_unusable_setting", "%s; metrics come later", str(error))
             return 0.0
         status = response.status_code
         if 200 <= status < 300:  # noqa: PLR2004 - the success class of HTTP
@@ -215,7 +224,7 @@ class OtlpMetricSender:
 
     def close(self) -> None:
         """Close the session's connections."""
-        _close(self._session)
+        close(self._session)
 
     def _rejected(self, body: bytes) -> int:
         """Read how many points were rejected; an answer that is not protobuf rejects none."""
@@ -223,59 +232,6 @@ class OtlpMetricSender:
             return int(self._response.FromString(body).partial_success.rejected_data_points)
         except Exception:  # noqa: BLE001 - proxies answer 200 with pages of their own
             return 0
-
-
-def _session(destination: Destination, version: str) -> requests.Session:
-    session = requests.Session()
-    named = get_auth_from_url(destination.url)
-    session.auth = named if any(named) else _no_credentials
-    session.headers.update(
-        {
-            **destination.headers,
-            "Content-Type": "application/x-protobuf",
-            "Accept-Encoding": "identity",
-            "User-Agent": f"modeltally/{version}",
-        }
-    )
-    if destination.is_compressed:
-        session.headers["Content-Encoding"] = "gzip"
-    if destination.certificate:
-        session.verify = destination.certificate
-    session.cert = destination.client_certificate
-    return session
-
-
-def _close(session: requests.Session) -> None:
-    """Close a session with its sockets, which its own method leaves to the garbage collector."""
-    for adapter in session.adapters.values():
-        pools: Any = getattr(getattr(adapter, "poolmanager", None), "pools", None)
-        for key in [] if pools is None else pools.keys():
-            pools[key].close()
-    session.close()
-
-
-def _post(
-    session: requests.Session, destination: Destination, body: bytes, *, timeout_seconds: float
-) -> tuple[requests.Response, bytes]:
-    """Post once and read the beginning of the answer; raise one of UNREACHABLE when there is none.
-
-    The request goes to the session's adapter, which follows no redirect. Sent by the session itself, it would appear
-    in the traces of hosts that patch sessions and know nothing of OpenTelemetry's ways to look away.
-    """
-    seconds = min(timeout_seconds, destination.timeout_seconds)
-    request = session.prepare_request(requests.Request("POST", destination.url, data=body))
-    settings = session.merge_environment_settings(destination.url, {}, True, None, None)  # noqa: FBT003 - no names for them
-    response = session.get_adapter(destination.url).send(
-        request, timeout=(min(seconds, CONNECT_SECONDS), seconds), **settings
-    )
-    with response:
-        answer = next(response.iter_content(MAX_ANSWER_BYTES), b"")
-    return response, answer
-
-
-def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Add none: left alone, the client would replace the caller's own header by what a `.netrc` file says."""
-    return request
 
 
 def _rejected(body: bytes) -> int:
