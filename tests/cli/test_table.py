@@ -65,3 +65,15 @@ def test_columns_give_way_where_there_is_no_room() -> None:
     assert "2024-11-30" not in shown
     assert "900 ms" in shown
     assert max(map(len, shown.splitlines())) <= 34
+
+
+def test_name_stays_on_the_narrowest_terminal() -> None:
+    """Columns nobody named give way from the right; what a row is about never does, and the reader is told."""
+    names = ("model", "requests", "success_rate", "p50_ms", "last_used_at")
+    console = Console(file=io.StringIO(), width=24)
+    write_table(ROWS, Layout("Models", columns=names), console=console)
+    assert isinstance(console.file, io.StringIO)
+    shown = console.file.getvalue()
+    assert "lumen" in shown
+    assert "last used" in " ".join(shown.split())
+    assert "2024-11-30" not in shown

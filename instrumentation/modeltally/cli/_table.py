@@ -47,7 +47,8 @@ def write_table(
     unbounded = console.options.update(max_width=_WIDER_THAN_ANY_TERMINAL)
     left_out: list[str] = []
     table = _grid(rows, columns, layout, width=console.width)
-    for name in layout.first_to_give_way:
+    # what a row is about stays whatever happens: figures without a name say nothing
+    for name in (*layout.first_to_give_way, *reversed(columns[1:])):
         if Measurement.get(console, unbounded, table).maximum <= console.width:
             break
         if name in columns:

@@ -113,8 +113,8 @@ COMPLETENESS = Topic(
     layout=Layout(
         "Completeness",
         columns=(
-            "instance",
             "service",
+            "instance",
             "verdict",
             "unexplained",
             "started",
@@ -124,7 +124,13 @@ COMPLETENESS = Topic(
             "problems_by_kind",
             "last_heartbeat_at",
         ),
-        first_to_give_way=("last_heartbeat_at", "stored_unfinished", "problems_by_kind", "service"),
+        first_to_give_way=(
+            "last_heartbeat_at",
+            "stored_unfinished",
+            "problems_by_kind",
+            "instance",
+            "dropped_by_reason",
+        ),
         when_empty="no process spoke, and nothing came, in this window",
     ),
     settings=("event_retention_days",),
