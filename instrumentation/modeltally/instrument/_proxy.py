@@ -19,8 +19,6 @@ from modeltally.instrument._guard import problem
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from modeltally.instrument.wrap import Watch
-
 __all__ = ["WatchedFunction", "watched"]
 
 if TYPE_CHECKING:  # generic for the type checker only
@@ -99,10 +97,10 @@ class WatchedFunction(FunctionBase):
         if isinstance(module, str) and isinstance(name, str) and _is_found(self, module, name):
             return _find, (module, name)
         call: Any = self._self_wrapper  # a method of the watch
-        return _rebuild, (call.__self__.parts, function)
+        return _rebuild, (call.__self__, function)
 
 
-def watched(function: Any, watch: Watch, call: Callable[..., Any]) -> Any:
+def watched(function: Any, watch: Callable[[Any], Any], call: Callable[..., Any]) -> Any:
     """Return the stand-in for a callable, or a descriptor around one.
 
     Args:
@@ -142,7 +140,5 @@ def _find(module: str, qualified_name: str) -> Any:
     return attrgetter(qualified_name)(sys.modules[module])
 
 
-def _rebuild(parts: Any, function: Any) -> Any:
-    from modeltally.instrument.wrap import Watch  # noqa: PLC0415 - which imports this module when it decorates
-
-    return Watch(*parts)(function)
+def _rebuild(watch: Any, function: Any) -> Any:
+    return watch(function)

@@ -117,10 +117,9 @@ class Watch:
             swallow("decorate", error)
             return function
 
-    @property
-    def parts(self) -> tuple[str, dict[str, Stored], int]:
-        """What another one like it is made of."""
-        return self._operation, self._values, self._size
+    def __reduce__(self) -> tuple[type[Watch], tuple[str, dict[str, Stored], int]]:
+        """Pickle, with a function that it decorates, what another one like it is made of."""
+        return Watch, (self._operation, self._values, self._size)
 
     def _call(self, wrapped: Any, instance: object, args: Any, kwargs: Any) -> Any:
         operation = self._open()
