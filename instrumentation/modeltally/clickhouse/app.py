@@ -90,7 +90,7 @@ class _Interface:
                     headers["Content-Encoding"] = parsed.compression
                 headers |= {
                     "X-ClickHouse-Format": answer.format,
-                    "X-ClickHouse-Timezone": await run_in_threadpool(lambda: self._engine.timezone),
+                    "X-ClickHouse-Timezone": answer.timezone,
                     "X-ClickHouse-Summary": json.dumps(dict(answer.summary)),
                 }
                 return Response(content, media_type=answer.media_type, headers=headers)

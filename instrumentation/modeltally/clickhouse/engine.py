@@ -6,6 +6,7 @@ connection is set to ``readonly = 1`` before it sees any text of the client's; t
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import secrets
@@ -13,7 +14,7 @@ import struct
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import chdb
@@ -25,10 +26,10 @@ from modeltally.store import sql
 from modeltally.store.client import READ_SETTINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from modeltally.clickhouse.settings import Limits
+    from modeltally.clickhouse.settings import Clauses, Limits
 
 __all__ = ["Answer", "Engine", "Query", "RunningQuery"]
 
@@ -44,9 +45,12 @@ PATIENCE_SECONDS: Final = 5.0
 _AS_A_SERVER: Final = {
     "allow_introspection_functions": "0",
     "implicit_select": "0",
+    # else it depends on the terminal the server was started in
+    "output_format_pretty_color": "0",
     "result_overflow_mode": "throw",
     "timeout_overflow_mode": "throw",
 }
+_ALWAYS: Final = {**_AS_A_SERVER, **{name: str(value) for name, value in READ_SETTINGS.items()}}
 _ESCAPES: Final = str.maketrans(
     {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0", "\b": "\\b", "\f": "\\f"}
 )
@@ -92,12 +96,14 @@ class Answer:
         format: The format it is written in.
         media_type: That format's media type.
         summary: What it cost, as ClickHouse counts it.
+        timezone: The time zone it is written in.
     """
 
     body: bytes
     format: str
     media_type: str
     summary: Mapping[str, str]
+    timezone: str = ""
 
 
 @dataclass(frozen=True)
@@ -195,32 +201,42 @@ class Engine:
     # -- in a thread -----------------------------------------------------------------------------------------------
 
     def _answer(self, query: Query, mark: str) -> Answer:
-        connection = chdb.connect(self._path)
         try:
-            self._prepare(connection, query, mark)
-            text, reading = self._look_at(connection, query)
-            return self._run(connection, text, query, reading)
+            self._check_database(query.database)
+            clauses, reading = self._look_at(query)
+            chosen = {**self._chosen(query), **clauses.chosen}
+            with self._connected({**self.limits.as_settings(), **chosen, "log_comment": mark}) as connection:
+                answer = self._run(connection, clauses.text, query, reading)
+            return replace(answer, timezone=chosen.get("session_timezone") or self.timezone)
         except RefusedQueryError:
             raise
         except Exception as error:  # the engine raises bare RuntimeErrors
             raise from_engine(error) from error
+
+    def _chosen(self, query: Query) -> dict[str, str]:
+        """Give the settings a client chooses with its request; one that has the value already is no choice."""
+        chosen = client_settings.chosen_settings(query.settings, self.limits)
+        for name, value in list(chosen.items()):
+            known = self._describe_engine().settings
+            if name in known and not client_settings.may_choose(name, value, self.limits):
+                if value != known[name]:
+                    raise client_settings.refuse(name)
+                del chosen[name]
+        return chosen
+
+    @contextlib.contextmanager
+    def _connected(self, settings: Mapping[str, str]) -> Iterator[Any]:
+        """Connect with settings that hold whatever the client's text says."""
+        connection = chdb.connect(self._path)
+        try:
+            # names are checked, and the engine takes no parameters here
+            changes = ", ".join(f"{name} = {_quoted(value)}" for name, value in {**_ALWAYS, **settings}.items())
+            connection.query(f"SET {changes}", DEFAULT_FORMAT)
+            connection.query(f"USE `{self._database}`", DEFAULT_FORMAT)
+            connection.query("SET readonly = 1", DEFAULT_FORMAT)
+            yield connection
         finally:
             connection.close()
-
-    def _prepare(self, connection: Any, query: Query, mark: str) -> None:
-        self._check_database(query.database)
-        chosen = client_settings.chosen_settings(query.settings, self.limits)
-        limits = self.limits.as_settings()
-        for name in chosen:
-            if name not in limits and not client_settings.is_free(name) and name in self._describe_engine().settings:
-                raise client_settings.refuse(name)
-        reads = {name: str(value) for name, value in READ_SETTINGS.items()}
-        wanted = {**_AS_A_SERVER, **reads, **limits, **chosen, "log_comment": mark}
-        # names are checked, and the engine takes no parameters here
-        changes = ", ".join(f"{name} = {_quoted(value)}" for name, value in wanted.items())
-        connection.query(f"SET {changes}", DEFAULT_FORMAT)
-        connection.query(f"USE `{self._database}`", DEFAULT_FORMAT)
-        connection.query("SET readonly = 1", DEFAULT_FORMAT)
 
     def _check_database(self, name: str) -> None:
         if name in {"", "default", self._database}:  # "default" is what clients say that were told nothing
@@ -231,21 +247,31 @@ class Engine:
             )
         raise RefusedQueryError(Code.UNKNOWN_DATABASE, f"Database {name[:80]} does not exist")
 
-    def _look_at(self, connection: Any, query: Query) -> tuple[str, Reading]:
+    def _look_at(self, query: Query) -> tuple[Clauses, Reading]:
         """Let the engine read a query, and check that it may run; gives it as the engine writes it."""
         parse = sql.statement("clickhouse/parse").body
         text = query.text.translate(_ESCAPES)
-        # one statement, or an error; what is looked at below is what runs, without data, comments and tricks
-        parsed = str(connection.query(parse, "TabSeparatedRaw", params={"query": text}).bytes(), "utf-8").strip()
-        explained = connection.query(f"EXPLAIN AST {parsed}", "TabSeparatedRaw", params=dict(query.parameters))
+        # on a connection of its own: what a client chooses for its answer is not for this one
+        with self._connected({"max_execution_time": f"{self.limits.seconds:g}"}) as connection:
+            # one statement, or an error; what is looked at below is what runs, without data, comments and tricks
+            parsed = str(connection.query(parse, "TabSeparatedRaw", params={"query": text}).bytes(), "utf-8").strip()
+            clauses = client_settings.read_clauses(parsed, self.limits)
+            explained = connection.query(
+                f"EXPLAIN AST {clauses.text}", "TabSeparatedRaw", params=dict(query.parameters)
+            )
+            tree = str(explained.bytes(), "utf-8", "replace")
         others = frozenset(self._databases()) - {self._database}
         allowed = Allowed(
             self._database, frozenset(sql.view_names()), others, functions=self._describe_engine().functions
         )
-        reading = check(parsed, str(explained.bytes(), "utf-8", "replace"), allowed)
+        reading = check(clauses.text, tree, allowed)
+        if reading.clauses != clauses.inner:
+            raise RefusedQueryError(
+                Code.READONLY, "Cannot modify settings with other than plain values in readonly mode"
+            )
         if NO_TEXT in parsed:
             raise RefusedQueryError(Code.BAD_ARGUMENTS, "the query is not UTF-8")
-        return parsed, reading
+        return clauses, reading
 
     def _format(self, reading: Reading, query: Query) -> tuple[str, str]:
         """Name and media type of the format that an answer comes in."""
@@ -305,7 +331,10 @@ class Engine:
                     str(row["name"]).lower(): (str(row["name"]), str(row["content_type"]))
                     for row in self._rows("clickhouse/formats")
                 },
-                settings=frozenset(str(row["name"]) for row in self._rows("clickhouse/settings")),
+                settings={
+                    **{str(row["name"]): str(row["value"]) for row in self._rows("clickhouse/settings")},
+                    **_ALWAYS,
+                },
                 functions=frozenset(str(row["name"]) for row in self._rows("clickhouse/functions")),
             )
         return self._known
@@ -334,7 +363,7 @@ class _Known:
     version: str
     timezone: str
     formats: Mapping[str, tuple[str, str]]
-    settings: frozenset[str]
+    settings: Mapping[str, str]
     functions: frozenset[str]
 
 

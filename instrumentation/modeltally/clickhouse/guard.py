@@ -168,10 +168,12 @@ class Reading:
     Attributes:
         is_select: It is a SELECT, whose rows come block by block.
         format: The format it names, None where it leaves that open; of ``SHOW TABLES FROM`` it may be a database.
+        clauses: How many SETTINGS clauses are in it.
     """
 
     is_select: bool
     format: str | None
+    clauses: int = 0
 
 
 def check(text: str, tree: str, allowed: Allowed) -> Reading:
@@ -203,7 +205,8 @@ def check(text: str, tree: str, allowed: Allowed) -> Reading:
     for node in root.walk():
         _check_node(node, allowed, own)
     _check_words(text, allowed)
-    return Reading(is_select=root.kind == "SelectWithUnionQuery", format=named[-1] if named else None)
+    clauses = sum(child.kind == "Set" for node in root.walk() if node.kind != "Explain" for child in node.children)
+    return Reading(root.kind == "SelectWithUnionQuery", named[-1] if named else None, clauses)
 
 
 def _check_node(node: Node, allowed: Allowed, own: frozenset[str]) -> None:

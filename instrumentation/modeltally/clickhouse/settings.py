@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from modeltally.settings import Settings
 
-__all__ = ["Limits", "chosen_settings", "is_free", "is_transport", "refuse"]
+__all__ = ["Clauses", "Limits", "chosen_settings", "is_free", "is_transport", "may_choose", "read_clauses", "refuse"]
 
 # What belongs to the transport of a query: taken, and either used by the interface itself or without meaning to it.
 _TRANSPORT: Final = frozenset(
@@ -49,9 +49,17 @@ _TRANSPORT: Final = frozenset(
 _FREE: Final = re.compile(
     r"output_format_(json|csv|tsv|pretty|arrow|parquet|native)_\w+|output_format_(write_statistics|decimal_trailing_zeros)"
     r"|format_csv_(delimiter|null_representation)|date_time_(input|output)_format|cast_string_to_dynamic_use_inference"
+    r"|async_insert|wait_for_async_insert"  # of no consequence to who only reads; JDBC says them in every request
     r"|session_timezone|extremes|limit|offset|union_default_mode|(join|group_by)_use_nulls"
     r"|max_(threads|block_size|(rows|bytes)_(to_read|to_group_by|to_sort|in_join|in_set|in_distinct))"
 )
+_VALUE: Final = r"(?:'(?:[^'\\]|\\.)*'|[\w.+-]+)"
+_PAIRS: Final = rf"\w+ = {_VALUE}(?:, \w+ = {_VALUE})*"
+# A SETTINGS clause with plain values, and what one may not be looked for in, or which says how deep it is.
+_CLAUSE: Final = re.compile(
+    rf"'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`|(?P<bracket>[()])|(?P<clause> SETTINGS (?P<said>{_PAIRS})(?=[ )]|$))"
+)
+_PAIR: Final = re.compile(r"(\w+) = (?:'((?:[^'\\]|\\.)*)'|([\w.+-]+))")
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,99}")
 _NUMBER: Final = re.compile(r"\d{1,20}(\.\d{1,6})?")
 
@@ -126,6 +134,62 @@ def chosen_settings(asked: Mapping[str, str], limits: Limits) -> dict[str, str]:
             raise RefusedQueryError(Code.BAD_ARGUMENTS, f"{name[:80]!r} is no name of a setting")
         chosen[name] = value
     return chosen
+
+
+@dataclass(frozen=True)
+class Clauses:
+    """The SETTINGS clauses of a statement.
+
+    Attributes:
+        text: The statement without those of its own that may be chosen.
+        chosen: What those say.
+        inner: How many others there are in parts of it, all of which may be chosen too.
+    """
+
+    text: str
+    chosen: Mapping[str, str]
+    inner: int
+
+
+def read_clauses(text: str, limits: Limits) -> Clauses:
+    """Read the SETTINGS clauses of a statement as the engine writes it.
+
+    A clause that may not be chosen is left in the text, for the engine to refuse; it does so for the whole statement.
+    In a part of it the engine would pass over the clause in silence, so there it is refused here.
+
+    Args:
+        text: The statement.
+        limits: What a query may cost.
+
+    Raises:
+        RefusedQueryError: A part of the statement says what may not be chosen.
+    """
+    kept, chosen, inner, depth, position = [], {}, 0, 0, 0
+    for token in _CLAUSE.finditer(text):
+        depth += {"(": 1, ")": -1}.get(token["bracket"] or "", 0)
+        if not token["clause"]:
+            continue
+        said = {name: quoted or bare for name, quoted, bare in _PAIR.findall(token["said"])}
+        may_be_chosen = all(may_choose(name, value, limits) for name, value in said.items())
+        if depth and not may_be_chosen:
+            raise RefusedQueryError(Code.READONLY, f"Cannot modify {', '.join(said)[:80]} in readonly mode")
+        inner += depth > 0
+        if not depth and may_be_chosen:
+            kept.append(text[position : token.start()])
+            position = token.end()
+            chosen.update(said)
+    return Clauses("".join(kept) + text[position:], chosen, inner)
+
+
+def may_choose(name: str, value: str, limits: Limits) -> bool:
+    """Tell whether a client may choose a setting so."""
+    if name not in limits.as_settings():
+        return is_free(name)
+    try:
+        _check_limit(name, value, limits.as_settings()[name])
+    except RefusedQueryError:
+        return False
+    return True
 
 
 def is_free(name: str) -> bool:

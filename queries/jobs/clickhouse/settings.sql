@@ -1,7 +1,9 @@
--- The settings the engine knows.
+-- The settings the engine knows, with the value each has where nobody chooses.
 -- Grain: one row per setting.
 -- Reads: nothing
 -- Read by: the ClickHouse interface of the local server
-SELECT name
+SELECT
+    name,
+    value
 FROM system.settings
 ORDER BY name
