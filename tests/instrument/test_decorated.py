@@ -34,7 +34,6 @@ def service(decorate: Callable[[str], Callable[[Any], Any]]) -> Any:
         """It adds two."""
 
         added = 2
-        size = functools.partial(len)
 
         @decorate("m")
         def method(self, number: int, **_: object) -> int:
@@ -61,7 +60,7 @@ def service(decorate: Callable[[str], Callable[[Any], Any]]) -> Any:
             """The values."""
             return [self.added]
 
-        partial = decorate("m")(functools.partial(lambda number: number + 2))
+        partial = staticmethod(decorate("m")(functools.partial(lambda number: number + 2)))
 
     return Service
 

@@ -12,11 +12,22 @@ MAX_NAME: Final = 256
 MAX_MESSAGE: Final = 512  # characters, and bytes once it is sent
 
 
-def is_called_off(kind: type[BaseException]) -> bool:
-    """Return whether an exception means that the work was cancelled rather than that it failed."""
-    # by name: asyncio, concurrent.futures and trio have one each, and importing them takes a service's time
+# by name: asyncio, concurrent.futures, trio and starlette have them, and importing those takes a service's time
+CALLED_OFF: Final = frozenset({"CancelledError", "Cancelled", "ClientDisconnect", "WebSocketDisconnect"})
+MAX_DEPTH: Final = 16  # of groups inside groups
+
+
+def is_called_off(error: BaseException, *, depth: int = 0) -> bool:
+    """Return whether an exception means that the work was cancelled rather than that it failed.
+
+    So does a group of nothing else: trio's nurseries raise them.
+    """
+    kind = type(error)  # `isinstance` would ask the error for its `__class__`, which is the caller's code
+    if issubclass(kind, BaseExceptionGroup):
+        inside = BaseExceptionGroup.exceptions.__get__(error)  # as above
+        return depth < MAX_DEPTH and all(is_called_off(one, depth=depth + 1) for one in inside)
     return issubclass(kind, (GeneratorExit, KeyboardInterrupt, SystemExit)) or any(
-        base.__name__ in {"CancelledError", "Cancelled"} for base in kind.__mro__
+        base.__name__ in CALLED_OFF for base in kind.__mro__
     )
 
 

@@ -128,6 +128,8 @@ class Operation(Running):
                 if self._outer is not None:
                     if self.nested:
                         self._copy_facts_to_outer()
+                    if self.operation == names.MODEL_LOAD:
+                        self._tell_who_waited()
                     # a task that outlives its operation starts the next one inside it, and so on: keep no chain of
                     # ended ones
                     self._outer = running_from(self._outer)
@@ -150,7 +152,7 @@ class Operation(Running):
     def _judge(self, error: BaseException) -> None:
         self.outcome, self.error_type = names.ERROR, None
         kind = type(error)  # `isinstance` would ask the error for its `__class__`, which is the caller's code
-        if is_called_off(kind):
+        if is_called_off(error):
             self.outcome = names.CANCELLED
             return
         self.error_type = error_type(kind)
@@ -170,6 +172,12 @@ class Operation(Running):
             value = self.values.get(fact)
             if value is not None:
                 outer.values.setdefault(fact, value)
+
+    def _tell_who_waited(self) -> None:
+        """Tell the request that waited for a load so, unless its owner says something else."""
+        outer = enclosing_of_kind(names.MODEL_REQUEST, self._outer)
+        if outer is not None:
+            outer.add_load((self.end_ns - self.start_ns) / 1e9)
 
     def __del__(self) -> None:
         """End a stream that nobody holds any more as cancelled: it can never end by itself."""

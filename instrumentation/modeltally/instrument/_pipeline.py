@@ -243,10 +243,12 @@ class Pipeline(Queue):
         try:
             if self._thread is not None or self.closes_at is not None or time.monotonic() < self._no_thread_until:
                 return
-            thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
             try:
+                thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
                 thread.start()
-            except RuntimeError:  # too many of them; or the interpreter is ending, and the exit handler delivers
+            except (OSError, RuntimeError):
+                # too many of them; or the interpreter is ending, or is an isolated one that allows none of this kind:
+                # then the exit handler delivers
                 self._no_thread_until = time.monotonic() + NO_THREAD_SECONDS
                 return
             self._thread = thread

@@ -166,10 +166,11 @@ class Running(Record):
     to fetch into the processor's caches.
     """
 
-    __slots__ = ("__weakref__", "_clock_ns", "_has_copy", "_outer", "_state")
+    __slots__ = ("__weakref__", "_clock_ns", "_has_copy", "_load_seconds", "_outer", "_state")
 
     _clock_ns: int  # the performance counter at the start
     _has_copy: bool
+    _load_seconds: float  # of loads inside it; there once it has waited for one
     _outer: Running | None
     _state: int
 
@@ -179,6 +180,14 @@ class Running(Record):
             return False
         self._has_copy = True
         return True
+
+    def add_load(self, seconds: float) -> None:
+        """Note that it waited for a model to be loaded, once more perhaps."""
+        values, told = self.values, getattr(self, "_load_seconds", None)
+        values.setdefault("cold_start", True)
+        if "load_duration_seconds" not in values or values["load_duration_seconds"] == told:
+            self._load_seconds = seconds + (told or 0.0)
+            values["load_duration_seconds"] = self._load_seconds
 
     @property
     def is_running(self) -> bool:

@@ -14,7 +14,7 @@ from modeltally.instrument._checks import ConfigError
 from modeltally.instrument._config import Config
 from modeltally.instrument._counters import Counters
 from modeltally.instrument._destination import Destination
-from modeltally.instrument._guard import guarded, log_info, problem
+from modeltally.instrument._guard import guarded, internal_error, log_info, problem
 from modeltally.instrument._lock import Lock
 from modeltally.instrument._pipeline import Pipeline
 from modeltally.instrument.process import ends
@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from modeltally.instrument._live import LiveFigures
+    from modeltally.instrument.background.worker import Worker
 
 __all__ = ["active", "configure", "counters", "current", "flush", "live", "shutdown"]
 
 EXIT_SECONDS: Final = 1.7  # an end takes two seconds longer at most, and Python has things to do after us
 FORK_WAIT_SECONDS: Final = 5.0
+RESTART_SECONDS: Final = 1.0
 
 Settings = ParamSpec("Settings")
 
@@ -231,7 +233,21 @@ def _interrupt_waits() -> None:
 
 
 def _work(pipeline: Pipeline) -> None:
-    """Run the background work of a pipeline; the SDK is imported in its thread."""
+    """Run the background work of a pipeline; what fails as it begins, for want of descriptors say, is tried again."""
+    worker = None
+    while worker is None:
+        try:
+            worker = _worker(pipeline)
+        except Exception as error:
+            if pipeline.closes_at is not None:
+                raise
+            internal_error("background start", error)
+            pipeline.closing.wait(RESTART_SECONDS)
+    contextvars.copy_context().run(worker.run)  # at exit this is the host's thread: its context stays
+
+
+def _worker(pipeline: Pipeline) -> Worker:
+    """Make the background worker of a pipeline; the SDK is imported in its thread."""
     for _ in starmap(_state.imports.acquire, ((),)):  # see `_lock`: at exit this is the main thread
         try:
             from modeltally.instrument.background.worker import Worker  # noqa: PLC0415 - named above
@@ -240,7 +256,7 @@ def _work(pipeline: Pipeline) -> None:
         finally:
             _state.imports.release()
         break
-    contextvars.copy_context().run(worker.run)  # at exit this is the host's thread: its context stays
+    return worker
 
 
 def _import_background() -> None:

@@ -7,6 +7,7 @@ garbage collection stay what they are.
 
 from __future__ import annotations
 
+import sys
 import types
 from inspect import CO_ITERABLE_COROUTINE
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,7 +18,7 @@ from modeltally.instrument._context import attach, current, detach
 from modeltally.instrument._guard import guarded, swallow
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 
     from modeltally.instrument._operation import Operation
 
@@ -50,7 +51,8 @@ def _step(open_operation: Callable[[], Operation], stream: Generator[Any, Any, A
     operation = open_operation()
     first_step_ns = _clock_ns()
     is_first = True
-    step, argument = stream.send, None
+    step: Any = stream.send
+    argument: Any = None
     while True:
         former = current()
         try:
@@ -60,6 +62,8 @@ def _step(open_operation: Callable[[], Operation], stream: Generator[Any, Any, A
             finally:
                 detach(operation, former)
         except StopIteration as stop:
+            if type(argument) is GeneratorExit:
+                operation.cancel()
             operation.end()
             return stop.value
         except BaseException as error:
@@ -72,10 +76,7 @@ def _step(open_operation: Callable[[], Operation], stream: Generator[Any, Any, A
         try:
             argument = yield item
             step = stream.send
-        except GeneratorExit:
-            _close(operation, stream)
-            raise
-        except BaseException as error:  # noqa: BLE001 - whatever is thrown in is the stream's to handle
+        except BaseException as error:  # noqa: BLE001 - whatever is thrown in, its closing too, is the stream's to handle
             step, argument = stream.throw, error
 
 
@@ -93,7 +94,8 @@ async def _step_async(
     operation = open_operation()
     first_step_ns = _clock_ns()
     is_first = True
-    step, argument = stream.asend, None
+    step: Any = lambda _: _unregistered(stream)  # noqa: E731 - a step as the others are
+    argument: Any = None
     while True:
         former = current()
         try:
@@ -103,6 +105,8 @@ async def _step_async(
             finally:
                 detach(operation, former)
         except StopAsyncIteration:
+            if type(argument) is GeneratorExit:
+                operation.cancel()
             operation.end()
             return
         except BaseException as error:
@@ -115,9 +119,6 @@ async def _step_async(
         try:
             argument = yield item
             step = stream.asend
-        except GeneratorExit:
-            await _close_async(operation, stream)
-            raise
         except BaseException as error:  # noqa: BLE001 - whatever is thrown in is the stream's to handle
             step, argument = stream.athrow, error
 
@@ -130,34 +131,18 @@ def named_like(driver: S, stream: Any) -> S:
     return driver
 
 
-def _close(operation: Operation, stream: Generator[Any, Any, Any]) -> None:
-    former = current()
-    try:
-        try:
-            attach(operation)
-            stream.close()
-        finally:
-            detach(operation, former)
-    except BaseException as error:
-        detach(operation, former)
-        operation.end(error)
-        raise
-    operation.end_cancelled()
+def _unregistered(stream: AsyncGenerator[Any, Any]) -> Awaitable[Any]:
+    """Take the first step of a stream without the event loop's knowledge.
 
-
-async def _close_async(operation: Operation, stream: AsyncGenerator[Any, Any]) -> None:
-    former = current()
+    The loop knows the driver. As it ends it closes all streams it knows at the same time, and one of the two would be
+    closed while the other is closing it.
+    """
+    hooks = sys.get_asyncgen_hooks()
     try:
-        try:
-            attach(operation)
-            await stream.aclose()
-        finally:
-            detach(operation, former)
-    except BaseException as error:
-        detach(operation, former)
-        operation.end(error)
-        raise
-    operation.end_cancelled()
+        sys.set_asyncgen_hooks(None, None)
+        return stream.asend(None)
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
 
 
 def _clock_ns() -> int:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from modeltally.instrument._destination import Destination
 
-__all__ = ["UNREACHABLE", "Response", "UnusableSettingError", "close", "open_session", "post"]
+__all__ = ["UNREACHABLE", "Response", "UnusableSettingError", "close", "is_refused", "open_session", "post"]
 
 UNREACHABLE: Final = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 CONNECT_SECONDS: Final = 3.0
@@ -90,6 +90,14 @@ def post(
     with response:
         answer = next(response.iter_content(MAX_ANSWER_BYTES), b"")
     return response, answer
+
+
+def is_refused(error: BaseException) -> bool:
+    """Return whether a request failed because nobody listens at the address."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ConnectionRefusedError):
+        cause = cause.__cause__ or cause.__context__
+    return cause is not None
 
 
 def _is_loopback(url: str) -> bool:

@@ -19,6 +19,7 @@ from modeltally.instrument.background.http import (
     Response,
     UnusableSettingError,
     close,
+    is_refused,
     open_session,
     post,
 )
@@ -67,12 +68,14 @@ class ExportResult:
         dropped_as: Reason under which the rest is lost; None when nothing is.
         retry_after_seconds: None when it is final; else the delay before another try, 0.0 when the receiver named none.
         is_too_large: Whether two halves should be tried instead.
+        is_refused: Whether nobody listens there, which costs nothing to find out again.
     """
 
     delivered: int = 0
     dropped_as: str | None = None
     retry_after_seconds: float | None = None
     is_too_large: bool = False
+    is_refused: bool = False
 
 
 class Sender(Protocol):
@@ -135,7 +138,7 @@ class OtlpSender:
             problem(
                 "unreachable", "%s cannot be reached (%s); trying again", self._destination.shown, type(error).__name__
             )
-            return ExportResult(retry_after_seconds=0.0)
+            return ExportResult(retry_after_seconds=0.0, is_refused=is_refused(error))
         except UnusableSettingError as error:
             problem("unusable_setting", "%s; what is recorded is kept, trying again", str(error))
             return ExportResult(retry_after_seconds=0.0)

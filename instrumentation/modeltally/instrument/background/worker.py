@@ -31,6 +31,7 @@ __all__ = ["Worker"]
 
 FIRST_RETRY_SECONDS: Final = 0.5
 LAST_RETRY_SECONDS: Final = 30.0
+LAST_REFUSED_SECONDS: Final = 3.0
 LAST_RETRY_AFTER_SECONDS: Final = 60.0
 HURRIED_RETRY_SECONDS: Final = 0.1
 ATTEMPTS_WHEN_FULL: Final = 8
@@ -145,7 +146,7 @@ class Worker:
                 break
             attempts += 1
             is_given_up = self._pipeline.is_full() and attempts >= ATTEMPTS_WHEN_FULL
-            if is_given_up or not self._pause(attempts, result.retry_after_seconds):
+            if is_given_up or not self._pause(attempts, result):
                 result = ExportResult(dropped_as="export_failed")
                 break
         self._resolve(
@@ -170,10 +171,11 @@ class Worker:
             internal_error("export", error)
             return ExportResult(dropped_as="export_failed")
 
-    def _pause(self, attempts: int, retry_after_seconds: float) -> bool:
+    def _pause(self, attempts: int, result: ExportResult) -> bool:
         """Wait before the next attempt; return False when the pipeline closes first."""
-        pipeline = self._pipeline
-        backoff = min(LAST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(attempts - 1, 10)) * _ids.jitter()
+        pipeline, retry_after_seconds = self._pipeline, result.retry_after_seconds or 0.0
+        last = LAST_REFUSED_SECONDS if result.is_refused else LAST_RETRY_SECONDS
+        backoff = min(last, FIRST_RETRY_SECONDS * 2 ** min(attempts - 1, 10)) * _ids.jitter()
         until = time.monotonic() + (min(retry_after_seconds, LAST_RETRY_AFTER_SECONDS) or backoff)
         if not retry_after_seconds and pipeline.hurry.wait(backoff):
             # somebody waits with a deadline of their own: try again soon, but do not spin
