@@ -1,4 +1,4 @@
--- Heartbeats, typed.
+-- Heartbeats, typed. One with a figure that no process can have is quarantined instead.
 -- Reads: otel_traces
 CREATE MATERIALIZED VIEW IF NOT EXISTS heartbeats_from_spans TO heartbeats AS
 WITH
@@ -25,3 +25,10 @@ SELECT
     a['modeltally.heartbeat.goodbye'] = 'true' AS is_goodbye
 FROM otel_traces
 WHERE a['modeltally.operation'] = 'heartbeat'
+    AND NOT arrayExists(
+        (name, value) -> startsWith(name, 'modeltally.heartbeat.')
+            AND name != 'modeltally.heartbeat.goodbye'
+            AND NOT ifNull(toFloat64OrNull(value) BETWEEN 0 AND 1e12, false),
+        mapKeys(a),
+        mapValues(a)
+    )

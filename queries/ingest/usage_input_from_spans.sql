@@ -1,9 +1,49 @@
 -- From a span to the typed facts of an operation. Nothing here can fail: what cannot be read becomes null, zero or a
--- reason to refuse.
+-- reason to refuse. A word of ours that nobody knows is a reason; a figure that no operation can have is left out and
+-- named, so that no sum of figures wraps. Heartbeats come here only to be refused.
 -- Reads: otel_traces, erased_users
 CREATE MATERIALIZED VIEW IF NOT EXISTS usage_input_from_spans TO usage_input AS
 WITH
-    SpanAttributes AS a,
+    -- the most that one operation may say of itself; below 0 is less than the least
+    (name -> multiIf(
+        name IN (
+            'gen_ai.request.max_tokens', 'gen_ai.usage.input_tokens', 'gen_ai.usage.output_tokens',
+            'gen_ai.usage.cache_read.input_tokens', 'gen_ai.usage.cache_write.input_tokens',
+            'gen_ai.usage.cache_creation.input_tokens', 'gen_ai.usage.reasoning.output_tokens',
+            'modeltally.items.total', 'modeltally.items.succeeded'
+        ), 1e10,
+        name IN ('modeltally.download.bytes', 'modeltally.download.resumed.bytes'), 1e13,
+        name IN (
+            'modeltally.model.parameters', 'modeltally.model.size', 'modeltally.model.memory.size',
+            'modeltally.download.size', 'modeltally.memory.freed', 'modeltally.gpu.memory.before',
+            'modeltally.gpu.memory.after', 'modeltally.gpu.memory.peak', 'modeltally.gpu.memory.reserved.peak',
+            'modeltally.host.memory.peak'
+        ), 1e15,
+        name IN (
+            'modeltally.queue.duration', 'gen_ai.response.time_to_first_chunk', 'modeltally.model.load.duration',
+            'modeltally.timeout.limit', 'modeltally.download.paused.duration', 'modeltally.video.duration',
+            'modeltally.audio.duration'
+        ), 31 * 86400,
+        name IN ('modeltally.model.resident.duration', 'modeltally.generation.speed'), 1e9,
+        name = 'modeltally.cost.amount', 1e8,
+        name = 'modeltally.video.fps', 1e6,
+        name IN (
+            'modeltally.attempt', 'modeltally.concurrency', 'modeltally.prompt.length',
+            'modeltally.negative_prompt.length', 'modeltally.image.width', 'modeltally.image.height',
+            'modeltally.video.frames', 'modeltally.diffusion.steps.requested',
+            'modeltally.diffusion.steps.completed', 'modeltally.lora.count', 'modeltally.output.count',
+            'modeltally.quality_gate.failures', 'modeltally.download.files', 'modeltally.download.files.cached',
+            'modeltally.download.retries', 'modeltally.health.files.checked', 'modeltally.health.files.missing',
+            'modeltally.health.files.corrupted'
+        ), 4e9,
+        startsWith(name, 'modeltally.heartbeat.') AND NOT name = 'modeltally.heartbeat.goodbye', 1e12,
+        -1
+    )) AS most,
+    mapFilter(
+        (name, value) -> most(name) >= 0 AND NOT ifNull(toFloat64OrNull(value) BETWEEN 0 AND most(name), false),
+        SpanAttributes
+    ) AS senseless,
+    mapFilter((name, value) -> NOT mapContains(senseless, name), SpanAttributes) AS a,
     (seconds -> accurateCastOrNull(round(toFloat64OrNull(seconds) * 1e6), 'UInt64')) AS as_us,
     (value -> accurateCastOrNull(round(toFloat64OrNull(value) * 1e6), 'UInt64')) AS as_millionths,
     (value -> accurateCastOrNull(round(toFloat64OrNull(value) * 1e6), 'Int64')) AS as_signed_millionths,
@@ -16,8 +56,19 @@ WITH
     (value -> multiIf(value = 'true', true, value = 'false', false, NULL)) AS as_bool,
     a['user.hash'] AS user_hex,
     if(match(user_hex, '^[0-9a-f]{16}$'), reinterpretAsUInt64(reverse(unhex(user_hex))), 0) AS hash,
-    toInt64(Duration) < 0 AS is_wrapped,
-    a['modeltally.unfinished'] = 'true' AS unfinished
+    -- what ended before it began wraps
+    Duration > 31 * 86400 * 1000000000 AS is_beyond_sense,
+    a['modeltally.unfinished'] = 'true' AS unfinished,
+    ScopeName = 'modeltally' OR startsWith(ScopeName, 'modeltally.') AS is_scope_ours,
+    a['modeltally.operation'] IN (
+        'model.request', 'model.download', 'model.load', 'model.unload', 'model.offload', 'model.health_check',
+        'pattern.run'
+    ) OR (
+        -- a host's own
+        match(a['modeltally.operation'], '^[a-z][a-z0-9_]*([.][a-z][a-z0-9_]*)+$')
+        AND NOT match(a['modeltally.operation'], '^(model|pattern|modeltally|gen_ai)[.]')
+        AND length(a['modeltally.operation']) <= 64
+    ) AS is_known_operation
 SELECT
     -- identity
     toTimeZone(Timestamp, 'UTC') AS start,
@@ -30,6 +81,13 @@ SELECT
         Timestamp < toDateTime64('2000-01-01', 9, 'UTC') OR Timestamp >= toDateTime64('2100-01-01', 9, 'UTC'),
         'time_out_of_range',
         Timestamp > ReceivedAt + INTERVAL 1 DAY, 'time_in_future',
+        operation = 'heartbeat', 'senseless_heartbeat',
+        NOT is_known_operation, 'unknown_operation',
+        a['modeltally.unfinished'] NOT IN ('', 'true', 'false'), 'unknown_unfinished',
+        a['modeltally.nested'] NOT IN ('', 'true', 'false'), 'unknown_nested',
+        NOT unfinished
+            AND a['modeltally.outcome'] NOT IN ('success', 'partial_success', 'failure', 'error', 'cancelled'),
+        'unknown_outcome',
         ''
     ) AS reject_reason,
     -- what happened
@@ -92,8 +150,8 @@ SELECT
     a['modeltally.pipeline.class'] AS pipeline_class,
     toUInt32OrZero(a['modeltally.concurrency']) AS concurrency,
     -- times
-    if(unfinished OR is_wrapped, NULL, intDiv(Duration, 1000)) AS duration_us,
-    is_wrapped AS is_duration_invalid,
+    if(unfinished OR is_beyond_sense, NULL, intDiv(Duration, 1000)) AS duration_us,
+    is_beyond_sense AS is_duration_invalid,
     as_us(a['modeltally.queue.duration']) AS queue_us,
     as_us(a['gen_ai.response.time_to_first_chunk']) AS first_chunk_us,
     a['modeltally.model.cold_start'] = 'true' AS is_cold_start,
@@ -180,7 +238,11 @@ SELECT
     toUInt32OrZero(a['modeltally.health.files.checked']) AS files_checked,
     toUInt32OrZero(a['modeltally.health.files.missing']) AS files_missing,
     toUInt32OrZero(a['modeltally.health.files.corrupted']) AS files_corrupted,
+    -- what no operation can have
+    arraySort(mapKeys(senseless)) AS senseless_figures,
     -- what the host made up
     mapFilter((name, value) -> NOT match(name, '^(modeltally|gen_ai|user|session|error|server|hw)[.]'), a) AS custom
 FROM otel_traces
 WHERE operation NOT IN ('', 'heartbeat', 'evaluation', 'inventory', 'model.state')
+    OR (operation = 'heartbeat' AND notEmpty(senseless))
+    OR (operation = '' AND (is_scope_ours OR mapContains(SpanAttributes, 'modeltally.outcome')))

@@ -152,6 +152,8 @@ CREATE TABLE IF NOT EXISTS usage_events (
     files_checked UInt32 CODEC(T64, ZSTD(1)),
     files_missing UInt32 CODEC(T64, ZSTD(1)),
     files_corrupted UInt32 CODEC(T64, ZSTD(1)),
+    -- attributes left out because no operation can have such a figure: no number, below 0, too large for any sum
+    senseless_figures Array(LowCardinality(String)) CODEC(ZSTD(1)),
     -- what the host made up: attributes that are neither ours nor the standard's
     custom Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     PROJECTION rows_by_hour (SELECT toStartOfHour(start) AS hour, count() GROUP BY hour),

@@ -151,6 +151,10 @@ ELSEWHERE = {
 }
 
 
+# Words that are counted by: one that nobody knows is a reason to refuse.
+JUDGED = {"modeltally.operation", "modeltally.outcome", "modeltally.unfinished", "modeltally.nested"}
+
+
 def stored(store: EmbeddedStore, *operations: Operation) -> list[dict[str, Any]]:
     """Give operations, and read the events they became in their order."""
     give(store, Given(operations=list(operations)))
@@ -168,6 +172,7 @@ def test_every_attribute_has_its_column(store: EmbeddedStore) -> None:
         if name == "modeltally.pattern.name":  # also what a run is about, where it has no id
             assert differs.pop("pattern") == expected
         assert differs == {column: expected}, name
+        assert row["senseless_figures"] == []
 
 
 def test_every_attribute_that_is_read_is_tested_and_may_pass() -> None:
@@ -190,7 +195,7 @@ def test_nothing_in_a_span_can_stop_it(store: EmbeddedStore) -> None:
     useless = [
         Operation(at=AT + dt.timedelta(seconds=number), attributes={"modeltally.project": "film", name: value})
         for number, (name, value) in enumerate((name, value) for name in READ for value in USELESS)
-        if name not in {"modeltally.operation", "modeltally.project"}
+        if name not in JUDGED | {"modeltally.project"}
     ]
     rows = stored(store, *useless)
     assert len(rows) == len(useless)
