@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from modeltally.receiver import allow
+from modeltally.receiver.attributes import OTHER_SCOPE
+from modeltally.receiver.spans.filter import REDACTED_EVENT, REDACTED_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -53,15 +55,61 @@ def _text_of(pattern: str) -> str:
     return pattern.replace("\\", "\\\\")
 
 
+def _whole(pattern: re.Pattern[str]) -> str:
+    """Write a pattern that a whole text must match."""
+    return f'"^(?:{_text_of(pattern.pattern)})$"'
+
+
 def _not_own(target: str) -> list[str]:
-    """Delete what is no name of a host's own: the two halves of ``is_own_name``."""
-    longest = allow._MAX_NAME_CHARACTERS
+    """Keep what is a name of a host's own: the parts of ``is_own_name``."""
     prefixes = "|".join(sorted(allow._TAKEN_PREFIXES))
     is_copied = f"{target} != nil"
     return [
-        f'- delete_matching_keys({target}, "^(?s:[^.]*|[.].*|[^.]*[.])$") where {is_copied}',
-        f'- delete_matching_keys({target}, "^(?s:.{{{longest + 1},}})$") where {is_copied}',
+        f"- keep_matching_keys({target}, {_whole(allow._OWN_NAME)}) where {is_copied}",
+        f'- delete_matching_keys({target}, "^(?s:.{{{allow._MAX_NAME_CHARACTERS + 1},}})$") where {is_copied}',
         f'- delete_matching_keys({target}, "^(?i:{prefixes})[.]") where {is_copied}',
+    ]
+
+
+def _replace(target: str, other: str, pattern: str) -> list[str]:
+    """Replace a text that does not match."""
+    return [
+        "- >-",
+        f'  set({target}, "{other}") where {target} != "{other}" and',
+        f"  not IsMatch({target}, {pattern})",
+    ]
+
+
+def _scopes() -> list[str]:
+    """Replace names and versions of scopes that may be texts."""
+    name = _replace("scope.name", OTHER_SCOPE, f'"^(?:|{_text_of(allow.SCOPE_NAME.pattern)})$"')
+    return [*name, *_replace("scope.version", "", _whole(allow.SCOPE_VERSION))]
+
+
+def _span_names() -> list[str]:
+    """Replace names of spans that say more than what is done, and to what the attributes name."""
+    verb = 'span.cache["verb"]'
+    known = [f'span.name == Concat([{verb}, span.attributes["{name}"]], " ")' for name in allow.SPAN_SUBJECTS]
+    return [
+        *_replace("span.name", REDACTED_NAME, f'"^(?:{_text_of(allow.SPAN_VERB.pattern)})(?: |$)"'),
+        f'- set({verb}, Split(span.name, " ")[0])',
+        "- >-",
+        f'  set(span.name, "{REDACTED_NAME}") where span.name != {verb} and not (',
+        *(f"  {comparison}{' or' if comparison != known[-1] else ''}" for comparison in known),
+        "  )",
+    ]
+
+
+def _events() -> list[str]:
+    """Keep what is known of events."""
+    names = "|".join(re.escape(name) for name in sorted(allow.EVENT_NAMES))
+    value = 'spanevent.attributes["exception.type"]'
+    return [
+        *_door("spanevent.attributes", allow.EVENT_ATTRIBUTES),
+        "- >-",
+        f'  delete_key(spanevent.attributes, "exception.type") where {value} != nil and',
+        f"  not IsMatch({value}, {_whole(allow.EXCEPTION_TYPE)})",
+        *_replace("spanevent.name", REDACTED_EVENT, f'"^(?:{_text_of(names)})$"'),
     ]
 
 
@@ -85,7 +133,10 @@ SECTIONS: Final[Mapping[str, Callable[[], list[str]]]] = {
     "spans": lambda: _keep("span.attributes", allow.SPAN_ATTRIBUTES),
     "own names": lambda: _not_own('span.cache["own"]'),
     "open names": lambda: _open('span.cache["open"]', allow.OPEN_NAMES),
-    "events": lambda: _door("spanevent.attributes", allow.EVENT_ATTRIBUTES),
+    "scopes": _scopes,
+    "span names": _span_names,
+    "events": _events,
+    "units": lambda: _replace("metric.unit", "", _whole(allow.METRIC_UNIT)),
     "other metrics": _other_metrics,
     "points": lambda: _keep("datapoint.attributes", allow.POINT_ATTRIBUTES),
     "open names of points": lambda: _open('datapoint.cache["open"]', allow.POINT_OPEN_NAMES),

@@ -23,10 +23,10 @@ def _request(prefix: str) -> ExportMetricsServiceRequest:
     resource = made.resource_metrics.add(schema_url=CANARY)
     put(resource.resource.attributes, {"service.name": "painter", "process.command_line": CANARY})
     scope = resource.scope_metrics.add(schema_url=CANARY)
-    scope.scope.name = "modeltally"
+    scope.scope.name, scope.scope.version = "modeltally", f"1 {CANARY}"
     put(scope.scope.attributes, {"note": CANARY})
     for kind in KINDS:
-        metric = scope.metrics.add(name=f"{prefix}{kind}", unit="s")
+        metric = scope.metrics.add(name=f"{prefix}{kind}", unit="s" if kind == "gauge" else CANARY, description=CANARY)
         put(metric.metadata, {"note": CANARY})
         point: Any = getattr(metric, kind).data_points.add(start_time_unix_nano=START_NS, time_unix_nano=START_NS)
         put(point.attributes, {"modeltally.outcome": "success", "prompt": CANARY, "user.id": CANARY})
@@ -53,7 +53,21 @@ def test_each_kind_reaches_its_table_without_what_is_not_named(collector: Collec
     for kind in KINDS:
         (row,) = stored(store.directory, f"SELECT * FROM otel_metrics_{kind}")  # noqa: S608 - one of five names above
         assert row["MetricName"] == f"modeltally.test.{kind}"
+        assert (row["MetricUnit"], row["MetricDescription"]) == ("s" if kind == "gauge" else "", "")
         assert row["Attributes"] == {"modeltally.outcome": "success"}
         assert row["ResourceAttributes"] == {"service.name": "painter"}
         assert row.get("Value", row.get("Sum")) == 2.5
         assert CANARY not in str(row)
+
+
+def test_a_point_that_says_it_has_no_value_is_no_zero(collector: Collector, store: StubStore) -> None:
+    """A gauge whose flag says that nothing was recorded is not stored; the one beside it is."""
+    made = ExportMetricsServiceRequest()
+    points = made.resource_metrics.add().scope_metrics.add().metrics.add(name="hw.power").gauge.data_points
+    points.add(time_unix_nano=START_NS, flags=1)
+    points.add(time_unix_nano=START_NS, as_double=2.5)
+    sender = Sender(collector.url)
+    assert sender.send(made.SerializeToString(), path="/v1/metrics").status == 200
+    sender.close()
+    settle(collector, store)
+    assert stored(store.directory, "SELECT Value, Flags FROM otel_metrics_gauge") == [{"Value": 2.5, "Flags": 0}]

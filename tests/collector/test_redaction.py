@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from collector.conftest import settle
 from collector.running import CONFIGURATIONS, Collector, StubStore
 from receiver.bodies import ATTRIBUTES, Sender, only_span, put, request
-from receiver.test_filter import DIALECTS, attributes
+from receiver.test_filter import DIALECTS, accept, attributes
 from support.stores import stored
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 CANARY = "canary-prompt-7f3a"  # what the dialects carry
 USER = "ada@example.org"
@@ -26,7 +25,7 @@ TEXT_OF_A_ROW = "SELECT toString(tuple(*)) AS text FROM otel_traces"
 
 def _hidden(dialect: dict[str, object], *, seed: int) -> ExportTraceServiceRequest:
     """Make a span of another library that carries a prompt in every place that can hold one."""
-    made = request(seed=seed, attributes=dialect, scope="another.library")
+    made = request(seed=seed, attributes=dialect, scope=f"another {CANARY}")
     resource_spans = made.resource_spans[0]
     resource_spans.schema_url = CANARY
     put(resource_spans.resource.attributes, {"process.command_line": CANARY, "process.command_args": [CANARY]})
@@ -35,11 +34,13 @@ def _hidden(dialect: dict[str, object], *, seed: int) -> ExportTraceServiceReque
     scope_spans.schema_url = CANARY
     put(scope_spans.scope.attributes, {"note": CANARY})
     span = only_span(made)
-    span.name = f"GET /{CANARY}" if "gen_ai.operation.name" not in dialect else span.name
+    span.name = f"chat {CANARY}"
+    scope_spans.scope.version = CANARY
     span.trace_state = f"vendor={CANARY}"
     span.status.code, span.status.message = 2, f"refused: {CANARY}"
     put(span.events.add(name="exception").attributes, {"exception.message": CANARY, "exception.type": "ValueError"})
     put(span.events.add(name="gen_ai.content.prompt").attributes, {"exception.type": [CANARY]})
+    span.events.add(name=f"generating for {CANARY}")
     link = span.links.add(trace_id=b"\x01" * 16, span_id=b"\x02" * 8, trace_state=f"vendor={CANARY}")
     put(link.attributes, {"why": CANARY})
     # a name that comes twice, once harmless
@@ -106,6 +107,7 @@ def test_spans_of_ours_and_names_of_the_host_pass_unchanged(collector: Collector
     """What the instrumentation writes is kept to the last attribute; the host's own names too, others' names not."""
     own = {"acme.tier": "gold", "Acme.Shop.id": 7, "modeltally.heartbeat.dropped.queue_full": 2}
     taken = {"tier": CANARY, "http.url": CANARY, "LLM.prompt": CANARY, "modeltally.unheard.of": CANARY, ".x": CANARY}
+    taken |= {"message.content": CANARY, f"acme.a {CANARY}": "1", f"a {CANARY}.x": "1", "acme.a@b.c": "1"}
     made = request(attributes={**ATTRIBUTES, **own, **taken})
     sender = Sender(collector.url)
     assert sender.send(made.SerializeToString()).status == 200
@@ -141,3 +143,42 @@ def test_lists_of_words_become_text_as_at_the_local_door(collector: Collector, s
     settle(collector, store)
     (row,) = stored(store.directory, "SELECT SpanAttributes AS kept FROM otel_traces")
     assert row["kept"]["gen_ai.response.finish_reasons"] == "stop,length"
+
+
+# Scope, operation, model, the span's name, an event's, its exception's type; then what is kept of the names.
+NAMED = [
+    ("modeltally", "chat gpt-5", "exception", "ValueError", ("modeltally", "chat gpt-5", "exception", "ValueError")),
+    ("openai", "chat gpt-5", "gen_ai.choice", "a.B", ("openai", "chat gpt-5", "gen_ai.choice", "a.B")),
+    ("modeltally", f"chat {CANARY}", CANARY, f"E: {CANARY}", ("modeltally", "span", "event", None)),
+    ("openai", f"chat {CANARY} gpt-5", f"said {CANARY}", CANARY + " ", ("openai", "span", "event", None)),
+    (f"modeltally.{CANARY}", CANARY, "exception\n", "E", ("other", "span", "event", "E")),
+    (CANARY, f"{CANARY} gpt-5", "exception", "E", ("other", "span", "exception", "E")),
+    ("", "", "", "E", ("", "span", "event", "E")),
+    ("openai", "chat", "event", "E", ("openai", "chat", "event", "E")),
+]
+
+
+def test_names_are_judged_as_at_the_local_door(collector: Collector, store: StubStore) -> None:
+    """Names of scopes, spans, events and exceptions are words that are known, or are replaced, as by the receiver."""
+    sender = Sender(collector.url)
+    for seed, (scope, name, event, exception, kept) in enumerate(NAMED):
+        given: dict[str, object] = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-5"}
+        made = request(seed=seed, attributes={**given, "session.id": str(seed)}, scope=scope)
+        span = only_span(made)
+        span.name = name
+        put(span.events.add(name=event).attributes, {"exception.type": exception})
+        made.resource_spans[0].scope_spans[0].scope.version = "0.1.0" if scope == kept[0] else CANARY
+        assert sender.send(made.SerializeToString()).status == 200
+        local = ExportTraceServiceRequest.FromString(accept(made.SerializeToString()).payload)
+        local_scope, local_span = local.resource_spans[0].scope_spans[0].scope, only_span(local)
+        found = (local_scope.name, local_span.name, local_span.events[0].name)
+        assert (*found, attributes(local_span.events[0]).get("exception.type")) == kept
+    sender.close()
+    settle(collector, store)
+    rows = stored(
+        store.directory,
+        "SELECT ScopeName, SpanName, Events.Name[1] AS event, Events.Attributes[1]['exception.type'] AS exception,"
+        " ScopeVersion FROM otel_traces ORDER BY SpanAttributes['session.id']",
+    )
+    assert [tuple(row.values())[:4] for row in rows] == [(*kept[:3], kept[3] or "") for *_, kept in NAMED]
+    assert {row["ScopeVersion"] for row in rows} == {"0.1.0", ""}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
+MAX_DEPTH = 12  # of what fill_texts makes: values nest without end
 START_NS = 1_763_000_000_000_000_000
 
 ATTRIBUTES: Mapping[str, object] = {
@@ -91,6 +92,17 @@ def fill(target: Any, value: object) -> None:
         put(target.kvlist_value.values, value)
     else:
         target.string_value = str(value)
+
+
+def fill_texts(message: Any, text: str, *, depth: int = 0) -> None:
+    """Put a text into every text field of a message and of one of everything in it."""
+    for field in message.DESCRIPTOR.fields:
+        if field.message_type is not None and depth < MAX_DEPTH:
+            value = getattr(message, field.name)
+            fill_texts(value.add() if hasattr(value, "add") else value, text, depth=depth + 1)
+        elif field.type == field.TYPE_STRING:
+            value = getattr(message, field.name)
+            value.append(text) if hasattr(value, "append") else setattr(message, field.name, text)
 
 
 def request(

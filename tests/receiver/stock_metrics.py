@@ -120,7 +120,7 @@ _COMMON: dict[str, Any] = {
 _COUNTER: dict[str, Any] = {
     **_COMMON,
     "MetricName": "modeltally.operations",
-    "MetricDescription": "Operations that ended.",
+    "MetricDescription": "",
     "MetricUnit": "{operation}",
     "AggregationTemporality": 2,
     "IsMonotonic": True,
@@ -131,7 +131,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         {
             **_COMMON,
             "MetricName": "hw.gpu.memory.usage",
-            "MetricDescription": "Memory in use.",
+            "MetricDescription": "",
             "MetricUnit": "By",
             "Attributes": {},
             "StartTimeUnix": dt.datetime(1970, 1, 1, tzinfo=dt.UTC),
@@ -146,7 +146,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         {
             **_COMMON,
             "MetricName": "modeltally.request.duration",
-            "MetricDescription": "How long requests took.",
+            "MetricDescription": "",
             "MetricUnit": "s",
             "Count": 6,
             "Sum": 9.25,

@@ -14,7 +14,7 @@ from modeltally.receiver.accept import filter_body
 from modeltally.receiver.otlp import Encoding
 from modeltally.receiver.spans.accept import Spans
 from modeltally.receiver.spool.spool import Spool
-from receiver.bodies import fill, only_span, put, request
+from receiver.bodies import fill, fill_texts, only_span, put, request
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -164,34 +164,129 @@ def test_texts_names_and_numbers_of_things_are_bounded() -> None:
     """A span cannot be made large by what may pass."""
     made = request(attributes={"session.id": "s" * 10_000}, resource={"service.name": "n" * 10_000})
     span = only_span(made)
-    span.name = "n" * 1000
     for _ in range(200):
-        span.events.add(name="e" * 1000)
+        span.events.add(name="exception")
         span.links.add(trace_id=b"\x01" * 16, span_id=b"\x02" * 8)
     put(span.attributes, {f"modeltally.heartbeat.dropped.{'x' * (number % 30)}y": 1 for number in range(200)})
     result, kept = filtered(made)
     assert len(attributes(kept)["session.id"]) == 4096
-    assert len(kept.name) == 256
-    assert (len(kept.events), len(kept.links), len(kept.events[0].name)) == (64, 64, 256)
+    assert (len(kept.events), len(kept.links)) == (64, 64)
     resource = ExportTraceServiceRequest.FromString(result.payload).resource_spans[0].resource
     assert len(resource.attributes[0].value.string_value) == 256
 
 
+MODEL: dict[str, object] = {"gen_ai.request.model": "gpt-5"}
+
+
+@pytest.mark.parametrize("scope", ["modeltally", "openai"])
 @pytest.mark.parametrize(
-    ("scope", "given", "name", "kept"),
+    ("given", "name", "kept"),
     [
-        ("modeltally", {}, "heartbeat", "heartbeat"),
-        ("openai", {"gen_ai.operation.name": "chat"}, "chat gpt-5", "chat gpt-5"),
-        ("http", {"server.address": "localhost"}, "GET /users/ada", "span"),
+        ({}, "heartbeat", "heartbeat"),
+        (MODEL, "chat", "chat"),
+        (MODEL, "chat gpt-5", "chat gpt-5"),
+        (MODEL, "chat gpt-5 ", "span"),
+        (MODEL, f"chat {CANARY}", "span"),
+        (MODEL, f"{CANARY} gpt-5", "span"),
+        (MODEL, f"chat {CANARY} gpt-5", "span"),
+        ({**MODEL, "gen_ai.operation.name": CANARY}, f"{CANARY} gpt-5", "span"),
+        ({"modeltally.model.id": "flux dev"}, "load flux dev", "load flux dev"),
+        ({"modeltally.model.id": "flux"}, "acme.upscale flux", "acme.upscale flux"),
+        ({"modeltally.pattern.name": "portrait"}, "pattern portrait", "pattern portrait"),
+        ({"gen_ai.agent.name": "critic"}, "invoke_agent critic", "invoke_agent critic"),
+        ({"server.address": "localhost"}, "GET /users/ada", "span"),
+        ({}, "", "span"),
     ],
 )
 def test_a_name_is_kept_when_it_is_known_to_be_harmless(
     scope: str, given: dict[str, object], name: str, kept: str
 ) -> None:
-    """Names of ours and of generative operations stay; others may be paths with ids."""
+    """A span's name says what is done, and to what its attributes name; others may be texts, or paths with ids."""
     made = request(attributes=given, scope=scope)
     only_span(made).name = name
     assert filtered(made)[1].name == kept
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "kept"),
+    [
+        ("modeltally", "0.1.0", ("modeltally", "0.1.0")),
+        ("modeltally.diffusers", "1.2.3rc1+g12ab", ("modeltally.diffusers", "1.2.3rc1+g12ab")),
+        ("opentelemetry.instrumentation.openai_v2", "v0.1", ("opentelemetry.instrumentation.openai_v2", "v0.1")),
+        ("@opentelemetry/instrumentation-http", "0.57.2", ("@opentelemetry/instrumentation-http", "0.57.2")),
+        ("", "", ("", "")),
+        (f"modeltally.{CANARY}", CANARY, ("other", "")),
+        ("modeltally.a secret", "1.0 a secret", ("other", "")),
+        (f"opentelemetry.a {CANARY}", "1" * 65, ("other", "")),
+        (CANARY, f"v{CANARY}", ("other", "")),
+    ],
+)
+def test_a_scope_is_called_what_is_known(name: str, version: str, kept: tuple[str, str]) -> None:
+    """Scopes of ours and of known libraries keep their names, versions that look like one stay."""
+    made = request(scope=name)
+    made.resource_spans[0].scope_spans[0].scope.version = version
+    payload = ExportTraceServiceRequest.FromString(accept(made.SerializeToString()).payload)
+    scope = payload.resource_spans[0].scope_spans[0].scope
+    assert (scope.name, scope.version) == kept
+
+
+def test_a_scope_that_claims_to_be_ours_in_a_text_is_not() -> None:
+    """A name beyond the forms of ours is a foreign library's, so attributes of the host's own go with it."""
+    made = request(attributes={"acme.tier": "gold", "session.id": "s"}, scope=f"modeltally.{CANARY}")
+    assert attributes(filtered(made)[1]) == {"session.id": "s"}
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("exception", "exception"),
+        ("gen_ai.user.message", "gen_ai.user.message"),
+        (f"generating for prompt: {CANARY}", "event"),
+        (CANARY, "event"),
+        ("exception\n", "event"),
+    ],
+)
+def test_an_event_is_called_what_the_standard_knows(name: str, kept: str) -> None:
+    """Events of some languages are called by the line of a log; none of it is kept, whichever span it is on."""
+    for scope in ("modeltally", "openai", "tracing"):
+        made = request(scope=scope)
+        only_span(made).events.add(name=name)
+        assert [event.name for event in filtered(made)[1].events] == [kept]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("ValueError", "ValueError"),
+        ("java.lang.IllegalStateException", "java.lang.IllegalStateException"),
+        ("*errors.errorString", "*errors.errorString"),
+        ("core::result::Result<T>", "core::result::Result<T>"),
+        (f"ValueError: {CANARY}", None),
+        ("no class, a text", None),
+        (7, None),
+    ],
+)
+def test_the_type_of_an_exception_is_a_class(given: object, kept: str | None) -> None:
+    """What could not be a class's name is no type, and may be the message."""
+    made = request()
+    put(only_span(made).events.add(name="exception").attributes, {"exception.type": given})
+    (event,) = filtered(made)[1].events
+    assert attributes(event) == ({} if kept is None else {"exception.type": kept})
+
+
+def test_a_canary_in_every_text_of_a_span_is_nowhere() -> None:
+    """Each text field of a body of spans is filled by reflection; what is kept has none of it, on whichever scope."""
+    for scope in ("modeltally", "openai", f"modeltally {CANARY}"):
+        made = ExportTraceServiceRequest()
+        fill_texts(made, CANARY)
+        made.resource_spans[0].scope_spans[0].scope.name = scope
+        span = only_span(made)
+        span.trace_id, span.span_id = b"1" * 16, b"2" * 8
+        put(span.attributes, {f"acme.{CANARY} {CANARY}": 1, f"acme {CANARY}.x": 1, f"message.{CANARY}": CANARY})
+        assert made.SerializeToString().count(CANARY.encode()) > 10
+        result = accept(made.SerializeToString())
+        assert result.items == 1
+        assert CANARY.encode() not in result.payload
 
 
 def test_a_status_message_is_kept_when_it_is_the_error_type() -> None:

@@ -10,8 +10,8 @@ import pytest
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
-from receiver.bodies import Sender, damaged, texts_as_bytes
-from receiver.metric_bodies import PATH, TIMES, all_points, metrics_request, post_metrics, rejected
+from receiver.bodies import JSON, Sender, damaged, texts_as_bytes
+from receiver.metric_bodies import PATH, TIMES, all_points, metrics_json, metrics_request, post_metrics, rejected
 
 if TYPE_CHECKING:
     from modeltally.server import LocalServer
@@ -32,8 +32,13 @@ def is_taken(metric: Any) -> bool:
     return NAME.fullmatch(metric.name.decode(errors="replace")) is not None
 
 
+def has_value(kind: str, point: Any) -> bool:
+    """Tell whether a point says a number."""
+    return kind not in {"gauge", "sum"} or point.WhichOneof("value") is not None
+
+
 def verdict(content: bytes) -> tuple[int, int, int]:
-    """Judge a body by the reference parser: the status, the points with an allowed name, those with another.
+    """Judge a body by the reference parser: the status, the points with a value and an allowed name, the others.
 
     Its texts are read as bytes, since text that is no UTF-8 costs nothing.
     """
@@ -41,7 +46,7 @@ def verdict(content: bytes) -> tuple[int, int, int]:
         made = texts_as_bytes(ExportMetricsServiceRequest).FromString(content)
     except DecodeError:
         return 400, 0, 0
-    allowed = [is_taken(metric) for metric, _, _ in all_points(made)]
+    allowed = [is_taken(metric) and has_value(kind, point) for metric, kind, point in all_points(made)]
     return 200, sum(allowed), len(allowed) - sum(allowed)
 
 
@@ -97,3 +102,26 @@ def test_metrics_are_taken_by_their_name(small_server: LocalServer, name: str, *
         if is_taken
         else "3 points of metrics that are not taken; their names begin with modeltally., gen_ai., hw., otel.sdk."
     )
+
+
+@pytest.mark.parametrize("encoding", ["protobuf", "json", "null"])
+def test_a_point_without_a_value_is_no_zero(small_server: LocalServer, encoding: str) -> None:
+    """Nobody measured anything: the point is told to the sender and not stored, the one beside it is."""
+    made = ExportMetricsServiceRequest()
+    metrics = made.resource_metrics.add().scope_metrics.add().metrics
+    for kind in ("gauge", "sum"):
+        points = getattr(metrics.add(name=f"hw.{encoding}.{kind}"), kind).data_points
+        points.add(**TIMES)
+        points.add(**TIMES, flags=1)
+        points.add(**TIMES, as_double=0.0)
+    before = small_server.counters["metrics"]["items"]
+    if encoding == "protobuf":
+        count, message = rejected(post_metrics(small_server.address, made.SerializeToString()))
+    else:
+        text = metrics_json(made)
+        if encoding == "null":
+            text = text.replace(b'"flags": 1', b'"asDouble": null')
+        partial = post_metrics(small_server.address, text, content_type=JSON).json()["partialSuccess"]
+        count, message = int(partial["rejectedDataPoints"]), partial["errorMessage"]
+    assert (count, message) == (4, "4 points without a value: nobody measured 0")
+    assert small_server.counters["metrics"]["items"] - before == 2

@@ -77,7 +77,7 @@ def test_the_real_exporter_is_understood(server: LocalServer, compression: str) 
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     tracer = provider.get_tracer("modeltally")
-    with tracer.start_as_current_span("outer"), tracer.start_as_current_span("inner") as inner:
+    with tracer.start_as_current_span("pattern"), tracer.start_as_current_span("load") as inner:
         inner.set_attribute("modeltally.operation", "model.load")
     provider.shutdown()
     assert server.wait_until_stored()
@@ -87,7 +87,7 @@ def test_the_real_exporter_is_understood(server: LocalServer, compression: str) 
         "SELECT SpanName, SpanKind, SpanAttributes['modeltally.operation'] AS operation, SpanId FROM otel_traces"
         " ORDER BY SpanName",
     )
-    assert [row["SpanName"] for row in rows] == ["inner", "outer"]
+    assert [row["SpanName"] for row in rows] == ["load", "pattern"]
     assert rows[0]["operation"] == "model.load"
     assert rows[0]["SpanId"] == f"{inner.get_span_context().span_id:016x}"
 

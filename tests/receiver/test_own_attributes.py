@@ -40,6 +40,7 @@ def test_attributes_of_the_host_go_on_other_spans() -> None:
     [
         *("modeltally", "gen_ai", "user", "enduser", "llm", "traceloop", "openinference", "input", "output"),
         *("http", "url", "db", "process", "exception", "client", "net", "User"),
+        *("message", "messages", "email", "prompt", "completion", "content", "ai", "langfuse", "body", "Request"),
     ],
 )
 def test_prefixes_of_others_are_not_the_hosts(prefix: str) -> None:
@@ -47,11 +48,24 @@ def test_prefixes_of_others_are_not_the_hosts(prefix: str) -> None:
     assert kept({f"{prefix}.secret": "x", "acme.tier": "gold"}) == {"acme.tier": "gold"}
 
 
-@pytest.mark.parametrize("name", ["tier", ".tier", "acme.", "", "acme." + "x" * 252])
+@pytest.mark.parametrize("name", ["tier", ".tier", "acme.", "", "acme..tier", "acme." + "x" * 252])
 def test_a_name_needs_a_prefix_and_a_rest(name: str) -> None:
     """A name without a dot, without a part on either side of it, or longer than 256 characters is not kept."""
     assert not is_own_name(name)
     assert kept({name: "x", "acme." + "x" * 251: 1}) == {"acme." + "x" * 251: 1}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("acme.said hello", "a cat on a mat.x", "acme.tier\n", "acme.ada@example.org", "acme.f\u00fcr", "acme.a/b"),
+        *("1acme.tier", "acme.a:b", "acme.<b>"),
+    ],
+)
+def test_a_name_is_words_as_they_stand_in_code(name: str) -> None:
+    """What could be a text, an address or a path is no name."""
+    assert not is_own_name(name)
+    assert kept({name: "x", "Acme-Shop.tier_2.n": 1}) == {"Acme-Shop.tier_2.n": 1}
 
 
 def test_so_many_are_kept_and_no_more() -> None:

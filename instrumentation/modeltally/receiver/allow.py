@@ -14,15 +14,22 @@ from modeltally.instrument import _names as names
 
 __all__ = [
     "EVENT_ATTRIBUTES",
+    "EVENT_NAMES",
+    "EXCEPTION_TYPE",
     "MAX_OPEN_NAMES",
     "MAX_OWN_NAMES",
     "METRIC_NAME",
     "METRIC_PREFIXES",
+    "METRIC_UNIT",
     "OPEN_NAMES",
     "POINT_ATTRIBUTES",
     "POINT_OPEN_NAMES",
     "RESOURCE_ATTRIBUTES",
+    "SCOPE_NAME",
+    "SCOPE_VERSION",
     "SPAN_ATTRIBUTES",
+    "SPAN_SUBJECTS",
+    "SPAN_VERB",
     "USER_ID",
     "is_own_name",
 ]
@@ -98,22 +105,73 @@ OPEN_NAMES: Final = re.compile(
 MAX_OPEN_NAMES: Final = 64
 
 # What a host calls attributes of its own begins with a prefix of its own. These are not: they are ours, or the
-# conventions under which libraries write prompts, people, addresses and command lines.
+# conventions under which libraries write prompts, people, addresses, command lines and whole bodies.
 _TAKEN_PREFIXES: Final = frozenset(
     {
-        *("modeltally", "gen_ai", "llm", "traceloop", "openinference", "input", "output"),
-        *("user", "enduser", "http", "url", "net", "client", "db", "process", "exception"),
+        *("modeltally", "gen_ai", "llm", "ai", "traceloop", "openinference", "openlit", "langfuse", "langsmith", "mcp"),
+        *("input", "output", "prompt", "prompts", "completion", "completions", "message", "messages", "content"),
+        *("chat", "conversation", "document", "embedding", "retrieval", "reranker", "tool", "metadata", "body"),
+        *("user", "users", "enduser", "email", "mail", "phone", "geo", "client", "session", "cookie", "browser"),
+        *("http", "url", "uri", "net", "network", "peer", "server", "source", "destination", "dns", "tls", "rpc"),
+        *("db", "graphql", "messaging", "file", "process", "exception", "log", "event", "code", "thread", "otel"),
+        *("request", "response", "query", "text"),
     }
 )
 MAX_OWN_NAMES: Final = 256
 _MAX_NAME_CHARACTERS: Final = 256
+# Words with dots between them, as they stand in code.
+_OWN_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_\-]*(?:\.[A-Za-z0-9_\-]+)+")
 
 
 def is_own_name(name: str) -> bool:
     """Tell whether an attribute of a span of ours has a name that its host chose."""
-    prefix, dot, rest = name.partition(".")
-    return bool(prefix and dot and rest) and prefix.lower() not in _TAKEN_PREFIXES and len(name) <= _MAX_NAME_CHARACTERS
+    prefix = name.partition(".")[0].lower()
+    is_word = len(name) <= _MAX_NAME_CHARACTERS and _OWN_NAME.fullmatch(name) is not None
+    return is_word and prefix not in _TAKEN_PREFIXES
 
+
+# Names of things that a sender chooses freely, so that they may be texts: what is not of these forms is replaced.
+# A scope is ours, or a library that is known to say who it is.
+SCOPE_NAME: Final = re.compile(
+    r"modeltally(?:\.[a-z][a-z0-9_]{0,39}){0,3}"
+    r"|(?:@opentelemetry/|(?:go\.|io\.)?opentelemetry[./]|OpenTelemetry\.|openinference\.)[A-Za-z0-9_./\-]{1,120}"
+    r"|@opentelemetry|ai|anthropic|google-genai|langchain|langfuse|langfuse-sdk|langsmith|litellm|llama_index|logfire"
+    r"|mistralai|openai|openai-agents|openlit|pydantic-ai|strands-agents|telemetrygen|traceloop|traceloop\.tracer"
+)
+SCOPE_VERSION: Final = re.compile(r"v?[0-9][0-9A-Za-z.+_\-]{0,63}")
+# A span is called by what is done, and maybe by what it is done to, which its attributes say as well.
+SPAN_VERB: Final = re.compile(
+    "chat|create_agent|create_memory|delete_memory|embeddings|execute_tool|generate_content|image_generation"
+    "|invoke_agent|invoke_workflow|plan|rerank|retrieval|search_memory|speech|text_completion|transcription"
+    "|update_memory|upsert_memory"
+    "|download|evaluate|health_check|heartbeat|inventory|load|offload|pattern|unload"
+    r"|[a-z][a-z0-9_]{0,31}(?:\.[a-z][a-z0-9_]{0,31}){1,3}"  # what a host calls operations of its own
+)
+SPAN_SUBJECTS: Final = (
+    names.REQUEST_MODEL,
+    names.MODEL_ID,
+    "gen_ai.agent.name",
+    "gen_ai.workflow.name",
+    names.ATTRIBUTES["pattern_name"].name,
+    names.EVALUATION_NAME,
+)
+EVENT_NAMES: Final = frozenset(
+    {
+        "event",  # what the others are called
+        "exception",
+        "gen_ai.assistant.message",
+        "gen_ai.choice",
+        "gen_ai.client.inference.operation.details",
+        "gen_ai.content.completion",
+        "gen_ai.content.prompt",
+        "gen_ai.evaluation.result",
+        "gen_ai.system.message",
+        "gen_ai.tool.message",
+        "gen_ai.user.message",
+    }
+)
+# A class, in whichever language.
+EXCEPTION_TYPE: Final = re.compile(r"[A-Za-z_$*][A-Za-z0-9_$.:<>`\[\]/*\-]{0,255}")
 
 RESOURCE_ATTRIBUTES: Final = frozenset(
     {
@@ -174,5 +232,11 @@ POINT_ATTRIBUTES: Final = frozenset(
         "otel.span.parent.origin",
         "otel.span.sampling_result",
     }
+)
+# The units of the standard's metrics and of ours; a description is never kept, since no form tells a text from another.
+METRIC_UNIT: Final = re.compile(
+    r"(?:1|%|[numkMGT]?s|[kMGT]?i?By|[kMGT]?i?bit|min|h|d|[kMG]?Hz|rpm|m?V|m?A|[mk]?W|[mk]?J|Cel|m/s"
+    r"|\{(?:batch|call|command|cpu|data_point|error|fault|frame|image|item|log_record|model|operation|packet|problem"
+    r"|record|request|span|step|token|transition)\})(?:/(?:s|min|h))?"
 )
 POINT_OPEN_NAMES: Final = re.compile(r"hw\.[a-z_.]{1,60}")

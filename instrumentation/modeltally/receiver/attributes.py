@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from modeltally.receiver.allow import SCOPE_NAME, SCOPE_VERSION
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Set as AbstractSet
 
     from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
-__all__ = ["MAX_TEXT_CHARACTERS", "bound", "join_lists", "keep", "text_of"]
+__all__ = ["MAX_TEXT_CHARACTERS", "OTHER_SCOPE", "bound", "join_lists", "judge_scope", "keep", "text_of"]
 
 MAX_TEXT_CHARACTERS: Final = 4096
+OTHER_SCOPE: Final = "other"
 
 _SCALARS: Final = frozenset({"string_value", "bool_value", "int_value", "double_value"})
 
@@ -30,6 +33,14 @@ def bound(attributes: Any, max_characters: int) -> None:
     for value in attributes.values():
         if len(value.string_value) > max_characters:
             value.string_value = value.string_value[:max_characters]
+
+
+def judge_scope(scope: Any) -> None:
+    """Replace the name and the version of a scope where they may be texts."""
+    if scope.name and not SCOPE_NAME.fullmatch(scope.name):
+        scope.name = OTHER_SCOPE
+    if scope.version and not SCOPE_VERSION.fullmatch(scope.version):
+        scope.version = ""
 
 
 def text_of(value: Any) -> str:

@@ -1,8 +1,8 @@
 """What is taken out of a request with metrics before it is written anywhere.
 
 Metrics whose names are not on the allow-list go, and are told to the sender as points that were not accepted. Of the
-others go exemplars, which are pieces of single calls, and every attribute that is not on its allow-list. Texts and
-lists are bounded, because a batch is multiplied when it becomes rows.
+others go exemplars, which are pieces of single calls, descriptions, units that nobody knows, and every attribute that
+is not on its allow-list. Texts and lists are bounded, because a batch is multiplied when it becomes rows.
 """
 
 from __future__ import annotations
@@ -14,26 +14,28 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from modeltally.receiver.allow import (
     METRIC_NAME,
     METRIC_PREFIXES,
+    METRIC_UNIT,
     POINT_ATTRIBUTES,
     POINT_OPEN_NAMES,
     RESOURCE_ATTRIBUTES,
 )
-from modeltally.receiver.attributes import bound, join_lists, keep
+from modeltally.receiver.attributes import bound, join_lists, judge_scope, keep
 from modeltally.receiver.kept import MetricsBatch
 from modeltally.receiver.signal import Filtered
 
 __all__ = ["TOO_LARGE", "FilteredMetrics", "filter_metrics"]
 
 MAX_TEXT_CHARACTERS: Final = 256
-MAX_UNIT_CHARACTERS: Final = 64
 MAX_BUCKETS: Final = 1024
 MAX_OPEN_NAMES: Final = 16
 
 NOT_ALLOWED: Final = "name_not_allowed"
 TOO_LARGE: Final = "too_large"
+NO_VALUE: Final = "no_value"
 REASONS: Final = {
     NOT_ALLOWED: f"of metrics that are not taken; their names begin with {', '.join(METRIC_PREFIXES)}",
     TOO_LARGE: f"too large to be kept; a point may have {MAX_BUCKETS} buckets and 64 KiB",
+    NO_VALUE: "without a value: nobody measured 0",
 }
 
 
@@ -70,8 +72,7 @@ def filter_metrics(piece: bytes, result: FilteredMetrics) -> None:
         bound(resource_metrics.resource.attributes, MAX_TEXT_CHARACTERS)
         empty = []
         for index, scope_metrics in enumerate(resource_metrics.scope_metrics):
-            scope = scope_metrics.scope
-            scope.name, scope.version = scope.name[:MAX_TEXT_CHARACTERS], scope.version[:MAX_TEXT_CHARACTERS]
+            judge_scope(scope_metrics.scope)
             items += _filter_scope(scope_metrics.metrics, result)
             if not scope_metrics.metrics:
                 empty.append(index)
@@ -95,8 +96,9 @@ def _filter_scope(metrics: Any, result: FilteredMetrics) -> int:
         if not points:
             useless.append(index)
             continue
-        metric.description = metric.description[:MAX_TEXT_CHARACTERS]
-        metric.unit = metric.unit[:MAX_UNIT_CHARACTERS]
+        metric.description = ""
+        if not METRIC_UNIT.fullmatch(metric.unit):
+            metric.unit = ""
         _filter_points(points, kind, result)
         items += len(points)
     for index in reversed(useless):
@@ -109,19 +111,21 @@ def _is_allowed(name: str) -> bool:
 
 
 def _filter_points(points: Any, kind: str, result: FilteredMetrics) -> None:
-    large = []
+    useless: list[tuple[int, str]] = []
     for index, point in enumerate(points):
+        if kind in {"gauge", "sum"} and point.WhichOneof("value") is None:
+            useless.append((index, NO_VALUE))
+            continue
         attributes = point.attributes
         if not POINT_ATTRIBUTES.issuperset(attributes):
             more = sorted(filter(_is_open, attributes))[:MAX_OPEN_NAMES]
             result.dropped_attributes += keep(attributes, POINT_ATTRIBUTES.union(more))
         bound(attributes, MAX_TEXT_CHARACTERS)
         if _is_large(point, kind):
-            large.append(index)
-    for index in reversed(large):
+            useless.append((index, TOO_LARGE))
+    for index, reason in reversed(useless):
         del points[index]
-    if large:
-        result.rejected[TOO_LARGE] += len(large)
+        result.rejected[reason] += 1
 
 
 def _is_open(name: str) -> bool:

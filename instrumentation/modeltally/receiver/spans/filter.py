@@ -1,8 +1,9 @@
 """What is taken out of a request with spans before it is written anywhere.
 
 Names outside the allow-lists go; so do nested values, byte strings, status messages that are not error types, trace
-states, and every attribute of an event except its exception's type. A user id becomes a keyed hash. Names, values and
-lists are bounded, because a batch is multiplied when it becomes rows.
+states, and every attribute of an event except its exception's type. Names of scopes, spans and events that may be texts
+are replaced. A user id becomes a keyed hash. Values and lists are bounded, because a batch is multiplied when it
+becomes rows.
 """
 
 from __future__ import annotations
@@ -16,15 +17,19 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from modeltally.instrument import _names as names
 from modeltally.receiver.allow import (
     EVENT_ATTRIBUTES,
+    EVENT_NAMES,
+    EXCEPTION_TYPE,
     MAX_OPEN_NAMES,
     MAX_OWN_NAMES,
     OPEN_NAMES,
     RESOURCE_ATTRIBUTES,
     SPAN_ATTRIBUTES,
+    SPAN_SUBJECTS,
+    SPAN_VERB,
     USER_ID,
     is_own_name,
 )
-from modeltally.receiver.attributes import MAX_TEXT_CHARACTERS, bound, join_lists, keep, text_of
+from modeltally.receiver.attributes import MAX_TEXT_CHARACTERS, bound, join_lists, judge_scope, keep, text_of
 from modeltally.receiver.kept import Batch
 from modeltally.receiver.signal import Filtered
 from modeltally.store import QuarantinedSpan
@@ -34,9 +39,8 @@ if TYPE_CHECKING:
 
     from modeltally.instrument._privacy import Hasher
 
-__all__ = ["NOT_HEX", "FilteredSpans", "filter_spans"]
+__all__ = ["NOT_HEX", "REDACTED_EVENT", "REDACTED_NAME", "FilteredSpans", "filter_spans"]
 
-MAX_NAME_CHARACTERS: Final = 256
 MAX_RESOURCE_TEXT_CHARACTERS: Final = 256
 MAX_EVENTS: Final = 64
 MAX_LINKS: Final = 64
@@ -48,8 +52,9 @@ NOT_HEX: Final = b"not hex digits"
 _NO_TRACE_ID: Final = bytes(TRACE_ID_BYTES)
 _NO_SPAN_ID: Final = bytes(SPAN_ID_BYTES)
 
-# A foreign span that is no generative operation: its name may be a path with ids in it.
+# What a span and an event are called whose names may be a path with ids in it, or a line of a log.
 REDACTED_NAME: Final = "span"
+REDACTED_EVENT: Final = "event"
 
 _HASH: Final = re.compile(r"[0-9a-f]{16}")
 
@@ -101,9 +106,9 @@ def filter_spans(piece: bytes, result: FilteredSpans, *, hasher: Hasher) -> None
         result.dropped_attributes += keep(resource_spans.resource.attributes, RESOURCE_ATTRIBUTES)
         bound(resource_spans.resource.attributes, MAX_RESOURCE_TEXT_CHARACTERS)
         for scope_spans in resource_spans.scope_spans:
-            scope = scope_spans.scope
-            scope.name, scope.version = scope.name[:MAX_NAME_CHARACTERS], scope.version[:MAX_NAME_CHARACTERS]
-            items += _filter_spans(scope_spans.spans, result, is_ours=_is_ours(scope.name), hasher=hasher)
+            judge_scope(scope_spans.scope)
+            is_ours = _is_ours(scope_spans.scope.name)
+            items += _filter_spans(scope_spans.spans, result, is_ours=is_ours, hasher=hasher)
             if result.largest_span_bytes > MAX_TEXT_CHARACTERS:
                 for span in scope_spans.spans:
                     bound(span.attributes, MAX_TEXT_CHARACTERS)
@@ -138,10 +143,8 @@ def _filter_span(span: Any, *, is_ours: bool, hasher: Hasher) -> int:
         dropped += _keep_of_span(attributes, hasher, is_ours=is_ours)
     if not is_ours:
         _check_user_hash(attributes, hasher)
-        if names.OPERATION_NAME not in attributes:
-            span.name = REDACTED_NAME
-    if len(span.name) > MAX_NAME_CHARACTERS:
-        span.name = span.name[:MAX_NAME_CHARACTERS]
+    if not _is_known_name(span.name, attributes):
+        span.name = REDACTED_NAME
     if span.HasField("status") and span.status.message:
         _check_status(span)
     if span.events:
@@ -149,6 +152,15 @@ def _filter_span(span: Any, *, is_ours: bool, hasher: Hasher) -> int:
     if span.links:
         _filter_links(span.links)
     return dropped
+
+
+def _is_known_name(name: str, attributes: Any) -> bool:
+    """Tell whether a name says what is done, and nothing else but to which of the things its attributes name."""
+    verb, _, subject = name.partition(" ")
+    if not SPAN_VERB.fullmatch(verb):
+        return False
+    subjects = (attributes[known].string_value for known in SPAN_SUBJECTS if known in attributes)
+    return not subject or subject in subjects
 
 
 def _is_ours(scope_name: str) -> bool:
@@ -199,8 +211,12 @@ def _filter_events(events: Any) -> int:
     dropped = 0
     for event in events:
         dropped += keep(event.attributes, EVENT_ATTRIBUTES)
-        bound(event.attributes, MAX_NAME_CHARACTERS)
-        event.name = event.name[:MAX_NAME_CHARACTERS]
+        for name in list(event.attributes):
+            if not EXCEPTION_TYPE.fullmatch(event.attributes[name].string_value):
+                del event.attributes[name]
+                dropped += 1
+        if event.name not in EVENT_NAMES:
+            event.name = REDACTED_EVENT
     return dropped
 
 
