@@ -190,12 +190,10 @@ def test_the_last_key_and_the_last_value_win(small_server: LocalServer) -> None:
 def test_quarantine_says_that_an_id_is_not_hex(small_server: LocalServer) -> None:
     """The reason names the form, not a length that nobody sent."""
     content, spans = the_json(2)
-    spans[0]["spanId"], spans[0]["name"] = "0123456789abcdef0", "seventeen"
+    spans[0]["spanId"], spans[0]["traceId"] = "0123456789abcdef0", "ab" * 16
     assert taken(small_server, json.dumps(content)) == (1, 1)
-    (row,) = found(
-        small_server,
-        "SELECT reason, trace_id, span_id, detail FROM usage_quarantine WHERE name = 'seventeen'",
-    )
+    rows = found(small_server, "SELECT reason, trace_id, span_id, detail FROM usage_quarantine")
+    (row,) = (row for row in rows if row["trace_id"] == "ab" * 16)
     assert row == {
         "reason": "bad_identity",
         "trace_id": spans[0]["traceId"],
