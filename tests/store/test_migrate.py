@@ -48,7 +48,7 @@ def changed(view: sql.IngestView) -> sql.IngestView:
     """The view as another version might have it."""
     if view.name != CHANGED:
         return view
-    return sql.IngestView(view.name, view.text.replace("operation AS name", "upper(operation) AS name"))
+    return sql.IngestView(view.name, view.text.replace("operation) AS name", "upper(operation)) AS name"))
 
 
 def test_migrate_applies_every_file_and_installs_every_view(database: Database) -> None:

@@ -29,7 +29,7 @@ COLUMN = sql.Statement(
 ADDED = sql.with_tables_alike([*SCHEMA, COLUMN])[-3:]  # for the late rows and the input too
 EDITS = {
     "usage_input_from_spans": (" AS custom\n", " AS custom,\n    a['acme.team'] AS team\n"),
-    "usage_quarantine_from_input": ("operation AS name", "upper(operation) AS name"),
+    "usage_quarantine_from_input": ("operation) AS name", "upper(operation)) AS name"),
 }
 GROWN = [
     sql.IngestView(view.name, view.text.replace(*EDITS[view.name])) if view.name in EDITS else view for view in INGEST
