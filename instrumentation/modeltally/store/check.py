@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from modeltally.errors import StoreError
 from modeltally.store import sql
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ __all__ = ["checks", "run_checks"]
 
 # of each broken invariant; the rest is counted
 _SHOWN_ROWS = 5
+_ERROR_CHARACTERS = 300
+TABLES_CHECK = "tables_are_whole"
 
 
 def checks() -> list[sql.Statement]:
@@ -41,10 +44,31 @@ def run_checks(store: DatabaseStore, parameters: Mapping[str, object]) -> list[R
         StoreError: The database refused or failed.
     """
     del parameters
+    damaged = _damaged_tables(store)
     report: list[Row] = []
+    rows: list[Row]
     for check in checks():
-        rows = store.database.query(check)
+        try:
+            rows = store.database.query(check)
+        except StoreError as error:
+            if not damaged:
+                raise
+            rows = [{"error": str(error)[:_ERROR_CHARACTERS]}]
         report.append(
             {"check": check.name, "broken_rows": len(rows), "rule": _rule(check), "first_rows": rows[:_SHOWN_ROWS]}
         )
+    if store.database.is_embedded:
+        rows = [{"table": table} for table in damaged]
+        rule = "Every file of the engine has the checksum it was written with."
+        report.append({"check": TABLES_CHECK, "broken_rows": len(rows), "rule": rule, "first_rows": rows[:_SHOWN_ROWS]})
     return report
+
+
+def _damaged_tables(store: DatabaseStore) -> list[str]:
+    """Give the tables of which a file is missing or damaged; a server looks after its own."""
+    database = store.database
+    if not database.is_embedded:
+        return []
+    check = sql.statement("check/table")
+    tables = [str(row["name"]) for row in database.query(sql.statement("check/tables"))]
+    return [table for table in tables if not database.is_whole(check.with_names({"table": table}))]

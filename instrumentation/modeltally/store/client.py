@@ -243,6 +243,22 @@ class Database:
         except ClickHouseError as error:
             raise _failed(f"{statement.name} failed", error) from error
 
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the engine runs in this process."""
+        return self._connect is not None
+
+    def is_whole(self, statement: sql.Statement) -> bool:
+        """Tell whether a table's files are as they were written, by a statement that checks them.
+
+        Raises:
+            StoreError: The engine refused.
+        """
+        try:
+            return str(self._client.command(statement.body)) == "1"
+        except ClickHouseError as error:
+            raise _failed(f"{statement.name} failed", error) from error
+
     def install_view(self, view: sql.Statement) -> None:
         """Install a view's statement under its name, for Grafana and people.
 
