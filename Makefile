@@ -53,6 +53,20 @@ test-loaded: $(READY)  # make test beside a busy loop on every core
 	for core in $$(seq $$(nproc)); do $(PYTHON) -c 'while True: pass' & loops="$$loops $$!"; done; \
 	$(MAKE) --no-print-directory test
 
+.PHONY: test-pythons
+PYTHONS := 3.12 3.13 3.14
+test-pythons: $(READY)  # what runs in services, on every other Python that is installed: PYTHONS=3.13 ARGS=-x
+	@for version in $(PYTHONS); do \
+	    found=$$(ls -d $$HOME/.pyenv/versions/$$version.*/bin/python 2>/dev/null | tail -1); \
+	    [ -n "$$found" ] || found=$$(command -v python$$version); \
+	    if [ -z "$$found" ]; then \
+	        echo "skipped: Python $$version is not installed; '$(UV) python install $$version' gets it"; continue; \
+	    fi; \
+	    echo "Python $$version: $$found"; \
+	    UV_PROJECT_ENVIRONMENT=.venv-$$version $(UV) sync --quiet --frozen --extra all --python $$found || exit 1; \
+	    .venv-$$version/bin/pytest --quiet tests/instrument $(ARGS) || exit 1; \
+	done
+
 .PHONY: test-hosts
 test-hosts: $(READY)  # every set-up of a host's tracing: is each operation recorded, is the host as without us
 	PYTHONPATH=tests $(RUN)python tests/hosts/matrix.py $(if $(filter command line,$(origin N)),--operations $(N))

@@ -14,7 +14,7 @@ import platformdirs
 import pytest
 
 import modeltally
-from modeltally.instrument import _privacy
+from modeltally.instrument import _privacy, _runtime
 from modeltally.instrument._checks import CHECKS
 from modeltally.instrument._config import Config
 from modeltally.instrument._destination import find_destination
@@ -255,3 +255,17 @@ def test_data_directory_follows_the_platform(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setenv("LOCALAPPDATA", "/local")
     assert _privacy.data_directory() == Path("/local/modeltally")
+
+
+def test_equal_settings_change_nothing(exported: Sink) -> None:
+    """A pool whose every task configures loses nothing: what runs goes on, under the same instance."""
+    for _ in range(3):
+        modeltally.configure(endpoint=exported.url, user_key="key", export_interval_seconds=60)
+        with modeltally.model_request("m"):
+            pass
+    pipeline = _runtime.current()
+    assert modeltally.counters().started == 3
+    modeltally.configure(endpoint=exported.url, user_key="other", export_interval_seconds=60)
+    assert _runtime.current() is not pipeline
+    assert modeltally.counters().started == 0
+    assert len(exported.operations) == 3

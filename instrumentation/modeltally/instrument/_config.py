@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Final
 
 from modeltally.instrument._checks import CHECKS
-from modeltally.instrument._destination import find_destination, find_metrics
+from modeltally.instrument._destination import Destination, find_destination, find_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricExporter
     from opentelemetry.sdk.trace.export import SpanExporter
 
-    from modeltally.instrument._destination import Destination
     from modeltally.instrument._redaction import Redact
 
 __all__ = ["Config"]
@@ -24,6 +23,7 @@ _RESOURCE_NAMES: Final = {
     "service_version": "service.version",
     "environment": "deployment.environment.name",
 }
+_COMPARED: Final = (str, int, float, bool, dict, Destination)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -99,6 +99,15 @@ class Config:
         if self.metrics and (self.exporter is None or self.metric_exporter is not None):
             target = find_metrics(self.endpoint, self.headers, exporter=self.metric_exporter)
         object.__setattr__(self, "metric_target", target)
+
+    def is_like(self, other: Config) -> bool:
+        """Return whether another configuration says the same; objects of the host's are the same if they are one."""
+        for setting in fields(self):
+            mine, theirs = getattr(self, setting.name), getattr(other, setting.name)
+            is_plain = type(mine) is type(theirs) and type(mine) in _COMPARED
+            if mine is not theirs and not (is_plain and mine == theirs):
+                return False
+        return True
 
     @property
     def resource(self) -> dict[str, str]:

@@ -78,10 +78,15 @@ def _takes_settings(
 @guarded(None)
 @_takes_settings(Config)
 def configure(config: Config) -> None:
-    """Switch telemetry on in this process. Called again, it ends what was there (two seconds at most) and begins anew.
+    """Switch telemetry on in this process.
 
-    It never raises: a value that is not usable is logged, with what is allowed, and telemetry stays off.
+    Called again with equal settings it changes nothing; with others it ends what was there (two seconds at most) and
+    begins anew. It never raises: a value that is not usable is logged, with what is allowed, and telemetry stays off.
     """
+    former = _state.pipeline
+    if former is not None and former.closes_at is None and former.config.is_like(config):
+        ends.configured(handle_sigterm=config.handle_sigterm)
+        return  # each task of a pool says so, perhaps: what is running goes on
     if config.exporter is None:
         log_info("exporting to %s (from %s)", config.destination.shown, config.destination.reason)
     else:
