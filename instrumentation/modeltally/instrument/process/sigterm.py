@@ -39,7 +39,7 @@ INIT_PID: Final = 1
 PACKAGE: Final = __name__.rpartition(".process.")[0]
 # Below functions of these modules the caller's code runs: the functions that we watch, samplers, servers. None of them
 # holds a lock meanwhile, or an operation in none of the lists; below any other of ours that may be so.
-OPEN: Final = ("wrap", "_stream", "_proxy", "sampling", "libraries", "process")
+OPEN: Final = ("wrap", "_handed", "_followed", "_stream", "_proxy", "sampling", "libraries", "process")
 
 
 class Deliver(Protocol):
