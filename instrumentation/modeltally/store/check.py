@@ -40,6 +40,8 @@ def _rule(check: sql.Statement) -> str:
 def run_checks(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
     """Ask a store every invariant: a row each, with how many rows break it and the first of them.
 
+    Where the engine runs in this process, damage of its files is a row too.
+
     Raises:
         StoreError: The database refused or failed.
     """
@@ -57,7 +59,7 @@ def run_checks(store: DatabaseStore, parameters: Mapping[str, object]) -> list[R
         report.append(
             {"check": check.name, "broken_rows": len(rows), "rule": _rule(check), "first_rows": rows[:_SHOWN_ROWS]}
         )
-    if store.database.is_embedded:
+    if damaged:
         rows = [{"table": table} for table in damaged]
         rule = "Every file of the engine has the checksum it was written with."
         report.append({"check": TABLES_CHECK, "broken_rows": len(rows), "rule": rule, "first_rows": rows[:_SHOWN_ROWS]})
