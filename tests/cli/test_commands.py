@@ -141,6 +141,8 @@ def test_replay_summary_is_json_when_asked(run: Run, filled: RunningServer, trac
         "rows": 5,
         "recorded": 5,
         "skipped": 0,
+        "first_at": "2024-11-15T16:00:00Z",
+        "last_at": "2024-11-16T09:30:00Z",
         "started": 5,
         "delivered": 5,
         "dropped": 0,

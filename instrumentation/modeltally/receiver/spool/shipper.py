@@ -131,6 +131,7 @@ class Shipper:
                 if left is None:
                     parts = refusals >= self._sink.attempts
                     left = self._sink.store_parts(segment) if parts else self._store(segment)
+                self._counters.note_failure(None)  # before the spool says that nothing waits
                 if left:  # nothing acknowledged is thrown away
                     self._set_aside(segment, left.total())
                 else:
@@ -146,7 +147,6 @@ class Shipper:
             self._counters.reject(left)
             self._counters.add("stored_items", segment.items - left.total())
             self._counters.add("stored_batches")
-            self._counters.note_failure(None)
             return
 
     def _store(self, segment: Segment) -> Counter[str]:

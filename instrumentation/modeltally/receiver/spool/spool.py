@@ -149,7 +149,7 @@ class Spool:
     def problem(self) -> str | None:
         """What keeps it from working, though there is room; None when all is well."""
         with self._changed:
-            left = len(self._stored)
+            left = sum(segment.is_stuck for segment in self._stored)  # the others are being deleted
         return self._writer.problem or (
             f"{left} stored segments of {self._directory} cannot be deleted" if left else None
         )
