@@ -76,8 +76,19 @@ WITH
             AND start < {until:DateTime64(6, 'UTC')}
         ORDER BY
             start, trace_id, span_id,
-            is_counted, is_unfinished, received_at,
-            operation, outcome, user_hash DESC, duration_us, value
+            -- as figures_raw has it: a copy that does not count wins over those of the service it speaks of alone
+            multiIf(
+                NOT is_counted, 1,
+                (start, trace_id, span_id, service) IN (
+                    SELECT (c.start, c.trace_id, c.span_id, if(c.marked_service = '', c.service, c.marked_service))
+                    FROM usage_events AS c
+                    WHERE NOT is_counted
+                        AND start >= {since:DateTime64(6, 'UTC')}
+                        AND start < {until:DateTime64(6, 'UTC')}
+                ), 2,
+                0
+            ),
+            is_unfinished, received_at, operation, outcome, user_hash DESC, duration_us, value
         LIMIT 1 BY start, trace_id, span_id
     ),
 
