@@ -245,4 +245,9 @@ SELECT
 FROM otel_traces
 WHERE operation NOT IN ('', 'heartbeat', 'evaluation', 'inventory', 'model.state')
     OR (operation = 'heartbeat' AND notEmpty(senseless))
-    OR (operation = '' AND (is_scope_ours OR mapContains(SpanAttributes, 'modeltally.outcome')))
+    -- a mirror in the host's own traces says nothing that was not said
+    OR (
+        operation = ''
+        AND ScopeName != 'modeltally.mirror'
+        AND (is_scope_ours OR mapContains(SpanAttributes, 'modeltally.outcome'))
+    )

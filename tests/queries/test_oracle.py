@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 SEED = 20260302
 
 
+@pytest.mark.timeout(1200)
 @pytest.mark.slow(seconds=100, why="20,000 operations")
 def test_every_answer_is_right_through_a_hostile_history(tmp_path: Path) -> None:
     """Late, repeated, conflicting, erased and expired operations never make a roll or a view answer wrongly."""
