@@ -15,6 +15,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 import modeltally
 from modeltally.instrument import _runtime
+from modeltally.instrument._inbound import inbound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -133,10 +134,11 @@ def raises() -> None:
 
 @pytest.fixture(autouse=True)
 def _signal_as_before() -> Iterator[None]:
-    """Give the signal back."""
+    """Give the signal back, and the message: a handler that raises exactly as its block ends leaves it current."""
     former = signal.getsignal(signal.SIGUSR1)
     yield
     signal.signal(signal.SIGUSR1, former)
+    inbound.set(None)
 
 
 # an exception that a handler raises inside a destructor goes nowhere, in every Python program

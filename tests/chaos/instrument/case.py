@@ -18,7 +18,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, use_s
 
 import modeltally
 from chaos.instrument import hostile, hostile_objects
-from modeltally.instrument import _names
+from modeltally.instrument import _followed, _names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -231,7 +231,7 @@ def _is_same(one: Event, other: Event, *, are_lines_compared: bool) -> bool:
     if one[0] != other[0]:
         return False
     if one[0] != "raised":
-        return one[1] is other[1]
+        return one[1] is _stood_for(other[1])
     (error, origins, lines), (found, found_origins, found_lines) = one[1], other[1]
     if error is not found:
         is_fresh = bool(lines) and lines[-1:] == found_lines[-1:]  # raised by an object's method, in each run anew
@@ -242,6 +242,11 @@ def _is_same(one: Event, other: Event, *, are_lines_compared: bool) -> bool:
         for first, second in zip(origins, found_origins, strict=True)
     )
     return are_origins_same and (lines == found_lines or not are_lines_compared)
+
+
+def _stood_for(result: Any) -> Any:
+    """Give what a function returned: a client library's stream object is handed out as its stand-in."""
+    return result.__wrapped__ if issubclass(type(result), _followed._Stream) else result
 
 
 def _is_other(error: BaseException, found: BaseException) -> bool:
