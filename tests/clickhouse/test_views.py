@@ -57,10 +57,8 @@ def test_there_is_something_to_compare(server: LocalServer) -> None:
     """The answers compared below are not empty."""
     found = answers(embedded(server))
     assert sum(len(rows) for rows in found.values()) > 300
-    assert {name.split()[0] for name, rows in found.items() if rows} >= set(VIEWS) - {
-        "recommendations_made",
-        "foreign_spans",
-    }
+    seen = {name.split()[0] for name, rows in found.items() if rows}
+    assert seen >= set(VIEWS) - {"recommendations_made", "foreign_spans"}
 
 
 @pytest.mark.parametrize(("view", "asking"), asked_views())

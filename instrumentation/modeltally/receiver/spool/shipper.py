@@ -131,11 +131,8 @@ class Shipper:
                 if left is None:
                     parts = refusals >= self._sink.attempts
                     left = self._sink.store_parts(segment) if parts else self._store(segment)
-                self._counters.note_failure(None)  # before the spool says that nothing waits
                 if left:  # nothing acknowledged is thrown away
                     self._set_aside(segment, left.total())
-                else:
-                    self._spool.remove(segment)
             except Exception as error:  # noqa: BLE001 - whatever the engine or the disk raises, the spool must go on
                 attempts += 1
                 refusals += not is_disk_full(error)
@@ -147,6 +144,9 @@ class Shipper:
             self._counters.reject(left)
             self._counters.add("stored_items", segment.items - left.total())
             self._counters.add("stored_batches")
+            self._counters.note_failure(None)
+            if not left:  # last: who sees that nothing waits sees it counted
+                self._spool.remove(segment)
             return
 
     def _store(self, segment: Segment) -> Counter[str]:
