@@ -124,6 +124,31 @@ def test_objects_of_json_are_rows(tmp_path: Path) -> None:
     assert second.facts == {"provider": "local", "cold_start": False}
 
 
+def test_first_object_that_cannot_be_read_hides_no_other(tmp_path: Path) -> None:
+    """A line that is cut off, nested without end, or holds half a character is a bad row, wherever it stands."""
+    good = '{"when": "15.06.2026 10:30", "took": 1, "state": "ok", "engine": "flux"}'
+    half = good.replace("flux", "\\ud800")
+    deep = '{"x": ' * 900 + "1" + "}" * 900
+    (cut, first, bad, odd, last), _ = mapped(tmp_path, "\n".join((good[:20], good, half, deep, good)))
+    assert isinstance(cut, BadRow)
+    assert cut.reason.startswith("my.log:1: not an object of JSON")
+    assert isinstance(bad, BadRow)
+    assert "column 'engine'" in bad.reason
+    assert isinstance(odd, BadRow)
+    assert isinstance(first, PastOperation)
+    assert isinstance(last, PastOperation)
+    assert first.operation_id != last.operation_id
+
+
+def test_column_that_is_not_read_may_hold_anything(tmp_path: Path) -> None:
+    """Bytes that are no UTF-8 matter only where they are read."""
+    path = tmp_path / "mylog.toml"
+    path.write_text(MAPPING)
+    log = f"{HEADER}\n15.06.2026 10:30,250,ok,flux,ann,12,yes,0.5,caf".encode() + b"\xe9\n"
+    rows = list(LogRows(Path("my.log"), io.BytesIO(log), log_format=read_mapping(path), now=NOW))
+    assert operation(rows).facts["model"] == "flux"
+
+
 def test_end_may_be_told_instead_of_the_duration(tmp_path: Path) -> None:
     """Seconds since 1970 at both ends; an end before its start is refused."""
     mapping = '[time]\ncolumn = "from"\nformat = "seconds"\n[end]\ncolumn = "to"\n[columns]\nmodel = "m"\n'

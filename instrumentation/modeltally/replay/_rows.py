@@ -20,7 +20,7 @@ from modeltally.replay._feed import PastOperation
 from modeltally.replay._formats import ISO, NUMBERED, Column, Ending, Kind, LogFormat, choose_format
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
     from typing import BinaryIO
 
@@ -32,8 +32,9 @@ _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _LARGEST_COUNT = 2**53
 _SHOWN_CHARS = 80
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-# Bytes that are no UTF-8 travel through the CSV reader as these, and are found again in their field.
-_UNDECODABLE = range(0xDC80, 0xDD00)
+# Bytes that are no UTF-8 travel through the reader as some of these, and are found again in their field; JSON has them
+# all, as halves of pairs.
+_UNDECODABLE = range(0xD800, 0xE000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +79,10 @@ class LogRows:
         self._is_json = first.lstrip().startswith("{")
         self._all_lines = itertools.chain([first], lines) if first else lines
         self._reader = csv.reader(iter(()) if self._is_json else self._all_lines, strict=True)
-        header = list(self._object(first, 1)) if self._is_json else self._read_header()
         if self._is_json and log_format is not None:
             self.format = log_format  # an object leaves out what it does not know
             return
+        header = list(self._object(first, 1)) if self._is_json else self._read_header()
         self.format = choose_format(header, asked=log_format, where=f"{path}:1")
         self._header = header
         self._places = {name: header.index(name) for name in self.format.required}
@@ -95,20 +96,21 @@ class LogRows:
             if not line.strip():
                 continue
             try:
-                values = self._object(line, number)
+                told = self._object(line, number)
             except InputError as error:
                 yield BadRow(str(error))
                 continue
-            yield self._judged({name: values.get(name, "") for name in self.format.required}, values, number)
+            values = {name: told.get(name, "") for name in self.format.required}
+            yield self._judged(values, (line.strip(),), number)
 
     def _object(self, line: str, number: int) -> dict[str, str]:
         try:
             told = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{self._path}:{number}: not an object of JSON: {_shown(line.strip())}") from error
-        if not isinstance(told, dict):
-            raise InputError(f"{self._path}:{number}: not an object of JSON: {_shown(line.strip())}")
-        return dict(_flat(told, ""))
+            if isinstance(told, dict):
+                return dict(_flat(told, ""))
+        except (ValueError, RecursionError):  # the place is said below
+            pass
+        raise InputError(f"{self._path}:{number}: not an object of JSON: {_shown(line.strip())}")
 
     def _rows(self) -> Iterator[PastOperation | BadRow]:
         while True:
@@ -153,15 +155,15 @@ class LogRows:
                 f"{self._path}:{line}: {len(row)} fields where the header has {width}: {_shown(','.join(row))}"
             )
         values = {name: row[place].strip() for name, place in self._places.items()}
-        return self._judged(values, dict(zip(self._header, row, strict=True)), line)
+        return self._judged(values, row, line)
 
-    def _judged(self, values: Mapping[str, str], whole: Mapping[str, str], line: int) -> PastOperation | BadRow:
+    def _judged(self, values: Mapping[str, str], whole: Iterable[str], line: int) -> PastOperation | BadRow:
         try:
             return self._operation(values, whole)
         except _FieldError as error:
             return BadRow(f"{self._path}:{line}: {error}")
 
-    def _operation(self, values: Mapping[str, str], whole: Mapping[str, str]) -> PastOperation:
+    def _operation(self, values: Mapping[str, str], whole: Iterable[str]) -> PastOperation:
         form = self.format
         for name, text in values.items():
             if _is_binary(text):
@@ -176,7 +178,7 @@ class LogRows:
                 facts[column.fact] = fact
         return PastOperation(
             operation=form.operation,
-            operation_id=self._identity(whole if form.is_own else values),
+            operation_id=self._identity(values, whole),
             started_at=started_at,
             ended_at=ended_at,
             outcome=ending.outcome or "success",
@@ -219,12 +221,10 @@ class LogRows:
             raise _FieldError(column, text, f"{form.time_format}, from 2000 to a day from now")
         return moment
 
-    def _identity(self, values: Mapping[str, str]) -> str:
-        form = self.format
+    def _identity(self, values: Mapping[str, str], whole: Iterable[str]) -> str:
         # a log of one's own is known by all it holds, whatever the mapping is called and says
-        kept = values.values() if form.is_own else (values[name] for name in form.required)
-        content = "\x1f".join(("" if form.is_own else form.name, *kept))
-        digest = hashlib.sha256(content.encode()).digest()
+        known = ("", *whole) if self.format.is_own else (self.format.name, *values.values())
+        digest = hashlib.sha256("\x1f".join(known).encode("utf-8", "surrogatepass")).digest()
         # Eight bytes keep the memory small: a row that shares them with another only gets a later number.
         short = digest[:8]
         self._occurrences[short] += 1
