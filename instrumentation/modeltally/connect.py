@@ -11,7 +11,6 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from modeltally.errors import InputError, ServerError, SettingError
-from modeltally.server.binding import is_locked
 from modeltally.server.client import find_server
 
 if TYPE_CHECKING:
@@ -61,6 +60,11 @@ def running_server(settings: Settings) -> RemoteStore | None:
     """
     if settings.store:
         return None
+    server = find_server(settings.dir)
+    if server is not None:
+        return server
+    from modeltally.server.binding import is_locked  # noqa: PLC0415 - imports the store, as whoever has no server will
+
     deadline = time.monotonic() + _STARTING_SECONDS
     while (server := find_server(settings.dir)) is None and is_locked(settings.dir):
         if time.monotonic() > deadline:

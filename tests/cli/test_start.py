@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from cli.conftest import RunningServer
 
 SCRIPT = """
 import sys
@@ -42,3 +46,18 @@ def test_command_loads_only_what_it_needs(arguments: list[str], unneeded: set[st
     loaded = set(run.stderr.partition("loaded:")[2].split())
     assert "modeltally.cli" in loaded
     assert not unneeded & loaded
+
+
+def test_command_beside_a_server_leaves_the_engine_to_it(server: RunningServer) -> None:
+    """What a server answers needs neither the store nor ClickHouse's client in the command."""
+    arguments = ["stats", "models", "--dir", str(server.directory), "--format", "json"]
+    run = subprocess.run(
+        [sys.executable, "-c", SCRIPT.format(arguments=arguments)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    loaded = set(run.stderr.partition("loaded:")[2].split())
+    assert "modeltally.server.client" in loaded
+    assert not {"modeltally.store", "clickhouse_connect", "chdb"} & loaded

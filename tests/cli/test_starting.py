@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -48,6 +51,16 @@ def test_directory_without_a_server_is_not_locked(tmp_path: Path) -> None:
     with lock_directory(tmp_path):
         assert is_locked(tmp_path)
     assert not is_locked(tmp_path)
+
+
+def test_lock_of_a_server_that_died_is_not_taken_to_ask_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks must not be what a server that starts just then runs into."""
+    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    (tmp_path / "lock").write_bytes(ended.stdout)
+    asked: list[object] = []
+    monkeypatch.setattr(fcntl, "flock", lambda *given: asked.append(given))
+    assert not is_locked(tmp_path)
+    assert asked == []
 
 
 def test_asking_a_directory_of_others_makes_no_store_in_it(run: Run, tmp_path: Path) -> None:

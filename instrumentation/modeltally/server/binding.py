@@ -10,7 +10,8 @@ import socket
 from typing import TYPE_CHECKING, Final
 
 from modeltally.errors import SettingError
-from modeltally.store.lock import lock
+from modeltally.server.client import is_alive
+from modeltally.store.lock import lock, owner_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,6 +53,9 @@ def is_locked(directory: Path) -> bool:
     except OSError:
         return False
     try:
+        owner = owner_of(descriptor)
+        if owner is None or not is_alive(int(owner)):
+            return False  # unasked: to ask takes the lock for a moment, which a server may want just then
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from modeltally.store import Row
 
-__all__ = ["ADDRESS_FILE_NAME", "RemoteStore", "ServerAddress", "find_server"]
+__all__ = ["ADDRESS_FILE_NAME", "RemoteStore", "ServerAddress", "find_server", "is_alive"]
 
 ADDRESS_FILE_NAME: Final = "server.json"
 _CONTROL_TIMEOUT_SECONDS: Final = 600.0  # a job over years of data takes minutes
@@ -88,7 +88,7 @@ def find_server(directory: Path) -> RemoteStore | None:
         What asks the server; None when none runs (an address left by a process that is gone is ignored).
     """
     address = ServerAddress.read(directory)
-    if address is None or not _is_alive(address.pid):
+    if address is None or not is_alive(address.pid):
         return None
     return RemoteStore(address)
 
@@ -177,7 +177,8 @@ class RemoteStore:
         return response.status, content
 
 
-def _is_alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Tell whether there is a process of that number."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -12,7 +12,7 @@ from modeltally.errors import StoreInUseError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["check_unused", "lock"]
+__all__ = ["check_unused", "lock", "owner_of"]
 
 _NUMBER: Final = re.compile(rb"\d+")
 
@@ -30,7 +30,7 @@ def lock(descriptor: int, directory: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        owner = _owner(descriptor) or "unknown"
+        owner = owner_of(descriptor) or "unknown"
         raise StoreInUseError(
             f"the data directory {directory} is in use by process {owner};"
             " stop that one, ask it with the other commands, or choose another --dir"
@@ -48,12 +48,13 @@ def check_unused(database: Path) -> None:
     except FileNotFoundError:
         return
     try:
-        if _owner(descriptor) != str(os.getpid()):  # this process may open it as often as it likes
+        if owner_of(descriptor) != str(os.getpid()):  # this process may open it as often as it likes
             lock(descriptor, database.parent)
     finally:
         os.close(descriptor)
 
 
-def _owner(descriptor: int) -> str | None:
+def owner_of(descriptor: int) -> str | None:
+    """The number of the process that locked an open file last; None where none is written in it."""
     number = _NUMBER.search(os.pread(descriptor, 64, 0))
     return number[0].decode() if number else None
