@@ -79,7 +79,7 @@ WITH
             w.days AS days,
             length(w.days) AS watched_days,
             w.seen_at AS seen_at,
-            coalesce(w.seen_at < {as_of:DateTime64(6, 'UTC')} - toIntervalDay(2), true) AS is_silent
+            w.is_silent AS is_silent
         FROM (
             SELECT min(first_seen_at) AS history_since, count() AS models
             FROM models

@@ -133,7 +133,6 @@ WITH
         SELECT
             length(days) AS watched_days,
             seen_at,
-            coalesce(seen_at < {as_of:DateTime64(6, 'UTC')} - toIntervalDay(2), true) AS is_silent,
             multiIf(
                 watched_days < {history_days:Float64},
                 format('history: watched for {} days, {} are needed to see a trend',

@@ -1,7 +1,7 @@
--- The days (UTC) on which something was watching, and when it last saw anything. A day is watched when a process said
--- on it that it lives, or when what began on it was received within a day of its end: what a process that runs sends.
--- What an import brings of the past was watched by nobody; only where imports are to count are the days between its
--- first and its last operation days that were watched.
+-- The days (UTC) on which something was watching, when it last saw anything, and whether that is too long ago to tell
+-- what is in use (two days). A day is watched when a process said on it that it lives, or when what began on it was
+-- received within a day of its end: what a process that runs sends. What an import brings of the past was watched by
+-- nobody; only where imports are to count are the days between its first and its last operation days that were watched.
 -- Grain: one row.
 -- Reads: usage_figures, heartbeats
 -- Read by: the advice jobs
@@ -61,6 +61,7 @@ SELECT
             toDateTime64(if({count_imports:UInt8}, operations.last_at, operations.received_at), 6, 'UTC'),
             toDateTime64(beats.last_at, 6, 'UTC')
         )
-    ) AS seen_at
+    ) AS seen_at,
+    coalesce(seen_at < {as_of:DateTime64(6, 'UTC')} - toIntervalDay(2), true) AS is_silent
 FROM operations
 CROSS JOIN beats
