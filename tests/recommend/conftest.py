@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from queries.given import EPOCH, Given, Heartbeat, Operation, empty, give
+from modeltally.store import sql
+from queries.given import EPOCH, Given, Heartbeat, Operation, give
+from support.stores import ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,12 +28,18 @@ def opened(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield store
 
 
-@pytest.fixture
-def store(opened: EmbeddedStore) -> EmbeddedStore:
-    """Fill the store: a model that idles, one in daily use and slow at last; a process that lived all the time."""
-    empty(opened)
+def fill(store: EmbeddedStore) -> None:
+    """Fill an empty store: a model that idles, one in daily use and slow at last; a process that lived all the time."""
     idle = Operation(at=START, model="idle", times=10, every_seconds=86_400, received_at=AS_OF)
     busy = Operation(at=START, model="busy", times=200, every_seconds=86_400, ms=400_000, received_at=AS_OF)
     alive = Heartbeat(at=START, times=200)
-    give(opened, Given(operations=[idle, busy], heartbeats=[alive]))
+    give(store, Given(operations=[idle, busy], heartbeats=[alive]))
+
+
+@pytest.fixture
+def store(opened: EmbeddedStore) -> EmbeddedStore:
+    """Give a filled store without any advice; a test that adds use empties it afterwards."""
+    if ask(opened, "SELECT count() AS n FROM usage_events") == [{"n": 0}]:
+        fill(opened)
+    opened.database.command(sql.Statement("forget", "TRUNCATE TABLE recommendations"))
     return opened

@@ -10,7 +10,7 @@ import pytest
 from modeltally.errors import ParameterError
 from modeltally.recommend.kinds import ADVICE
 from modeltally.settings import Settings
-from queries.given import Given, Operation, give
+from queries.given import Given, Operation, empty, give
 from recommend.conftest import AS_OF
 from support.stores import ask
 
@@ -107,6 +107,10 @@ def test_window_of_the_performance_advice_can_be_chosen(store: EmbeddedStore) ->
 def test_name_of_a_model_is_only_text(store: EmbeddedStore) -> None:
     """Quotes, braces and JSON in a model's name reach the advice as they are."""
     name = 'a\'b"c{d}\\{"uses": 7}'
-    give(store, Given(operations=[Operation(at=AS_OF - dt.timedelta(days=1), model=name, ms=900_000)]), first_id=5000)
-    advised = store.run("recommend_performance", {"as_of": AS_OF})
+    more = Operation(at=AS_OF - dt.timedelta(days=1), model=name, ms=900_000)
+    give(store, Given(operations=[more]), first_id=5000)
+    try:
+        advised = store.run("recommend_performance", {"as_of": AS_OF})
+    finally:
+        empty(store)
     assert [row["subject"] for row in advised] == [name, "busy"]

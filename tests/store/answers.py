@@ -94,11 +94,11 @@ def questions(view: sql.Statement) -> list[dict[str, object]]:
 
 
 def few_questions(view: sql.Statement) -> list[dict[str, object]]:
-    """Three of the questions of each window, among them the first."""
+    """One question of each window, another in each; all where each window has no more."""
     windows: dict[object, list[dict[str, object]]] = {}
     for values in questions(view):
         windows.setdefault(values.get("since"), []).append(values)
-    return [values for asked in windows.values() for values in asked[:: max(1, len(asked) // 2)][:3]]
+    return [asked[number % len(asked)] for number, asked in enumerate(windows.values())]
 
 
 def knows_where_to_read(view: sql.Statement) -> bool:

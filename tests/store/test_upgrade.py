@@ -107,6 +107,7 @@ def expire_january(store: EmbeddedStore) -> None:
     store.database.command(sql.statement("expire/drop_month"), {"month": JANUARY.date().replace(day=1)})
 
 
+@pytest.mark.slow(seconds=6, why="a store of before, migrated")
 def test_store_of_before_keeps_its_data_and_figures(tmp_path: Path, grow: Callable[[], None]) -> None:
     """Events, rolls, late rows and heartbeats of an earlier version answer as before, also when reopened."""
     with opened(tmp_path, "before") as store:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 FINGERPRINT = "SELECT count() AS copies, groupBitXor(cityHash64(*)) AS fingerprint FROM usage_events"
 
 
+@pytest.mark.slow(seconds=5, why="20,000 events made twice")
 def test_the_events_are_the_same_whatever_pieces_they_come_in(cache: Path, shape: Shape, tmp_path: Path) -> None:
     """Twenty thousand events made at once and the same made in three pieces are the same rows."""
     whole = open_directory(copy_store(events_store(cache, shape), tmp_path / "whole"))
