@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gzip
-import resource
 import threading
 from typing import TYPE_CHECKING
 
+import pytest
+
+from modeltally.receiver.pieces import PIECE_BYTES, TooManyItemsError, limit_fields
 from receiver.bodies import ATTRIBUTES, all_spans, body, post, put, request
+from support.memory import measured
 from support.stores import stored
 
 if TYPE_CHECKING:
@@ -48,23 +51,22 @@ def bombs() -> dict[str, bytes]:
 
 
 def test_bombs_cost_little_memory_and_others_are_served(server: LocalServer) -> None:
-    """With the usual limits: each bomb is refused or defused, memory grows by less than 300 MB, others get 200."""
+    """With the usual limits: each bomb is refused or defused, memory grows by less than 200 MB, others get 200."""
     packed = bombs()
     assert post(server.address, body(500)).status == 200
     assert server.wait_until_stored()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     answers: dict[str, int] = {}
 
     def throw(name: str) -> None:
         answers[name] = post(server.address, packed[name], encoding="gzip", packed=True).status
 
     throwers = [threading.Thread(target=throw, args=(name,)) for name in packed]
-    for thrower in throwers:
-        thrower.start()
-    others = [post(server.address, body(20, seed=100 + number)).status for number in range(5)]
-    for thrower in throwers:
-        thrower.join()
-    grown_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    with measured() as memory:
+        for thrower in throwers:
+            thrower.start()
+        others = [post(server.address, body(20, seed=100 + number)).status for number in range(5)]
+        for thrower in throwers:
+            thrower.join()
     assert answers == {
         "many empty spans": 413,
         "many empty resources": 413,
@@ -75,7 +77,40 @@ def test_bombs_cost_little_memory_and_others_are_served(server: LocalServer) -> 
         "nested deeply": 200,  # likewise left out
     }
     assert set(others) == {200}
-    assert grown_mb < 300
+    assert memory.grown_mb < 200
+
+
+UNKNOWN_GROUP = b"\xfb\x07\x08\x01\xfc\x07"  # a field of no number we know that holds a number
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        b"",
+        UNKNOWN_GROUP,
+        b"\x92\x80\x00\x00",  # a number written longer than need be
+        b"\xf9\x07" + bytes(8) + b"\xfd\x07" + bytes(4) + b"\xf8\x07\xff\x01",
+    ],
+    ids=["plain", "group", "long tag", "numbers"],
+)
+def test_a_message_is_counted_whatever_comes_first(before: bytes) -> None:
+    """Nothing that a parser reads hides how many items follow."""
+    with pytest.raises(TooManyItemsError):
+        limit_fields(before + b"\x12\x00" * 600_000, 50_000, "spans")
+
+
+@pytest.mark.parametrize("before", [b"\x0f", b"\x12" + b"\x80" * 2_000_000], ids=["no wire type", "endless number"])
+def test_what_is_no_protobuf_is_left_to_the_parser(before: bytes) -> None:
+    """A sender is told that the body is malformed, not that it is too large."""
+    limit_fields(before + b"\x12\x00" * 600_000, 50_000, "spans")
+
+
+def test_as_many_items_as_allowed_pass() -> None:
+    """The limit is of the items: a resource, a scope and a schema beside them are none."""
+    spans = nested(2, b"\x4a\x02\x0a\x00" * 6) * 50_000
+    message = nested(1, b"") + spans + nested(3, b"schema")
+    assert len(message) > PIECE_BYTES
+    limit_fields(message, 50_000, "spans")
 
 
 def test_a_large_body_is_stored_whole(server: LocalServer) -> None:

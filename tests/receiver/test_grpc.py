@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import resource
 import socket
 import sys
 import threading
@@ -30,6 +29,7 @@ from receiver.metric_bodies import STORED_ONCE, counter, metrics_request, post_m
 from receiver.stock_metrics import ROWS, metrics_data
 from receiver.test_bombs import bombs as span_bombs
 from receiver.test_metrics_bounds import bombs as metric_bombs
+from support.memory import measured
 from support.stores import stored
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def test_a_full_spool_says_when_to_try_again(start_server: StartServer) -> None:
 
 @pytest.mark.slow(seconds=5, why="bodies of gigabytes")
 def test_bombs_cost_little_memory_and_others_are_served(server: LocalServer) -> None:
-    """A signal's bombs at once: each is refused or defused, memory grows by less than 300 MB, others are taken."""
+    """A signal's bombs at once: each is refused or defused, memory grows by less than 200 MB, others are taken."""
     packed = {
         TRACES_METHOD: [(TRACES_METHOD, name, content) for name, content in span_bombs().items()],
         METRICS_METHOD: [(METRICS_METHOD, name, content) for name, content in metric_bombs().items()],
@@ -201,7 +201,6 @@ def test_bombs_cost_little_memory_and_others_are_served(server: LocalServer) -> 
     with connected(server) as call:
         assert call(TRACES_METHOD, body(500)) == b""
         assert server.wait_until_stored()
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         codes: dict[tuple[str, str], str] = {}
 
         def throw(method: str, name: str, content: bytes) -> None:
@@ -211,21 +210,21 @@ def test_bombs_cost_little_memory_and_others_are_served(server: LocalServer) -> 
             except grpc.RpcError as error:
                 codes[method, name] = error.code().name
 
-        for bombs in packed.values():
-            throwers = [threading.Thread(target=throw, args=bomb) for bomb in bombs]
-            for thrower in throwers:
-                thrower.start()
-            others += [call(TRACES_METHOD, body(20, seed=100 + len(others) + number)) for number in range(5)]
-            for thrower in throwers:
-                thrower.join()
-        grown_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+        with measured() as memory:
+            for bombs in packed.values():
+                throwers = [threading.Thread(target=throw, args=bomb) for bomb in bombs]
+                for thrower in throwers:
+                    thrower.start()
+                others += [call(TRACES_METHOD, body(20, seed=100 + len(others) + number)) for number in range(5)]
+                for thrower in throwers:
+                    thrower.join()
     assert others == [b""] * 10
     assert {code: list(codes.values()).count(code) for code in set(codes.values())} == {
         "OK": 8,
-        "RESOURCE_EXHAUSTED": 10,
+        "RESOURCE_EXHAUSTED": 11,
         "INVALID_ARGUMENT": 2,  # many gzip members
     }
-    assert grown_mb < 300
+    assert memory.grown_mb < 200
 
 
 def test_requests_whose_bodies_never_come_are_ended(start_server: StartServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,7 @@ def append(spool: Spool, number: int, *, spans: int = 1) -> bool:
 
 def segments(spool: Spool) -> Iterator[Segment]:
     """Take every segment out of a spool."""
-    while (segment := spool.next_segment(min_age_seconds=0, timeout_seconds=0.2)) is not None:
+    while (segment := spool.next_segment(min_age_seconds=0, timeout_seconds=0)) is not None:
         yield segment
         spool.remove(segment)
 

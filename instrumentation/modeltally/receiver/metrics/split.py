@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from modeltally.receiver.pieces import MAX_REPEATED_BYTES, PIECE_BYTES, build_levels, groups, limit
+from modeltally.receiver.pieces import MAX_REPEATED_BYTES, PIECE_BYTES, build_levels, groups, limit, limit_fields
 from modeltally.store import METRIC_KINDS
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def split_metrics(body: bytes, *, max_points: int) -> MetricPieces:
     for resource, scope, metrics in walk.scopes(body):
         parts: list[bytes] = []
         while metrics:
+            limit_fields(metrics[-1], max_points, "points of metrics")
             parts.extend(walk.parts(_METRIC.FromString(metrics.pop())))
         for group in groups(parts):
             repeated_bytes += sum(map(len, [*resource, *scope]))
@@ -91,12 +92,15 @@ class _Walk:
 
     def scopes(self, body: bytes) -> Iterator[tuple[list[bytes], list[bytes], list[bytes]]]:
         """Give each scope: the resource it is in, itself, its metrics, all still encoded, the metrics backwards."""
+        limit_fields(body, self._allowed, "resources")
         resources = self._list(_REQUEST.FromString(body).resource_metrics, "resources")
         while resources:
+            limit_fields(resources[-1], self._allowed, "scopes")
             level = _RESOURCE_METRICS.FromString(resources.pop())
             resource, scopes = list(level.resource), self._list(level.scope_metrics, "scopes")
             del level
             while scopes:
+                limit_fields(scopes[-1], self._allowed, "metrics")
                 inner = _SCOPE_METRICS.FromString(scopes.pop())
                 scope, metrics = list(inner.scope), self._list(inner.metrics, "metrics")
                 del inner
@@ -108,6 +112,7 @@ class _Walk:
         limit(head, MAX_POINT_BYTES, "bytes of the name of a metric")
         for kind in METRIC_KINDS:
             for encoded in getattr(metric, kind):
+                limit_fields(encoded, self._allowed, "points of metrics")
                 data = _DATA.FromString(encoded)
                 self._count(len(data.data_points), "points of metrics")
                 points = [point for point in data.data_points if len(point) <= MAX_POINT_BYTES]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from modeltally.receiver.pieces import MAX_REPEATED_BYTES, PIECE_BYTES, build_levels, groups, limit
+from modeltally.receiver.pieces import MAX_REPEATED_BYTES, PIECE_BYTES, build_levels, groups, limit, limit_fields
 
 if TYPE_CHECKING:
     from collections.abc import MutableSequence, Sequence
@@ -60,13 +60,16 @@ def split(body: bytes, *, max_spans: int) -> Pieces:
     pieces: list[bytes] = []
     spans = scopes = left_out = largest = repeated = 0
     is_small = len(body) <= PIECE_BYTES
+    limit_fields(body, max_spans, "resources")
     encoded_resource_spans = _REQUEST.FromString(body).resource_spans
     limit(len(encoded_resource_spans), max_spans, "resources")
     for encoded in encoded_resource_spans:
+        limit_fields(encoded, max_spans, "scopes")
         resource_spans = _RESOURCE_SPANS.FromString(encoded)
         scopes += len(resource_spans.scope_spans)
         limit(scopes, max_spans, "scopes")
         for encoded_scope in resource_spans.scope_spans:
+            limit_fields(encoded_scope, max_spans, "spans")
             scope_spans = _SCOPE_SPANS.FromString(encoded_scope)
             spans += len(scope_spans.spans)
             limit(spans, max_spans, "spans")
@@ -94,6 +97,7 @@ def _trim(spans: MutableSequence[bytes]) -> int:
     for index, encoded in enumerate(spans):
         if len(encoded) <= PIECE_BYTES:
             continue
+        limit_fields(encoded, MAX_PARTS, "parts in a span")
         span = _SPAN.FromString(encoded)
         limit(len(span.attributes) + len(span.events) + len(span.links), MAX_PARTS, "parts in a span")
         for parts in (span.attributes, span.events, span.links):
