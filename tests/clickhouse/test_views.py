@@ -13,13 +13,13 @@ from modeltally.server import LocalServer
 from modeltally.settings import Settings
 from modeltally.store import ServedStore, sql
 from modeltally.store.client import Database
-from store.answers import Asking, answers, asked_views, knows_where_to_read, lived_in, questions
+from store.answers import Asking, answers, asked_views, knows_where_to_read, lived_in, named, questions
 from support.servers import settings_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from modeltally.store import EmbeddedStore
+    from modeltally.store import EmbeddedStore, Row
     from support.stores import Template
 
 VIEWS = [name for name in sql.view_names() if knows_where_to_read(sql.view(name))]
@@ -52,6 +52,27 @@ def reader(server: LocalServer) -> Iterator[ServedStore]:
     database.close()
 
 
+class Inside:
+    """What the views answer in the engine's own process, asked once for all tests."""
+
+    def __init__(self, server: LocalServer) -> None:
+        """Take the server."""
+        self._store = embedded(server)
+        self._asked: dict[tuple[str, Asking], dict[str, list[Row]]] = {}
+
+    def answers(self, view: str, asking: Asking) -> dict[str, list[Row]]:
+        """Give the rows of a view for each question."""
+        if (view, asking) not in self._asked:
+            self._asked[view, asking] = answers(self._store, only=view, asking=asking)
+        return self._asked[view, asking]
+
+
+@pytest.fixture(scope="module")
+def inside(server: LocalServer) -> Inside:
+    """Ask the server's store itself."""
+    return Inside(server)
+
+
 @pytest.mark.slow(seconds=12, why="a server that was lived in")
 def test_there_is_something_to_compare(server: LocalServer) -> None:
     """The answers compared below are not empty."""
@@ -63,15 +84,15 @@ def test_there_is_something_to_compare(server: LocalServer) -> None:
 
 @pytest.mark.parametrize(("view", "asking"), asked_views())
 def test_view_gives_the_same_rows_over_http_and_in_process(
-    server: LocalServer, reader: ServedStore, view: str, asking: Asking
+    inside: Inside, reader: ServedStore, view: str, asking: Asking
 ) -> None:
     """Every row of every question about a view is the same, to the last column."""
-    assert answers(reader, only=view, asking=asking) == answers(embedded(server), only=view, asking=asking)
+    assert answers(reader, only=view, asking=asking) == inside.answers(view, asking)
 
 
 @pytest.mark.parametrize(("view", "asking"), asked_views(but=OWN_COLUMNS))
 def test_installed_view_gives_the_rows_of_its_statement(
-    server: LocalServer, reader: ServedStore, view: str, asking: Asking
+    inside: Inside, reader: ServedStore, view: str, asking: Asking
 ) -> None:
     """What Grafana and people select from by name is what the commands run."""
     found = sql.view(view)
@@ -80,7 +101,7 @@ def test_installed_view_gives_the_rows_of_its_statement(
     selected = sql.Statement(view, f"SELECT * FROM {called}")  # noqa: S608 - a view of ours
     for values in asking(found):
         by_name = reader.database.query(selected, values)
-        assert sorted(by_name, key=str) == sorted(embedded(server).database.query(found, values), key=str)
+        assert sorted(by_name, key=str) == inside.answers(view, asking)[named(found, values)]
 
 
 @pytest.mark.slow(seconds=9, why="eighty questions")

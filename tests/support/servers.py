@@ -44,8 +44,9 @@ def start_server(template: Template, tmp_path: Path) -> Iterator[StartServer]:
     def start(**settings: Any) -> LocalServer:
         for earlier in started:
             earlier.stop()
-        if not directory.exists():
-            template.copy(directory)
+        where = settings.get("dir", directory)
+        if not where.exists():
+            template.copy(where)
         server = LocalServer(settings_for(directory, **settings))
         started.append(server)
         server.start()
