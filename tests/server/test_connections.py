@@ -6,13 +6,16 @@ import contextlib
 import http.client
 import resource
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
+import yaml
 
 from modeltally.server import connections
-from receiver.bodies import body, post
+from modeltally.settings import load_settings
+from receiver.bodies import Sender, body, post
 from support.servers import settings_for
 from support.waiting import wait_until
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from modeltally.server import LocalServer
     from support.servers import StartServer
 
+ROOT = Path(__file__).parents[2]
 HEAD = b"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-protobuf\r\n"
 LARGE = 16 * 1024**2
 
@@ -142,6 +146,40 @@ def test_every_port_knows_its_names(start_server: StartServer) -> None:
             assert get(url, path, Host=host) in {421, 400}, (path, host)
 
 
+def test_services_of_the_compose_file_can_be_named(start_server: StartServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The names that containers know each other by are served once the environment lists them, and not before."""
+    names = list(yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"])
+    assert "collector" in names
+    for listed in (False, True):
+        if listed:
+            monkeypatch.setenv("MODELTALLY_ALLOWED_HOSTS", ",".join(names))
+        address = start_server(allowed_hosts=load_settings().allowed_hosts).address
+        for url, path, served in (
+            (address.otlp_url, "/v1/traces", 405),
+            (address.http_url, "/healthz", 200),
+            (address.clickhouse_url, "/ping", 200),
+        ):
+            for name in names:
+                asked = f"{name}:{urlsplit(url).port}"
+                assert get(url, path, Host=asked) == (served if listed else 421), (path, asked)
+
+
+@pytest.mark.parametrize(
+    "content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""]
+)
+def test_a_page_of_another_origin_gets_nothing_in(small_server: LocalServer, content_type: str) -> None:
+    """What a page may send unasked is refused for its type, and what it has to ask for is not allowed to it."""
+    address = small_server.address
+    page = {"Origin": "https://evil.example", "Content-Type": content_type}
+    assert Sender(address.otlp_url).send(body(), headers=page).status == 415
+    wishes = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
+    for url, path in ((address.otlp_url, "/v1/traces"), (address.http_url, "/status"), (address.clickhouse_url, "/")):
+        for method in ("OPTIONS", "GET"):
+            answer = Sender(url).send(b"", headers=wishes, method=method, path=path)
+            assert answer.status in ({405} if method == "OPTIONS" else {200, 405})
+            assert not [name for name in answer.headers if name.lower().startswith("access-control")]
+
+
 @pytest.mark.parametrize(
     ("authority", "taken"),
     [("localhost", True), ("127.0.0.1:1", True), ("modeltally:4317", True), ("evil.example", False), ("box", False)],
@@ -165,8 +203,6 @@ def test_grpc_knows_its_names(start_server: StartServer, authority: str, taken: 
 
 def test_names_of_hosts_are_names(tmp_path: object) -> None:
     """A list of names is read with blanks and brackets; what is no name is refused."""
-    from pathlib import Path  # noqa: PLC0415 - only this test
-
     settings = settings_for(Path(str(tmp_path)), allowed_hosts=" a , [fd00::1],b.c ,")
     assert settings.allowed_host_names == ["a", "fd00::1", "b.c"]
     with pytest.raises(ValueError, match="names of hosts"):
