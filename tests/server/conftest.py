@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from receiver.conftest import _clean_environment, server, small_server, start_server
+from receiver.conftest import _clean_environment, server, start_server
 
-__all__ = ["_clean_environment", "server", "small_server", "start_server"]
+__all__ = ["_clean_environment", "server", "start_server"]
