@@ -34,7 +34,8 @@ Kind = TypeVar("Kind", bound=Operation)
 
 def current_operation() -> Operation:
     """Return the innermost operation running here; outside of any, one that ignores every call."""
-    return _current.get() or IGNORED
+    operation = _current.get()
+    return IGNORED if operation is None or operation.is_left_behind else operation
 
 
 def open_operation(operation: str, values: Mapping[str, Stored], size: int) -> Operation:
@@ -87,7 +88,7 @@ def parent_context() -> tuple[Running | None, int, int, bool, int]:
     """
     enclosing, span = _current.get(), get_current_span()
     host = None if span is INVALID_SPAN else span.get_span_context()
-    if enclosing is not None:
+    if enclosing is not None and not enclosing.is_left_behind:
         is_same_trace = host is not None and host.trace_id == enclosing.trace_id
         host_id = host.span_id if host is not None and is_same_trace else enclosing.host_id
         # a finished one stays in the contexts of the tasks it started
@@ -120,8 +121,11 @@ def attach(operation: Operation) -> None:
         _current.set(operation)
 
 
-def detach(operation: Operation, former: Operation | None) -> None:
+def detach(operation: Operation, former: Operation | None) -> bool:
     """Undo :func:`attach` and whatever was left open inside; do nothing outside of the operation.
+
+    Returns:
+        Whether this was inside of it.
 
     Not by the context variable's own tokens: they bring back what was current when they were made, even if it has
     ended, which is what happens when generators end in another order than they began.
@@ -129,5 +133,7 @@ def detach(operation: Operation, former: Operation | None) -> None:
     inner: Running | None = _current.get()
     while inner is not None and inner is not operation:
         inner = inner.outer
-    if inner is not None:
-        _current.set(former)
+    if inner is None:
+        return False
+    _current.set(former)
+    return True

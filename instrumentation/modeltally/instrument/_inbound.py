@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from modeltally.instrument._block import Block, BlockExit, enter, leave
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -12,6 +14,29 @@ if TYPE_CHECKING:
     from modeltally.instrument._scalars import Stored
 
 __all__ = ["NOTHING", "InboundContext", "inbound"]
+
+
+class _InboundBlock(Block):
+    """A block in which a message is processed."""
+
+    __slots__ = ()
+
+    def leave(self, error: BaseException | None) -> None:  # noqa: ARG002 - whatever it raised
+        """Bring back what was in effect before."""
+        try:
+            self.drop()
+        except BaseException:  # a signal handler's
+            self.drop()
+            raise
+
+    def drop(self) -> None:
+        """Bring back what was in effect before."""
+        if self.is_current():  # a framework may leave in another context than it entered in
+            inbound.set(self.former)
+
+    def is_current(self) -> bool:
+        """Return whether the context is the one in effect."""
+        return inbound.get() is self.entered
 
 
 class InboundContext:
@@ -28,7 +53,7 @@ class InboundContext:
         sampled: The sender's sampled flag.
     """
 
-    __slots__ = ("_outer", "once", "sampled", "span_id", "trace_id", "values")
+    __slots__ = ("by_hand", "once", "sampled", "span_id", "trace_id", "values")
 
     def __init__(
         self,
@@ -45,34 +70,27 @@ class InboundContext:
         self.trace_id = trace_id
         self.span_id = span_id
         self.sampled = sampled
-        self._outer: list[InboundContext | None] = []
+        self.by_hand: list[Any] = []
 
     def __enter__(self) -> Self:
         """Begin the block."""
         outer = inbound.get()
         try:
-            self._outer += (outer,)  # as the next: a signal handler may raise where a call returns
             inbound.set(self)
-        except BaseException:
+            enter(self, _InboundBlock, self, outer)
+        except BaseException:  # a signal handler's
             inbound.set(outer)
-            self._outer.pop()
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """End the block."""
-        outer = self._outer[-1] if self._outer else None
-        try:
-            if inbound.get() is self:  # a framework may leave in another context than it entered in
-                inbound.set(outer)
-        except BaseException:
-            if inbound.get() is self:
-                inbound.set(outer)
-            raise
-        finally:
-            del self._outer[-1:]
+    if TYPE_CHECKING:
+
+        def __exit__(
+            self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        ) -> None:
+            """End the block."""
+    else:
+        __exit__ = BlockExit(_InboundBlock, leave)
 
     def apply_to(self, record: Record) -> None:
         """Fill in what an operation does not say itself."""

@@ -26,6 +26,7 @@ __all__ = [
 LOOSE_BYTES: Final = 600  # a record beside its values while it is not packed
 RUNNING: Final = 0
 ENDED: Final = 1
+LEFT_BEHIND: Final = 2  # ended, and still current where its block was entered
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +194,15 @@ class Running(Record):
     def is_running(self) -> bool:
         """Whether it has not ended."""
         return self._state == RUNNING
+
+    def leave_behind(self) -> None:
+        """Note that it has ended and stays current in a context that cannot be reached: nothing there belongs to it."""
+        self._state = LEFT_BEHIND
+
+    @property
+    def is_left_behind(self) -> bool:
+        """Whether it has ended, and is current by mistake wherever it still is."""
+        return self._state == LEFT_BEHIND
 
     @property
     def is_waiting(self) -> bool:

@@ -11,12 +11,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from modeltally.instrument import _clock
 from modeltally.instrument import _names as names
+from modeltally.instrument._block import Block, BlockExit, enter, leave
 from modeltally.instrument._context import attach, current, detach, new_operation
 from modeltally.instrument._guard import guarded, problem
 from modeltally.instrument._operation import Operation, ignoring
@@ -25,7 +26,8 @@ from modeltally.instrument._scalars import MAX_SPAN_BYTES, Stored, copy_values
 from modeltally.instrument.wrap import own_operation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+    from types import TracebackType
     from typing import Unpack
 
     from modeltally.instrument._values import Values
@@ -34,6 +36,55 @@ __all__ = ["ManualOperation", "begin"]
 
 MAX_MARKS: Final = 16
 _MARK: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+class _InsideBlock(Block):
+    """A block in which an operation is current that goes on after it."""
+
+    __slots__ = ()
+
+    def leave(self, error: BaseException | None) -> None:  # noqa: ARG002 - whatever it raised
+        """Make current what was so before."""
+        try:
+            self.drop()
+        except BaseException:  # a signal handler's
+            self.drop()
+            raise
+
+    def drop(self) -> None:
+        """Make current what was so before."""
+        detach(self.entered, self.former)
+
+    def is_current(self) -> bool:
+        """Return whether the operation is the current one."""
+        return self.entered is current()
+
+
+class _Inside:
+    """Makes an operation the current one for a block."""
+
+    __slots__ = ("_operation", "by_hand")
+
+    def __init__(self, operation: Operation) -> None:
+        self._operation = operation
+        self.by_hand: list[Any] = []
+
+    def __enter__(self) -> None:
+        operation, former = self._operation, current()
+        try:
+            attach(operation)
+            enter(self, _InsideBlock, operation, former)
+        except BaseException:  # a signal handler's
+            detach(operation, former)
+            raise
+
+    if TYPE_CHECKING:
+
+        def __exit__(
+            self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        ) -> None: ...
+    else:
+        __exit__ = BlockExit(_InsideBlock, leave)
 
 
 class ManualOperation(Operation):
@@ -124,22 +175,9 @@ class ManualOperation(Operation):
         super().cancel()
         self.end()
 
-    @contextlib.contextmanager
-    def inside(self) -> Iterator[None]:
+    def inside(self) -> AbstractContextManager[None]:
         """Make it the current operation for a block of code: what begins there belongs to it."""
-        if self is _IGNORED:
-            yield
-            return
-        former = current()
-        try:
-            try:
-                attach(self)
-                yield
-            finally:
-                detach(self, former)
-        except BaseException:
-            detach(self, former)
-            raise
+        return nullcontext() if self is _IGNORED else _Inside(self)
 
     def needs_copy(self, started_before_ns: int) -> bool:
         """Return the same, not counting the time in which it waits."""

@@ -20,10 +20,10 @@ from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from modeltally.instrument import _names as names
+from modeltally.instrument._block import Block, BlockExit, enter, leave, leave_async
 from modeltally.instrument._context import attach, current, current_operation, detach, open_operation
 from modeltally.instrument._guard import guarded, problem, swallow
 from modeltally.instrument._handed import FRESH, driver_of, follow, reference_count
-from modeltally.instrument._operation import IGNORED, Operation
 from modeltally.instrument._scalars import MAX_SPAN_BYTES, Stored, copy_values
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Unpack
 
+    from modeltally.instrument._operation import Operation
     from modeltally.instrument._values import Values
 
 __all__ = [
@@ -49,17 +50,45 @@ __all__ = [
 F = TypeVar("F", bound="Callable[..., Any]")
 
 
+class _WatchBlock(Block):
+    """A block that is an operation."""
+
+    __slots__ = ()
+
+    def leave(self, error: BaseException | None) -> None:
+        """End the operation."""
+        operation, former = self.entered, self.former
+        try:
+            is_here = detach(operation, former)
+            operation.end(error)
+        except BaseException as raised:  # a signal handler's
+            detach(operation, former)
+            operation.end(raised)
+            raise
+        if not is_here:
+            operation.leave_behind()
+
+    def drop(self) -> None:
+        """End an operation whose block was not left: a signal handler raised as its exit was about to begin."""
+        detach(self.entered, self.former)
+        self.entered.end_cancelled()
+
+    def is_current(self) -> bool:
+        """Return whether the operation is the current one."""
+        return self.entered is current()
+
+
 class Watch:
     """Watches one kind of operation; a decorator and, synchronously or not, a context manager."""
 
-    __slots__ = ("_entered", "_operation", "_size", "_values")
+    __slots__ = ("_operation", "_size", "_values", "by_hand")
 
     def __init__(self, operation: str, values: dict[str, Stored], size: int) -> None:
         """Keep what is known beforehand; create one with :func:`model_request` and the like."""
         self._operation = operation
         self._values = values
         self._size = size
-        self._entered: dict[int, tuple[Operation, Operation | None]] = {}
+        self.by_hand: list[Any] = []
 
     def __enter__(self) -> Operation:
         """Start an operation."""
@@ -67,43 +96,31 @@ class Watch:
         former = current()
         try:
             attach(operation)
-            self._entered[operation.span_id] = (operation, former)
-            self.__class__ = _Entered
+            enter(self, _WatchBlock, operation, former)
         except BaseException:  # a signal handler's: the block will not be entered
             detach(operation, former)
             operation.end_cancelled()
             raise
         return operation
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """End the operation; the exception goes on."""
-        operation, former = IGNORED, None
-        try:
-            operation, former = self._mine()
-            detach(operation, former)
-            operation.end(error)
-        except BaseException as raised:  # a signal handler's
-            if operation is IGNORED:
-                operation, former = self._mine()
-            detach(operation, former)
-            operation.end(raised)
-            raise
-        finally:
-            self._entered.pop(operation.span_id, None)
-            if not self._entered:
-                self.__class__ = Watch
-
     async def __aenter__(self) -> Operation:
         """Start an operation."""
         return self.__enter__()
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """End the operation; the exception goes on."""
-        self.__exit__(kind, error, trace)
+    if TYPE_CHECKING:
+
+        def __exit__(
+            self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        ) -> None:
+            """End the operation; the exception goes on."""
+
+        async def __aexit__(
+            self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        ) -> None:
+            """End the operation; the exception goes on."""
+    else:
+        __exit__ = BlockExit(_WatchBlock, leave)
+        __aexit__ = BlockExit(_WatchBlock, leave_async)
 
     def __call__(self, function: F) -> F:
         """Decorate a function: each call of it is an operation."""
@@ -148,30 +165,6 @@ class Watch:
 
     def _open(self) -> Operation:
         return open_operation(self._operation, self._values, self._size)
-
-    def _mine(self) -> tuple[Operation, Operation | None]:
-        """Find the operation to leave, and what was current before it."""
-        mine = self._entered.get(current_operation().span_id)  # several threads or tasks may share one object
-        if mine is None:  # a framework exits in another context than it entered
-            entered = list(self._entered.values())
-            mine = entered[-1] if entered else (IGNORED, None)
-        return mine
-
-
-class _Entered(Watch):
-    """A watch inside its block.
-
-    A class of its own, because a destructor is a place where the exception of a signal handler is lost: there is none
-    where all went well.
-    """
-
-    __slots__ = ()
-
-    def __del__(self) -> None:
-        """Leave a block that is over and was not left: a signal handler raised as its exit was about to begin."""
-        for operation, former in self._entered.values():
-            detach(operation, former)
-            operation.end_cancelled()
 
 
 def model_request(model: str | None = None, /, **values: Unpack[Values]) -> Watch:

@@ -77,6 +77,8 @@ class CeleryInstrumentor(Instrumentor):
             attempt=int(request.retries or 0) + 1,
             redelivered=redelivered,
         )
+        if not request.is_eager:
+            inbound.set(None)  # a worker works on one message at a time: whatever is in effect was not left
         context.__enter__()
         self._open[id(request)] = context
         delivered = inbound.get()
