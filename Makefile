@@ -132,6 +132,11 @@ collector-names: $(READY)  # write the names that may pass into collector_config
 test-collector: $(READY) $(COLLECTOR)  # the real collector between wrappers and the engine
 	$(RUN)pytest tests/collector
 
+.PHONY: test-clients
+test-clients: $(READY)  # OpenTelemetry SDKs and ClickHouse clients of Go, Node, Java, Rust and Python against a real server
+	tests/clients/build.sh .clients
+	$(RUN)pytest tests/clients
+
 .PHONY: chaos-collector
 chaos-collector: $(READY) $(COLLECTOR)  # the collector killed, its store away, its disk full: N=1000000 DOWN_SECONDS=120 SLOW=1
 	PYTHONPATH=tests $(RUN)python -m chaos.collector --seed $(SEED) $(if $(SLOW),--down-seconds 600) \
