@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import gzip
 import json
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,8 @@ from urllib.parse import urlsplit
 
 import clickhouse_connect
 import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
+from clickhouse_connect.driver.external import ExternalData
 
 from clickhouse.client import SPANS, ask, connect, running
 
@@ -66,6 +69,32 @@ def test_parameters_arrive_as_they_were_given(server: LocalServer, form_encoded:
     asked = "SELECT {text:String} AS text, {list:Array(UInt8)} AS list, length({long:String}) AS size"
     values = {"text": HOSTILE, "list": [1, 2, 3], "long": "x" * 200_000}
     assert client.query(asked, parameters=values).result_rows == [(HOSTILE, [1, 2, 3], 200_000)]
+    client.close()
+
+
+def test_what_a_client_puts_together_itself_arrives_as_it_was_given(server: LocalServer) -> None:
+    """Values written into the statement by the client, types of every kind, and a zone for times read as expected."""
+    client = connect(server)
+    assert client.query("SELECT %(text)s AS text", parameters={"text": HOSTILE}).result_rows == [(HOSTILE,)]
+    at = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
+    asked = "SELECT {at:DateTime64(3)} AS at, {none:Nullable(Int8)} AS none, {texts:Array(String)} AS texts"
+    rows = client.query(asked, parameters={"at": at, "none": None, "texts": [HOSTILE]}).result_rows
+    assert rows == [(at.replace(tzinfo=None), None, [HOSTILE])]  # the client's own way to say UTC
+    zoned = "SELECT toDateTime('2024-01-01 00:00:00', 'UTC') AS at"
+    ((berlin,),) = client.query(zoned, query_tz="Europe/Berlin").result_rows
+    assert berlin.isoformat() == "2024-01-01T01:00:00+01:00"
+    for table in ("usage_events", "otel_traces"):
+        assert len(client.query(f"SELECT * FROM {table} LIMIT 100").result_rows) == SPANS  # noqa: S608 - our own names
+    assert client.raw_query("SELECT 1", fmt="CSV") == b"1\n"
+    client.close()
+
+
+def test_tables_that_a_client_brings_along_are_refused(server: LocalServer) -> None:
+    """A table sent beside the statement is NOT_IMPLEMENTED (48), and the client says so."""
+    client = connect(server)
+    brought = ExternalData(data=b"1\n", file_name="e", fmt="CSV", structure="a Int8")
+    with pytest.raises(DatabaseError, match="Code: 48"):
+        client.query("SELECT * FROM e", external_data=brought)
     client.close()
 
 
