@@ -91,6 +91,21 @@ oracle: $(READY)  # every roll and view against a truth kept in Python: make ora
 chaos: $(READY)  # kill -9 of the server at chosen points, with controls that must lose or double
 	$(RUN)python tests/chaos/server_kill.py --kills $(if $(filter command line,$(origin N)),$(N),10) --seed $(SEED) --controls
 
+JUDGE := .collector/judge
+
+$(JUDGE): $(wildcard tests/chaos/judge/*)
+	@command -v go >/dev/null || { echo "make judge needs Go 1.26 or newer: https://go.dev/dl" >&2; exit 2; }
+	mkdir -p $(@D)
+	cd tests/chaos/judge && go build -trimpath -o ../../../$@ .
+
+.PHONY: judge
+judge: $(JUDGE)  # build the program that judges OTLP bodies with the Collector's own decoder
+
+.PHONY: chaos-bodies
+chaos-bodies: $(READY)  # damaged OTLP bodies, held against the Collector's decoder: N=100000 SEED=1; needs Go
+	@if command -v go >/dev/null; then $(MAKE) --no-print-directory $(JUDGE); fi
+	$(RUN)python tests/chaos/bodies.py --bodies $(if $(filter command line,$(origin N)),$(N),100000) --seed $(SEED)
+
 .PHONY: chaos-instrument
 chaos-instrument: $(READY)  # fuzzed calls through the wrappers, with a control: make chaos-instrument N=1000000 SEED=1
 	$(RUN)python tests/chaos/instrument --calls $(if $(filter command line,$(origin N)),$(N),1000000) --seed $(SEED) --controls
@@ -165,7 +180,7 @@ sizing: $(READY)  # what events take on disk, and the table of sizes that follow
 docs: $(READY)  # write the tables of the documents that are made from code
 	PYTHONPATH=tests $(RUN)python tests/docs_tables.py
 
-CI_PARTS := lint collector test-all wheel
+CI_PARTS := lint collector judge test-all wheel
 
 .PHONY: ci
 ci:  # what .ci/run runs, with the minutes of each part

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from modeltally.receiver.spans.accept import Spans
 from modeltally.store import EmbeddedStore
 from receiver.bodies import ATTRIBUTES, JSON, only_span, otlp_json, post, put, request
 from receiver.metric_bodies import all_points, metrics_json, metrics_request, post_metrics, rejected
@@ -160,6 +161,39 @@ def test_json_that_the_collector_takes_is_taken(
     text = json.dumps(the_json()[0])
     assert before in text
     assert taken(small_server, text.replace(before, after)) == expected
+
+
+@pytest.mark.parametrize("behind", ["]}", "\n\n", "\x00", "{}", ", and more"])
+def test_what_follows_the_json_costs_nothing(small_server: LocalServer, behind: str) -> None:
+    """The body ends where its object does."""
+    assert taken(small_server, json.dumps(the_json()[0]) + behind) == (2, 0)
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN", "1e400"])
+def test_a_number_beyond_all_numbers_is_no_server_error(small_server: LocalServer, number: str) -> None:
+    """Where a word of an enum belongs, it is refused or read as nothing."""
+    metric = '{"sum": {"aggregationTemporality": N}}'
+    for path, text in (
+        ("/v1/traces", '{"resourceSpans": [{"scopeSpans": [{"spans": [{"kind": N}]}]}]}'),
+        ("/v1/metrics", f'{{"resourceMetrics": [{{"scopeMetrics": [{{"metrics": [{metric}]}}]}}]}}'),
+    ):
+        answer = post(small_server.address, text.replace(": N", f": {number}").encode(), content_type=JSON, path=path)
+        assert answer.status in {200, 400}
+
+
+def test_a_body_that_breaks_the_reading_is_refused_for_good(
+    small_server: LocalServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A fault of ours is answered 400, since the same body would fail again, and stands in the log."""
+
+    def broken(*_: object) -> None:
+        raise KeyError("a fault of ours")
+
+    monkeypatch.setattr(Spans, "split", broken)
+    assert post(small_server.address, otlp_json(request()), content_type=JSON).status == 400
+    assert "nobody foresaw" in caplog.text
+    monkeypatch.setattr(Spans, "split", lambda *_, **__: (_ for _ in ()).throw(MemoryError))
+    assert post(small_server.address, otlp_json(request()), content_type=JSON).status == 503
 
 
 @pytest.mark.parametrize("digits", ["0" * 15 + "1", "1" * 15, "1" * 17, "1" * 31, "1" * 33, "-" * 16, "z" * 16, "é", 7])

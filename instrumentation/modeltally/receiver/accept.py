@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from modeltally.settings import Settings
 
 __all__ = ["SHARE_BYTES", "Acceptor", "InFlight", "Parsers", "Receipt", "filter_body"]
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 # Bodies in memory at once, as they came; one at a time of each encoding is unpacked.
 MAX_BYTES_IN_FLIGHT: Final = 64 * 1024**2
@@ -176,9 +179,7 @@ class Acceptor:
     def _receive(self, body: bytes, encoding: Encoding, content_encoding: str) -> Receipt:
         received_ms = time.time_ns() // 1_000_000
         body = decompress(body, content_encoding, max_bytes=self._settings.max_body_bytes)
-        filtered = filter_body(
-            self.signal, body, encoding, max_items=self._settings.max_body_spans, received_ms=received_ms
-        )
+        filtered = self._filter(body, encoding, received_ms)
         if filtered.rejected:
             self._counters.reject(filtered.rejected)
             self.signal.report(filtered)
@@ -196,6 +197,21 @@ class Acceptor:
         else:
             written.set_result(None)
         return Receipt(filtered, is_new, written)
+
+    def _filter(self, body: bytes, encoding: Encoding, received_ms: int) -> Filtered:
+        try:
+            filtered: Filtered = filter_body(
+                self.signal, body, encoding, max_items=self._settings.max_body_spans, received_ms=received_ms
+            )
+        except RefusedBodyError:
+            raise
+        except MemoryError:
+            raise RefusedBodyError(503, "busy", "there is no memory for the body; try again") from None
+        except Exception:
+            # a sender repeats what is answered with a 5xx, and this body would fail each time
+            _LOGGER.exception("a body of %s cannot be read; nobody foresaw why: please report it", self.signal.name)
+            raise RefusedBodyError(400, "unforeseen", "the body cannot be read; the server's log says why") from None
+        return filtered
 
 
 def filter_body(

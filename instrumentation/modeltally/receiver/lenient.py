@@ -1,8 +1,8 @@
 """A second reading of bodies that protobuf's own parsers refuse, by the rules of the collector's decoder.
 
 That one takes text that is no UTF-8, half a surrogate pair, a key that comes twice, two values of a oneof, null in a
-list and values nested as deep as anybody likes. A sender never repeats a body that is refused, so one such piece would
-cost every good span beside it.
+list, values nested as deep as anybody likes, and whatever follows the end of the JSON. A sender never repeats a body
+that is refused, so one such piece would cost every good span beside it.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ _READABLE_ID: Final = re.compile(r"(?:[0-9A-Za-z]{4})*")
 _UNREADABLE_ID: Final = "none"
 _COMMON: Final = "opentelemetry.proto.common.v1"
 _NESTED: Final = frozenset({"array_value", "kvlist_value"})
+_BLANKS: Final = " \t\n\r"
 _BYTES: Final = _IDS | {"bytes_value"}
 
 
@@ -39,7 +40,7 @@ def parse_json(text: str, request: Message) -> None:
     Raises:
         ParseError: It is not OTLP; also other errors of Python's.
     """
-    content = json.loads(text, object_pairs_hook=_last_wins)
+    content, _ = _DECODER.raw_decode(text.lstrip(_BLANKS))
     json_format.ParseDict(_fit(content, request.DESCRIPTOR), request, ignore_unknown_fields=True)
 
 
@@ -106,6 +107,9 @@ def _fit_item(value: Any, field: FieldDescriptor, *, is_listed: bool = False) ->
     if field.type == FieldDescriptor.TYPE_BYTES and field.name in _IDS:
         return value if isinstance(value, str) and _READABLE_ID.fullmatch(value) else _UNREADABLE_ID
     return _SURROGATE.sub("\ufffd", value) if isinstance(value, str) else value
+
+
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_last_wins)
 
 
 @cache

@@ -38,7 +38,14 @@ _MAX_GZIP_MEMBERS: Final = 16
 _GZIP_WINDOW: Final = 31  # zlib's number for "a gzip header must be there"
 
 # The library's own error for what it expects, Python's for what it does not.
-_JSON_ERRORS: Final = (json_format.ParseError, ValueError, RecursionError, TypeError, AttributeError)
+_JSON_ERRORS: Final = (
+    json_format.ParseError,
+    ValueError,
+    ArithmeticError,
+    RecursionError,
+    TypeError,
+    AttributeError,
+)
 
 _RPC_CODES: Final = {400: 3, 408: 4, 413: 8, 415: 3, 503: 14}
 _RPC_UNKNOWN: Final = 2
