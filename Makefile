@@ -53,19 +53,21 @@ test-loaded: $(READY)  # make test beside a busy loop on every core
 	for core in $$(seq $$(nproc)); do $(PYTHON) -c 'while True: pass' & loops="$$loops $$!"; done; \
 	$(MAKE) --no-print-directory test
 
+NEWEST := 3.15
+PYTHONS := 3.12 3.13 3.14 $(NEWEST)
+
 .PHONY: test-pythons
-PYTHONS := 3.12 3.13 3.14
-test-pythons: $(READY)  # what runs in services, on every other Python that is installed: PYTHONS=3.13 ARGS=-x
-	@for version in $(PYTHONS); do \
-	    found=$$(ls -d $$HOME/.pyenv/versions/$$version.*/bin/python 2>/dev/null | tail -1); \
-	    [ -n "$$found" ] || found=$$(command -v python$$version); \
-	    if [ -z "$$found" ]; then \
-	        echo "skipped: Python $$version is not installed; '$(UV) python install $$version' gets it"; continue; \
-	    fi; \
-	    echo "Python $$version: $$found"; \
-	    UV_PROJECT_ENVIRONMENT=.venv-$$version $(UV) sync --quiet --frozen --extra all --python $$found || exit 1; \
-	    .venv-$$version/bin/pytest --quiet tests/instrument $(ARGS) || exit 1; \
-	done
+test-pythons: $(READY)  # what runs in services, on every other Python; what is not there is Debian's, unpacked: PYTHONS=3.13 ARGS=-x
+	tests/pythons/run.sh $(UV) "$(PYTHONS)" $(SPREAD) $(ARGS)
+
+.PHONY: test-newest
+test-newest: $(READY)  # the same on the newest Python alone, without what is slow
+	tests/pythons/run.sh $(UV) $(NEWEST) $(SPREAD) -m "not slow" $(ARGS)
+
+.PHONY: test-oldest
+test-oldest: $(READY)  # the same on the lowest versions of the libraries that pyproject.toml declares
+	tests/pythons/oldest.sh .venv-oldest $(PYTHON) $(UV)
+	.venv-oldest/bin/pytest --quiet tests/instrument $(SPREAD) -m "not slow" $(ARGS)
 
 .PHONY: test-hosts
 test-hosts: $(READY)  # every set-up of a host's tracing: is each operation recorded, is the host as without us
@@ -180,7 +182,7 @@ sizing: $(READY)  # what events take on disk, and the table of sizes that follow
 docs: $(READY)  # write the tables of the documents that are made from code
 	PYTHONPATH=tests $(RUN)python tests/docs_tables.py
 
-CI_PARTS := lint collector judge test-all wheel
+CI_PARTS := lint collector judge test-all test-newest wheel
 
 .PHONY: ci
 ci:  # what .ci/run runs, with the minutes of each part

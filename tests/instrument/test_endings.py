@@ -50,7 +50,7 @@ WAITING = "configure()\nrequest(500)\nprint('ready')\nwait()"
 def test_everything_is_delivered_when_the_process_is_terminated(sink: Sink, tmp_path: Path) -> None:
     """SIGTERM delivers, then ends the process with the very status it has without us."""
     with script(WAITING, sink, tmp_path) as service:
-        service.wait_for("ready")
+        service.wait_for("ready\n")
         assert service.end(signal.SIGTERM) == -signal.SIGTERM
     assert service.tally().is_exact, f"{service.tally()}\n{service.text}"
     assert goodbyes(sink) == 1
@@ -61,7 +61,7 @@ def test_terminated_process_ends_when_nobody_takes_its_spans(sink: Sink, tmp_pat
     """A collector that hangs delays the end and does not prevent it; what was lost is said."""
     sink.answer = Answer(is_hanging=True)
     with script(WAITING, sink, tmp_path) as service:
-        service.wait_for("ready")
+        service.wait_for("ready\n")
         assert service.end(signal.SIGTERM) == -signal.SIGTERM
     assert "500 operations were not delivered" in service.text
 
@@ -70,7 +70,7 @@ def test_second_signal_ends_the_process_at_once(sink: Sink, tmp_path: Path) -> N
     """Who cannot wait for delivery does not have to: the loss is not even said any more."""
     sink.answer = Answer(is_hanging=True)
     with script(WAITING, sink, tmp_path) as service:
-        service.wait_for("ready")
+        service.wait_for("ready\n")
         service.process.send_signal(signal.SIGTERM)
         assert sink.wait_for(lambda: bool(sink.paths))
         assert service.end(signal.SIGTERM) == -signal.SIGTERM
@@ -91,7 +91,7 @@ def test_hosts_own_handler_is_left_alone(sink: Sink, tmp_path: Path, when: str) 
     install = "signal.signal(signal.SIGTERM, ended)\n"
     code = {"before": install + "configure()\n", "after": "configure()\n" + install}[when]
     with script(HOSTS + code + WAITING.removeprefix("configure()\n"), sink, tmp_path) as service:
-        service.wait_for("ready")
+        service.wait_for("ready\n")
         assert service.end(signal.SIGTERM) == 3
     assert service.text == "ready\nhost True\n"
     assert service.tally().is_exact, f"{service.tally()}\n{service.text}"
@@ -116,7 +116,7 @@ except InterruptedError:
     request(4)
 """
     with script(code, sink, tmp_path) as service:
-        service.wait_for("ready")
+        service.wait_for("ready\n")
         service.process.send_signal(signal.SIGTERM)
         service.wait_for("goes on")
         assert service.end() == 0
@@ -130,7 +130,7 @@ def test_ignored_signal_stays_ignored(sink: Sink, tmp_path: Path) -> None:
     code = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
     code += WAITING.replace("wait()", "time.sleep(0.2)")
     with script(code, sink, tmp_path) as service:
-        service.wait_for("ready")
+        service.wait_for("ready\n")
         assert service.end(signal.SIGTERM) == 0
     assert service.tally().is_exact, f"{service.tally()}\n{service.text}"
 
@@ -205,7 +205,7 @@ async def main():
 asyncio.run(main())
 """
     with script(code, sink, tmp_path) as service:
-        service.wait_for("ready")
+        service.wait_for("ready\n")
         assert service.end(signal.SIGTERM) == 0
     assert service.text == "ready\nTrue\n"
     assert service.tally().is_exact, f"{service.tally()}\n{service.text}"
@@ -292,7 +292,7 @@ async def first(items):
 def test_signal_in_watched_code_delivers(sink: Sink, tmp_path: Path, call: str) -> None:
     """Below every wrapper the caller's code is the caller's: the handler does not wait for it to return."""
     with script(BELOW + call, sink, tmp_path) as service:
-        service.wait_for("ready")
+        service.wait_for("ready\n")
         assert service.end(signal.SIGTERM) == -signal.SIGTERM
     assert Counter(item.attributes["modeltally.operation"] for item in sink.operations) == {
         "model.request": 3,

@@ -336,6 +336,17 @@ def test_thread_is_tried_again_when_the_system_has_none(sink: Sink, monkeypatch:
     assert modeltally.counters().exported == 2
 
 
+def test_flush_starts_the_thread_that_could_not_be_started(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is recorded any more: who waits for delivery does not wait in vain."""
+    monkeypatch.setattr(_pipeline, "NO_THREAD_SECONDS", 0.0)
+    modeltally.configure(endpoint=sink.url, export_interval_seconds=0.01)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", mock.Mock(side_effect=RuntimeError("can't start new thread")))
+        request()
+    assert modeltally.flush(20)
+    assert len(sink.operations) == 1
+
+
 def test_thread_ends_with_its_pipeline_even_when_the_clock_fails() -> None:
     """Configured anew while `time.monotonic` raises, the former thread does not live on without an owner."""
     modeltally.configure(exporter=InMemorySpanExporter(), export_interval_seconds=0.01)

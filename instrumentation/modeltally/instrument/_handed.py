@@ -19,7 +19,26 @@ __all__ = ["FRESH", "driver_of", "follow", "reference_count"]
 
 # not every interpreter counts
 reference_count: Final[Callable[[object], int]] = getattr(sys, "getrefcount", lambda _: 0)
-FRESH: Final = 2  # the variable of who asks, and the argument
+
+
+def _count_of_fresh() -> int:
+    """Return the count of an object that nobody else holds.
+
+    Beside the variable the argument counts, or not: that is up to the version, and to the statements before. They are
+    those of who asks.
+    """
+    try:
+        try:
+            result = object()
+        finally:
+            len("")
+    except BaseException:
+        len("")
+        raise
+    return reference_count(result)
+
+
+FRESH: Final = _count_of_fresh()
 
 HEAP_TYPE: Final = 1 << 9  # of a class's flags: a class that Python code defines
 LAZY: Final = frozenset(map(id, (map, filter, zip, enumerate)))  # beside those of itertools

@@ -169,6 +169,8 @@ class Pipeline(Queue):
             seconds = ends_at - time.monotonic()
             if self._settled_count >= target or self._is_interrupted or seconds <= 0:
                 break
+            if self._thread is None:
+                self._start_thread()  # there was none to be had, and perhaps nothing else will ask for it again
             self._settled.wait(min(seconds, SLICE_SECONDS))
         for _ in self._lock.taken:
             try:

@@ -68,8 +68,10 @@ def _takes_settings(
 
         take.__dict__["__wrapped__"] = settings  # where `inspect.signature` looks
         if function.__doc__ and settings.__doc__:  # interpreters leave them out when told to
-            arguments = settings.__doc__.partition("    Args:")[2].partition("    Raises:")[0]
-            take.__doc__ = f"{function.__doc__.rstrip()}\n\n    Args:{arguments.rstrip()}\n    "
+            before, _, after = settings.__doc__.partition("Args:")
+            indent = before.rpartition("\n")[2]  # from 3.13 on Python takes it away
+            arguments = after.partition("Raises:")[0].rstrip()
+            take.__doc__ = f"{function.__doc__.rstrip()}\n\n{indent}Args:{arguments}\n{indent}"
         return take
 
     return decorate
