@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from modeltally.analytics.readers import arguments_of, read
+from modeltally.analytics.arguments import arguments_of
+from modeltally.analytics.readers import read
 from modeltally.analytics.rows import Unit, columns_of, unit_of
 from modeltally.analytics.topics import TOPICS, topic_named
+from modeltally.analytics.topics.over_time import TIME, TRENDS
 from modeltally.analytics.topics.usage import ATTRIBUTE, MODELS
 from modeltally.analytics.window import Window
 from modeltally.errors import InputError, UnknownNameError
@@ -37,7 +39,7 @@ PYTHON_TYPES = {
     **{f"{sign}Int{bits}": int for sign in ("", "U") for bits in (8, 16, 32, 64, 128)},
     **dict.fromkeys(("DateTime", "DateTime64"), dt.datetime),
 }
-VALUES = {"DateTime64(6, 'UTC')": "'2026-03-02'", "String": "'acme.team'", "Float64": "1.0", "UInt32": "90"}
+VALUES = {"DateTime64(6, 'UTC')": "'2026-03-02'", "String": "'UTC'", "Float64": "1.0", "UInt32": "90"}
 # views that others are made of, and the one that advice is read from
 # what advice is made from, and what it came to
 NO_TOPICS = {"days_watched", "recommendations_made"}
@@ -150,10 +152,44 @@ def test_unknown_topic_is_answered_with_the_nearest() -> None:
 
 def test_arguments_are_those_the_topic_wants() -> None:
     """A topic gets what it wants, with defaults; what it does not take, or lacks, is refused."""
+    topics = TOPICS.values()
     given = {"attribute": "acme.team", "operation": None}
-    assert arguments_of(ATTRIBUTE, given) == {"attribute": "acme.team", "operation": ""}
-    assert arguments_of(MODELS, {"attribute": None, "operation": None}) == {}
+    assert arguments_of(ATTRIBUTE, given, topics=topics) == {"attribute": "acme.team", "operation": ""}
+    assert arguments_of(MODELS, {"attribute": None, "operation": None}, topics=topics) == {}
     with pytest.raises(InputError, match=r"needs the name of an attribute of your own, for example --name acme\.team"):
-        arguments_of(ATTRIBUTE, {"attribute": None, "operation": None})
-    with pytest.raises(InputError, match="'models' takes no --name and no --operation; only attribute does"):
-        arguments_of(MODELS, given)
+        arguments_of(ATTRIBUTE, {"attribute": None, "operation": None}, topics=topics)
+    with pytest.raises(InputError, match="'models' takes no --name; only attribute does"):
+        arguments_of(MODELS, given, topics=topics)
+
+
+def test_operation_is_the_one_of_the_kind() -> None:
+    """Patterns are counted by their runs, everything else by requests, unless another operation is named."""
+    topics = TOPICS.values()
+    assert arguments_of(TRENDS, {}, topics=topics) == {"kind": "model", "operation": "model.request"}
+    assert arguments_of(TRENDS, {"kind": "pattern"}, topics=topics)["operation"] == "pattern.run"
+    chosen = arguments_of(TRENDS, {"kind": "pattern", "operation": "model.load"}, topics=topics)
+    assert chosen["operation"] == "model.load"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"kind": "modle"}, "no value of --by is named 'modle'; did you mean 'model'"),
+        ({"bucket": "fortnight"}, "no value of --bucket is named 'fortnight'"),
+        ({"zone": "Mars/Olympus"}, "--tz 'Mars/Olympus' is no time zone"),
+        ({"zone": "../../etc/passwd"}, "is no time zone"),
+        ({"zone": "\0"}, "is no time zone"),
+    ],
+)
+def test_value_that_is_not_allowed_is_named(given: dict[str, str], message: str) -> None:
+    """The message names the flag and the value, and says what is allowed."""
+    with pytest.raises((InputError, UnknownNameError), match=re.escape(message)):
+        arguments_of(TIME, given, topics=TOPICS.values())
+
+
+def test_window_of_too_many_stretches_is_refused(store: EmbeddedStore) -> None:
+    """A century by the hour is no answer anybody reads; the message says which length would do."""
+    window = Window(dt.datetime(2000, 1, 1, tzinfo=dt.UTC), until=dt.datetime(2100, 1, 1, tzinfo=dt.UTC), as_of=EPOCH)
+    arguments = arguments_of(TIME, {"bucket": "hour"}, topics=TOPICS.values())
+    with pytest.raises(InputError, match="at most 20,000 are answered: choose a shorter window, or --bucket week"):
+        read(store, TIME, window, settings=Settings(), arguments=arguments)

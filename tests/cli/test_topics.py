@@ -118,7 +118,7 @@ def test_service_that_ended_well_is_complete(run: Run, server: RunningServer, ho
     [
         (("attribute",), "needs the name of an attribute"),
         (("models", "--name", "acme.team"), "takes no --name"),
-        (("completeness", "--operation", "x"), "takes no --name and no --operation"),
+        (("completeness", "--operation", "x"), "takes no --operation; only"),
     ],
 )
 def test_flags_of_one_topic_are_refused_by_the_others(

@@ -42,6 +42,7 @@ from queries.oracle_truth import (
     moment,
     started,
 )
+from store.answers import FINEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
     from modeltally.store.client import Row
 
 DAYS = 120
+ZONES = ("UTC", "Asia/Tokyo", "Europe/Berlin")
+Key = tuple[str, dt.datetime, int]
 END = FIRST_DAY + dt.timedelta(days=DAYS)
 _COLUMNS = (
     "Timestamp",
@@ -213,53 +216,65 @@ class Oracle:
         end = FIRST_US + DAYS * DAY_US
         a, b = sorted(FIRST_US + rng.randrange(DAYS * DAY_US) for _ in range(2))
         short = FIRST_US + rng.randrange(DAYS * DAY_US)
-        asked: list[tuple[str, str, str, int, int]] = [
-            ("model", "model.request", "subject", FIRST_US, end),
-            ("model", "model.request", "total", a, b + 1),
-            ("model", "model.request", "subject", short, short + rng.randrange(60 * 10**6, 3 * HOUR_US)),
-            ("model", "model.request", "hour_of_day", a, b + 1),
-            ("model", "model.request", "day", a, b + 1),
+        zone = rng.choice(ZONES)
+        asked: list[tuple[str, str, str, str, str, int, int]] = [
+            ("model", "model.request", "subject", "", "UTC", FIRST_US, end),
+            ("model", "model.request", "", "", "UTC", a, b + 1),
+            ("model", "model.request", "subject", "", "UTC", short, short + rng.randrange(60 * 10**6, 3 * HOUR_US)),
+            ("model", "model.request", "", rng.choice(("hour_of_day", "hour_of_week", "hour")), zone, a, b + 1),
+            ("model", "model.request", "", rng.choice(("day", "day_of_week")), "UTC", a, b + 1),
+            ("model", "model.request", "subject", rng.choice(("week", "month", "day")), "UTC", a, b + 1),
+            ("all", "model.request", "", rng.choice(("week", "month", "day")), zone, a, b + 1),
             # the last days have slices
-            ("all", "model.request", "total", end - rng.randrange(3 * DAY_US), end - rng.randrange(HOUR_US)),
-            ("model", "model.request", "subject", end - 2 * DAY_US + 7, end - rng.randrange(DAY_US)),
-            ("all", "model.load", "total", a // DAY_US * DAY_US, b + 1),
+            ("all", "model.request", "", "", "UTC", end - rng.randrange(3 * DAY_US), end - rng.randrange(HOUR_US)),
+            ("model", "model.request", "subject", "", "UTC", end - 2 * DAY_US + 7, end - rng.randrange(DAY_US)),
+            ("all", "model.load", "", "", "UTC", a // DAY_US * DAY_US, b + 1),
         ]
         for kind in rng.sample(KINDS, 2):
             since = FIRST_US + rng.randrange((DAYS - 1) * DAY_US)
             until = since + 1 + rng.randrange(20 * DAY_US)
             operation = "pattern.run" if kind == "pattern" else rng.choice((*OPERATIONS[:3], "nested model.request"))
-            asked.append((kind, operation, "subject", since, until))
+            asked.append((kind, operation, "subject", "", "UTC", since, until))
         return [
             {
                 "kind": kind,
                 "operation": operation,
                 "by": by,
+                "per": per,
+                "zone": zone,
                 "since_us": since,
                 "until_us": until,
                 "as_of_us": until,
                 "abandoned_after_us": rng.randrange(5 * DAY_US),
             }
-            for kind, operation, by, since, until in asked
+            for kind, operation, by, per, zone, since, until in asked
         ]
 
-    def _ask(self, question: dict[str, object]) -> dict[str, dict[str, object]]:
+    def _ask(self, question: dict[str, object]) -> dict[Key, dict[str, object]]:
+        finest = FINEST.get(str(question["per"]), "hour") if question["zone"] == "UTC" else "hour"
         rows = self.store.read(
             "usage_summary",
             {
                 "kind": question["kind"],
                 "operation": question["operation"],
                 "by": question["by"],
-                "finest": {"hour_of_day": "hour", "day": "day"}.get(str(question["by"]), "week"),
+                "per": question["per"],
+                "zone": question["zone"],
+                "finest": finest,
                 "since": moment(int(str(question["since_us"]))),
                 "until": moment(int(str(question["until_us"]))),
                 "as_of": moment(int(str(question["as_of_us"]))),
                 "abandoned_after_seconds": int(str(question["abandoned_after_us"])) / 10**6,
             },
         )
-        return {str(row["key"]): row for row in rows if row["operations"]}
+        return {
+            (str(row["key"]), sql.as_utc(row["period"]), int(str(row["slot"]))): row
+            for row in rows
+            if row["operations"]
+        }
 
 
-def _difference(expected: dict[str, dict[str, object]], got: dict[str, dict[str, object]]) -> str:
+def _difference(expected: dict[Key, dict[str, object]], got: dict[Key, dict[str, object]]) -> str:
     if expected.keys() != got.keys():
         return f"keys {sorted(expected.keys() ^ got.keys())[:5]} on one side only"
     for key, figures in expected.items():

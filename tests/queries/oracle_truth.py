@@ -7,6 +7,7 @@ import math
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
     import random
@@ -32,6 +33,24 @@ def moment(us: int) -> dt.datetime:
 def month_of(us: int) -> dt.date:
     """The first day of the month of a time."""
     return moment(us).date().replace(day=1)
+
+
+def stretch(us: int, per: str, zone: str) -> tuple[dt.datetime, int]:
+    """The period and the slot of a moment, in a zone."""
+    there = moment(us // HOUR_US * HOUR_US).astimezone(ZoneInfo(zone))
+    slots = {
+        "hour_of_day": there.hour,
+        "day_of_week": there.weekday(),
+        "hour_of_week": there.weekday() * 24 + there.hour,
+    }
+    midnight = there.replace(hour=0, minute=0)
+    periods = {
+        "hour": there,
+        "day": midnight,
+        "week": midnight - dt.timedelta(days=there.weekday()),  # of the clock on the wall, whatever hours a day has
+        "month": midnight.replace(day=1),
+    }
+    return periods.get(per, EPOCH).astimezone(dt.UTC), slots.get(per, 0)
 
 
 @dataclass(frozen=True)
@@ -253,20 +272,22 @@ class Truth:
                 self.received[identity] = erased
                 self.copies[identity] = winner(erased)
 
-    def answer(
+    def answer(  # noqa: PLR0913 - a question has as many parts
         self,
         *,
         kind: str,
         operation: str,
         by: str,
+        per: str,
+        zone: str,
         since_us: int,
         until_us: int,
         as_of_us: int,
         abandoned_after_us: int,
-    ) -> dict[str, dict[str, object]]:
-        """The expected rows of ``usage_summary``, by key. Where events are gone a window has whole hours."""
+    ) -> dict[tuple[str, dt.datetime, int], dict[str, object]]:
+        """The expected rows of ``usage_summary``, by key and stretch. A window over dropped events has whole hours."""
         since_hour, until_hour = since_us // HOUR_US * HOUR_US, -(-until_us // HOUR_US) * HOUR_US
-        groups: dict[str, Figures] = defaultdict(Figures)
+        groups: dict[tuple[str, dt.datetime, int], Figures] = defaultdict(Figures)
         for copy in self.copies.values():
             at = copy.start_us
             seen_as = copy.operation if copy.is_counted else f"nested {copy.operation}"
@@ -278,8 +299,7 @@ class Truth:
             if not subject and kind != "all":
                 continue
             name = self.aliases.get((kind, subject), subject)
-            key = {"subject": name, "total": "", "day": str(moment(at).date()), "hour_of_day": f"{moment(at).hour:02d}"}
-            groups[key[by]].rows.append(copy)
+            groups[name if by == "subject" else "", *stretch(at, per, zone)].rows.append(copy)
         return {
             key: figures.expected(kind=kind, as_of_us=as_of_us, abandoned_after_us=abandoned_after_us)
             for key, figures in groups.items()

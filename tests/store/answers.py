@@ -53,8 +53,13 @@ VALUES: dict[str, list[object]] = {
     "abandoned_after_seconds": [3600.0],
     "event_retention_days": [90],
     "kind": ["model", "pattern", "error_type", "service", "cleanup", "all", "instance"],
+    "subject": ["flux", "", "outline", "timeout", "painter"],
     "operation": ["model.request", ""],
-    "by": ["subject", "operation", "day", "hour_of_day", "total"],
+    "by": ["subject", "operation", ""],
+    "per": ["", "day", "hour_of_day", "week", "month", "day_of_week", "hour_of_week", "hour"],
+    "bucket": ["day", "week", "month", "hour"],
+    "width": [86400, 3600],
+    "zone": ["UTC", "Asia/Tokyo"],
     "finest": ["day", "hour", "week"],
     "attribute": ["acme.team"],
     "policy": ["guarded"],
@@ -63,7 +68,8 @@ VALUES: dict[str, list[object]] = {
 
 Asking = Callable[[sql.Statement], list[dict[str, object]]]
 
-FINEST = {"hour_of_day": "hour", "day": "day"}
+# what each stretch of time needs where days begin at midnight in UTC
+FINEST = {"": "week", "week": "week", "month": "day", "day": "day", "day_of_week": "day"}
 
 
 def lived_in(store: DatabaseStore) -> None:
@@ -87,8 +93,8 @@ def questions(view: sql.Statement) -> list[dict[str, object]]:
                 name: VALUES[name][(number + shift * position) % len(VALUES[name])]
                 for position, name in enumerate(free)
             }
-            if values.get("by") in FINEST:  # a coarser roll does not know its hours or days
-                values["finest"] = FINEST[str(values["by"])]
+            if "per" in values and "finest" in values:  # a coarser roll does not know its hours or days
+                values["finest"] = FINEST.get(str(values["per"]), "hour") if values["zone"] == "UTC" else "hour"
             found.append({**values, "since": since, "until": until} if "since" in view.parameters else values)
     return found
 

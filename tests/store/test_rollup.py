@@ -208,6 +208,8 @@ def test_one_day_reads_two_granules_of_rolls(store: EmbeddedStore) -> None:
         "kind": "model",
         "operation": "model.request",
         "by": "subject",
+        "per": "",
+        "zone": "UTC",
         "as_of": LATER,
         "abandoned_after_seconds": 60.0,
         "weeks": [],

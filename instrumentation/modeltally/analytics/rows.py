@@ -112,6 +112,7 @@ def _column(name: str, hint: Any) -> Column:
 
 # -- what several views give -------------------------------------------------------------------------------------------
 
+Subject = Annotated[str, "Whose figures these are: a model, pattern or other subject, by its name; empty for all."]
 Requests = Annotated[int, "Requests to models that began in the window."]
 Operations = Annotated[int, "Operations that began in the window; one inside another of its kind counts with that one."]
 Users = Annotated[int, "Different users, told apart by their hashes."]
@@ -136,3 +137,4 @@ InputTokens = Annotated[int, "Tokens that went in."]
 OutputTokens = Annotated[int, "Tokens that came out."]
 FirstUsed = Annotated[datetime, "When the first of them began."]
 LastUsed = Annotated[datetime, "When the last of them began."]
+MeanQuality = Annotated[float | None, "Mean of the quality scores, 0 to 1; empty where nothing was judged."]

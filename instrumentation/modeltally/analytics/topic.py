@@ -46,14 +46,19 @@ class Argument:
         flag: The command's flag for it.
         what: What it is, for messages and help.
         example: A value, for messages and help.
-        default: What counts where none is given; None where one must be.
+        default: What counts where none is given; None where one must be. A mapping goes by another argument, see
+            ``default_by``.
+        default_by: The parameter whose value picks the default; what the mapping does not have counts as ''.
+        allowed: The values there are; none means that any will do.
     """
 
     parameter: str
     flag: str
     what: str
     example: str
-    default: str | None = None
+    default: str | Mapping[str, str] | None = None
+    default_by: str = ""
+    allowed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from modeltally.analytics.arguments import BUCKET, BY, OF, OPERATION, ZONE, arguments_of
 from modeltally.analytics.emptiness import why_empty
-from modeltally.analytics.readers import arguments_of, read
+from modeltally.analytics.readers import read
 from modeltally.analytics.topics import TOPICS, topic_named
 from modeltally.analytics.topics.quality import CONTEXT
 from modeltally.analytics.topics.usage import ATTRIBUTE
@@ -18,14 +19,14 @@ from modeltally.cli._options import TABLE, AsOf, Directory, Format, Since, Until
 
 __all__ = ["stats"]
 
-_NAME, _OPERATION = ATTRIBUTE.arguments
+_NAME = ATTRIBUTE.arguments[0]
 _GROUPS = dict.fromkeys(topic.group for topic in TOPICS.values())
 _TOPICS_HELP = " ".join(
     f"{group}: {', '.join(name for name, topic in TOPICS.items() if topic.group == group)}." for group in _GROUPS
 )
 
 
-def stats(
+def stats(  # noqa: PLR0913 - each is a flag
     topic: Annotated[str, typer.Argument(metavar="TOPIC", help=_TOPICS_HELP, autocompletion=lambda: list(TOPICS))],
     *,
     since: Since = None,
@@ -37,16 +38,41 @@ def stats(
             metavar="NAME", help=f"For attribute: {_NAME.what}, for example {_NAME.example}.", show_default=False
         ),
     ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(metavar="KIND", help=f"Whose figures: {', '.join(BY.allowed)}.", show_default=False),
+    ] = None,
+    of: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The one to look at. Default: all.", show_default=False)
+    ] = None,
     operation: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help=f"For attribute: {_OPERATION.what}. Default: all.", show_default=False),
+        typer.Option(metavar="NAME", help=f"{OPERATION.what.capitalize()}: {OPERATION.example}.", show_default=False),
+    ] = None,
+    bucket: Annotated[
+        str | None,
+        typer.Option(metavar="LENGTH", help=f"How time is cut: {', '.join(BUCKET.allowed)}.", show_default=False),
+    ] = None,
+    tz: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ZONE", help=f"{ZONE.what.capitalize()}: {ZONE.example}. Default: UTC.", show_default=False
+        ),
     ] = None,
     output_format: Format = TABLE,
     directory: Directory = None,
 ) -> None:
     """Show statistics of a window of time: what began at or after --since and before --until."""
     asked = topic_named(topic)
-    arguments = arguments_of(asked, {_NAME.parameter: name, _OPERATION.parameter: operation})
+    given = {
+        _NAME.parameter: name,
+        BY.parameter: by,
+        OF.parameter: of,
+        OPERATION.parameter: operation,
+        BUCKET.parameter: bucket,
+        ZONE.parameter: tz,
+    }
+    arguments = arguments_of(asked, given, topics=TOPICS.values())
     window = parse_window(since, until, as_of, now=datetime.now(UTC))
 
     from modeltally.connect import open_reader

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
-__all__ = ["PARAMETER", "calls", "include", "without_comments"]
+__all__ = ["PARAMETER", "calls", "filled", "include", "without_comments"]
 
 PARAMETER: Final = re.compile(r"\{(\w+):((?:[^{}]|\([^{}]*\))+)\}")
 _TEXT: Final = r"'(?:[^'\\]|\\.|'')*'"
@@ -64,7 +64,7 @@ def include(
         hidden = own & (set(_RELATION.findall(text)) - set(_NAMED.findall(text)))
         if hidden:
             raise RuntimeError(f"{name}: {min(hidden)} hides from {callee} the table of that name; call it otherwise")
-        parts += [body[position:start], f"(\n{_filled(name, callee, text, values)}\n)"]
+        parts += [body[position:start], f"(\n{filled(name, callee, text, values)}\n)"]
         position = end
     return "".join([*parts, body[position:]])
 
@@ -109,7 +109,7 @@ def _arguments(name: str, callee: str, body: str, start: int) -> tuple[dict[str,
     raise RuntimeError(f"{name}: the call of {callee} is not closed")
 
 
-def _filled(name: str, callee: str, text: str, values: Mapping[str, str]) -> str:
+def filled(name: str, callee: str, text: str, values: Mapping[str, str]) -> str:
     """The text of a view with a call's values for its parameters."""
     taken = {parameter for parameter, _ in PARAMETER.findall(text)}
     for parameter in sorted(values.keys() - taken):

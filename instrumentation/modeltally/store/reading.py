@@ -48,14 +48,13 @@ def read(database: Database, name: str, values: Mapping[str, object], *, events_
     asked = sql.cover_asked(name)
     if asked is None or database.is_over_shards:
         return database.query(view, values)
-    given = {name: values[text.strip("{}")] if text.startswith("{") else text for name, text in asked.items()}
-    (cover,) = database.query(sql.view("usage_cover"), given)
+    (cover,) = database.query(asked, {parameter: values[parameter] for parameter in asked.parameters})
+    window = {"since": cover.pop("since"), "until": cover.pop("until")}
     buckets = {**cover, "slices": [], "raw_hours": [], "raw_slices": []}
     raw: list[dt.datetime] = cover["raw"]  # type: ignore[assignment] # an array of times
     if len(raw) > _MAX_RAW_HOURS or any(sql.as_utc(hour) < events_since for hour in raw):
         return database.query(view, values)
     if raw:
-        window = {"since": given["since"], "until": given["until"]}
         buckets |= database.query(sql.view("usage_slices"), {**window, "hours": raw})[0]
     is_rolled = not buckets["raw_hours"] and not buckets["raw_slices"]
     statement = sql.over_given_buckets(name, is_rolled=is_rolled)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from modeltally.errors import ParameterError, UnknownNameError
-from modeltally.store._include import PARAMETER, calls, include, without_comments
+from modeltally.store._include import PARAMETER, calls, filled, include, without_comments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -367,12 +367,17 @@ def over_given_buckets(name: str, *, is_rolled: bool) -> Statement:
     return _views(("usage_figures", figures), ("usage_cover", "cover_given"))[name]
 
 
+# A value that is an expression may say its parameters, texts, types and functions; another name means nothing outside.
+_OF_ITSELF: Final = re.compile(PARAMETER.pattern + r"|'[^']*'|::\w+|\b\w+(?=\()")
+_SAID_ELSEWHERE: Final = re.compile(r"\b(?!(?:AND|OR|NOT|IN)\b)[A-Za-z_]\w*")
+
+
 @cache
-def cover_asked(name: str) -> Mapping[str, str] | None:
-    """Which cover the figures of a view are of, None where it reads no figures, or those of more than one cover.
+def cover_asked(name: str) -> Statement | None:
+    """Which cover the figures of a view are of; None where there is none, more than one, or only the view can tell.
 
     Returns:
-        By parameter of the cover, what the view's calls give it: a text, or in braces a parameter of the view.
+        The statement that asks for the cover and for its window, by parameters of the view.
     """
     asked = {
         tuple((parameter, call[parameter]) for parameter in ("since", "until", "finest"))
@@ -380,8 +385,9 @@ def cover_asked(name: str) -> Mapping[str, str] | None:
     }
     if len(asked) != 1:
         return None
-    given = {parameter: PARAMETER.sub(r"{\1}", value).strip("'") for parameter, value in asked.pop()}
-    return given if all(re.fullmatch(r"\{\w+\}|[\w :.-]+", value) for value in given.values()) else None
+    return Statement(
+        f"{name}, its cover", filled(name, "cover_of_window", _views()["cover_of_window"].text, dict(asked.pop()))
+    )
 
 
 def views_in_order() -> list[Statement]:

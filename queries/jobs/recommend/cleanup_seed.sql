@@ -22,6 +22,8 @@ WITH
             kind = 'model',
             operation = 'model.request',
             by = 'subject',
+            per = '',
+            zone = 'UTC',
             finest = 'week',
             since = {since:DateTime64(6, 'UTC')},
             until = {as_of:DateTime64(6, 'UTC')},

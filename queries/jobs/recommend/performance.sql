@@ -26,6 +26,8 @@ WITH
             kind = 'model',
             operation = 'model.request',
             by = 'subject',
+            per = '',
+            zone = 'UTC',
             finest = 'week',
             since = {since:DateTime64(6, 'UTC')},
             until = {until:DateTime64(6, 'UTC')},

@@ -1,15 +1,19 @@
--- The figures of a window, grouped one way: by subject, operation, day (UTC), hour_of_day (UTC), or as a total.
+-- The figures of a window, grouped by subject, by operation, or together (by is ''), and cut into stretches of time
+-- (per): hour, day, week (from Monday) and month by their start, hour_of_day, day_of_week (0 is Monday) and
+-- hour_of_week by number, or not at all (''). zone says where days begin; in a zone of half hours an hour counts where it begins.
 -- operation is the one to count; '' counts every operation, which only the grouping by operation tells apart.
 -- Outcomes are disjoint. An unfinished operation is in flight until abandoned_after_seconds before as_of, abandoned
 -- from then on. Rates leave out what was cancelled and what is still in flight; null means there was nothing to rate.
 -- Durations are of finished operations, cancelled ones excluded; quantiles are nearest rank over log buckets, within
--- 1.1 %, the rank in whole numbers so that no rounding moves it. finest is 'week', or 'day' or 'hour' where these
--- matter. Subjects go by their names.
--- Grain: one row per key.
+-- 1.1 %, the rank in whole numbers so that no rounding moves it. finest is 'week', or 'day' or 'hour' where
+-- per needs these. Subjects go by their names.
+-- Grain: one row per key, period and slot.
 -- Reads: usage_named_figures
 -- Read by: the views of usage/, the advice jobs
 SELECT
     key,
+    period,
+    slot,
     s.operations AS operations,
     subjects,
     s.successes AS successes,
@@ -57,11 +61,17 @@ SELECT
     l.first_at AS first_used_at,
     h.last_at AS last_used_at
 FROM (
+    WITH toTimeZone(bucket, {zone:String}) AS there
     SELECT
-        if({by:String} = 'subject', name,
-            if({by:String} = 'operation', operation::String,
-                if({by:String} = 'day', toString(toDate(bucket)),
-                    if({by:String} = 'hour_of_day', leftPad(toString(toHour(bucket)), 2, '0'), '')))) AS key,
+        if({by:String} = 'subject', name, if({by:String} = 'operation', operation::String, '')) AS key,
+        if({per:String} = 'hour', there,
+            if({per:String} = 'day', toStartOfDay(there),
+                if({per:String} = 'week', toDateTime(toStartOfWeek(there, 1), {zone:String}),
+                    if({per:String} = 'month', toDateTime(toStartOfMonth(there), {zone:String}),
+                        toDateTime(0, {zone:String})))))::DateTime('UTC') AS period,
+        if({per:String} = 'hour_of_day', toHour(there),
+            if({per:String} = 'day_of_week', toDayOfWeek(there) - 1,
+                if({per:String} = 'hour_of_week', (toDayOfWeek(there) - 1) * 24 + toHour(there), 0)))::UInt8 AS slot,
         uniqExact(name) AS subjects,
         sumTuple(sums) AS s,
         minTuple(lows) AS l,
@@ -81,5 +91,5 @@ FROM (
         until = {until:DateTime64(6, 'UTC')},
         finest = {finest:String}
     ) AS f
-    GROUP BY key
+    GROUP BY key, period, slot
 )

@@ -15,6 +15,8 @@ FROM usage_summary(
     kind = 'error_type',
     operation = 'model.request',
     by = 'subject',
+    per = '',
+    zone = 'UTC',
     finest = 'week',
     since = {since:DateTime64(6, 'UTC')},
     until = {until:DateTime64(6, 'UTC')},

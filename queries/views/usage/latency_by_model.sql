@@ -17,6 +17,8 @@ FROM usage_summary(
     kind = 'model',
     operation = 'model.request',
     by = 'subject',
+    per = '',
+    zone = 'UTC',
     finest = 'week',
     since = {since:DateTime64(6, 'UTC')},
     until = {until:DateTime64(6, 'UTC')},

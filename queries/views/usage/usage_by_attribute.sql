@@ -2,19 +2,18 @@
 -- one of ours or the standard's whose values are words, modeltally.project for example.
 -- Read from the events alone: rolls do not know attributes, so a window answers for what is still there, 90 days as a
 -- rule. operation is the one to count, '' counts all of them. What ran inside another operation of its kind is part of
--- that one. Copies collapse, outcomes and rates are made and quantiles are read as everywhere (usage_figures,
--- usage_summary).
+-- that one. Outcomes and rates are made and quantiles are read as everywhere (usage_summary).
 -- Grain: one row per value; '' stands for the operations without the attribute.
--- Reads: usage_events
+-- Reads: usage_operations
 -- Read by: stats attribute
 WITH
-    copies AS (
+    seen AS (
         SELECT
             start,
-            operation,
             outcome,
-            is_counted,
-            is_unfinished,
+            is_abandoned,
+            is_in_flight,
+            has_duration,
             -- the condition of each is folded before the query runs: only the column asked for is read
             concat(
                 custom[{attribute:String}],
@@ -70,42 +69,17 @@ WITH
                 if({attribute:String} = 'modeltally.health.check.kind', check_kind::String, ''),
                 if({attribute:String} = 'modeltally.health.status', health_status::String, '')
             ) AS value,
-            duration_us
-        FROM usage_events
-        WHERE start >= {since:DateTime64(6, 'UTC')}
-            AND start < {until:DateTime64(6, 'UTC')}
-        ORDER BY
-            start, trace_id, span_id,
-            -- as figures_raw has it: a copy that does not count wins over those of the service it speaks of alone
-            multiIf(
-                NOT is_counted, 1,
-                (start, trace_id, span_id, service) IN (
-                    SELECT (c.start, c.trace_id, c.span_id, if(c.marked_service = '', c.service, c.marked_service))
-                    FROM usage_events AS c
-                    WHERE NOT is_counted
-                        AND start >= {since:DateTime64(6, 'UTC')}
-                        AND start < {until:DateTime64(6, 'UTC')}
-                ), 2,
-                0
-            ),
-            is_unfinished, received_at, operation, outcome, user_hash DESC, duration_us, value
-        LIMIT 1 BY start, trace_id, span_id
-    ),
-
-    seen AS (
-        SELECT
-            start,
-            outcome,
-            value,
-            is_unfinished
-                AND start <= {as_of:DateTime64(6, 'UTC')}
-                    - toIntervalMicrosecond(toInt64({abandoned_after_seconds:Float64} * 1e6)) AS is_abandoned,
-            is_unfinished AND NOT is_abandoned AS is_in_flight,
-            isNotNull(duration_us) AND outcome != 'cancelled' AS has_duration,
             assumeNotNull(duration_us) AS us,
             if(us = 0, -32768, ceil(log2(greatest(us, 1)) * 32) - 1)::Int16 AS slot
-        FROM copies
-        WHERE is_counted AND ({operation:String} = '' OR operation = {operation:String})
+        FROM usage_operations(
+            kind = '',
+            subject = '',
+            operation = {operation:String},
+            since = {since:DateTime64(6, 'UTC')},
+            until = {until:DateTime64(6, 'UTC')},
+            as_of = {as_of:DateTime64(6, 'UTC')},
+            abandoned_after_seconds = {abandoned_after_seconds:Float64}
+        )
     ),
 
     sums AS (

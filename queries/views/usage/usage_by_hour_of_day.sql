@@ -4,11 +4,13 @@
 -- Read by: stats hours
 WITH
     used AS (
-        SELECT toUInt8(key) AS hour, operations, failures, abandoned, users, success_rate, mean_ms, p95_ms
+        SELECT slot AS hour, operations, failures, abandoned, users, success_rate, mean_ms, p95_ms
         FROM usage_summary(
             kind = 'all',
             operation = 'model.request',
-            by = 'hour_of_day',
+            by = '',
+            per = 'hour_of_day',
+            zone = 'UTC',
             finest = 'hour',
             since = {since:DateTime64(6, 'UTC')},
             until = {until:DateTime64(6, 'UTC')},

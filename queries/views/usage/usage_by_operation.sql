@@ -28,6 +28,8 @@ FROM usage_summary(
     kind = 'service',
     operation = '',
     by = 'operation',
+    per = '',
+    zone = 'UTC',
     finest = 'week',
     since = {since:DateTime64(6, 'UTC')},
     until = {until:DateTime64(6, 'UTC')},

@@ -37,7 +37,9 @@ SELECT
 FROM usage_summary(
     kind = 'all',
     operation = 'model.request',
-    by = 'total',
+    by = '',
+    per = '',
+    zone = 'UTC',
     finest = 'week',
     since = {since:DateTime64(6, 'UTC')},
     until = {until:DateTime64(6, 'UTC')},

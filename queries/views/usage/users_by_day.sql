@@ -25,11 +25,13 @@ WITH
     ),
 
     days AS (
-        SELECT toDate(key) AS day, operations, users
+        SELECT toDate(period) AS day, operations, users
         FROM usage_summary(
             kind = 'all',
             operation = 'model.request',
-            by = 'day',
+            by = '',
+            per = 'day',
+            zone = 'UTC',
             finest = 'day',
             since = {since:DateTime64(6, 'UTC')},
             until = {until:DateTime64(6, 'UTC')},

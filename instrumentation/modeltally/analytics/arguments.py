@@ -1,0 +1,115 @@
+"""What topics want to know beside the window: who, what, and how time is cut; and how it is read from flags."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from modeltally.analytics.topic import Argument
+from modeltally.errors import InputError, UnknownNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from modeltally.analytics.topic import R, Topic
+    from modeltally.analytics.window import Window
+
+__all__ = ["BUCKET", "BY", "BY_OR_ALL", "OF", "OPERATION", "ZONE", "arguments_of", "check_stretches"]
+
+KINDS: Final = ("model", "pattern", "project", "agent", "context_type", "file_type", "service")
+BUCKETS: Final = {"hour": 3600, "day": 86_400, "week": 604_800, "month": 2_419_200}
+# No table, and no plot, holds more.
+_MAX_STRETCHES: Final = 20_000
+
+BY = Argument("kind", flag="--by", what="whose figures", example="model", default="model", allowed=KINDS)
+BY_OR_ALL = Argument("kind", flag="--by", what="whose figures", example="model", default="all", allowed=("all", *KINDS))
+OF = Argument("subject", flag="--of", what="the one to look at, by its name", example="flux", default="")
+OPERATION = Argument(
+    "operation",
+    flag="--operation",
+    what="the kind of operation to count",
+    example="model.load",
+    default={"pattern": "pattern.run", "": "model.request"},
+    default_by="kind",
+)
+BUCKET = Argument(
+    "bucket", flag="--bucket", what="how time is cut", example="hour", default="day", allowed=tuple(BUCKETS)
+)
+ZONE = Argument("zone", flag="--tz", what="the time zone in which days begin", example="Europe/Berlin", default="UTC")
+
+
+def arguments_of(topic: Topic[R], given: Mapping[str, str | None], *, topics: Iterable[Topic[R]]) -> dict[str, object]:
+    """Read what was given beside the window, as the topic wants it.
+
+    Args:
+        topic: What is asked.
+        given: Values by parameter; None where none was given.
+        topics: All topics, to say which of them takes what this one does not.
+
+    Returns:
+        The topic's arguments, with defaults.
+
+    Raises:
+        InputError: The topic needs one that is missing, takes none and has one, or has one that is not allowed.
+    """
+    wanted = {argument.parameter for argument in topic.arguments}
+    if any(value is not None for parameter, value in given.items() if parameter not in wanted):
+        flags = [
+            flag
+            for other in topics
+            for argument in other.arguments
+            if given.get(argument.parameter) is not None and argument.parameter not in wanted
+            for flag in (argument.flag,)
+        ]
+        takers = [other.name for other in topics if {argument.flag for argument in other.arguments} & set(flags)]
+        raise InputError(
+            f"topic {topic.name!r} takes no {' and no '.join(dict.fromkeys(flags))};"
+            f" only {', '.join(takers)} {'does' if len(takers) == 1 else 'do'}"
+        )
+    values: dict[str, object] = {}
+    for argument in topic.arguments:
+        value = given.get(argument.parameter)
+        values[argument.parameter] = _default(topic, argument, values) if not value else _allowed(argument, value)
+    return values
+
+
+def check_stretches(topic: Topic[R], window: Window, arguments: Mapping[str, object]) -> None:
+    """Refuse a window that is cut into more stretches than anybody reads.
+
+    Raises:
+        InputError: It is; the message says what does.
+    """
+    bucket = str(arguments.get(BUCKET.parameter, ""))
+    if BUCKET not in topic.arguments:
+        return
+    stretches = int((window.until - window.since).total_seconds() / BUCKETS[bucket])
+    if stretches > _MAX_STRETCHES:
+        coarser = next(
+            (name for name, seconds in BUCKETS.items() if stretches * BUCKETS[bucket] / seconds <= _MAX_STRETCHES), ""
+        )
+        raise InputError(
+            f"--bucket {bucket} cuts this window into {stretches:,} stretches; at most {_MAX_STRETCHES:,} are answered:"
+            f" choose a shorter window, or --bucket {coarser}"
+        )
+
+
+def _default(topic: Topic[R], argument: Argument, values: Mapping[str, object]) -> str:
+    default = argument.default
+    if default is None:
+        raise InputError(f"topic {topic.name!r} needs {argument.what}, for example {argument.flag} {argument.example}")
+    if isinstance(default, str):
+        return default
+    return default.get(str(values.get(argument.default_by, "")), default[""])
+
+
+def _allowed(argument: Argument, value: str) -> str:
+    if argument.allowed and value not in argument.allowed:
+        raise UnknownNameError(f"value of {argument.flag}", value, argument.allowed)
+    if argument is ZONE:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise InputError(
+                f"--tz {value!r} is no time zone; allowed: names of the IANA database, for example {ZONE.example}"
+            ) from None
+    return value

@@ -1,0 +1,100 @@
+"""How use goes over time: by hours, days, weeks and months, and whether it grows."""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003 - the row types are read at run time
+from typing import Annotated, TypedDict
+
+from modeltally.analytics import rows  # noqa: TC001 - the row types are read at run time
+from modeltally.analytics.arguments import BUCKET, BY, BY_OR_ALL, OF, OPERATION, ZONE
+from modeltally.analytics.topic import NO_REQUEST, Layout, Topic
+
+__all__ = ["TIME", "TOPICS", "TRENDS", "StretchRow", "TrendRow"]
+
+
+class StretchRow(TypedDict):
+    """One stretch of time of one subject."""
+
+    subject: rows.Subject
+    begin_at: Annotated[datetime, "When the hour, day, week or month begins."]
+    operations: rows.Operations
+    successes: rows.Successes
+    partial_successes: rows.PartialSuccesses
+    failures: rows.Failures
+    cancelled: rows.Cancelled
+    abandoned: rows.Abandoned
+    in_flight: rows.InFlight
+    users: rows.Users
+    success_rate: rows.SuccessRate
+    mean_ms: rows.Mean
+    p50_ms: rows.Median
+    p95_ms: rows.P95
+    cold_starts: rows.ColdStarts
+    input_tokens: rows.InputTokens
+    output_tokens: rows.OutputTokens
+    mean_quality: rows.MeanQuality
+
+
+TIME = Topic(
+    name="time",
+    group="Over time",
+    sentence="How use goes by hours, days, weeks or months, stretches without use included.",
+    view="usage_over_time",
+    row=StretchRow,
+    layout=Layout(
+        "Use over time",
+        columns=("subject", "begin_at", "operations", "failures", "users", "success_rate", "p50_ms", "p95_ms"),
+        first_to_give_way=("p50_ms", "users"),
+        when_empty=NO_REQUEST,
+    ),
+    arguments=(BY_OR_ALL, OF, OPERATION, BUCKET, ZONE),
+)
+
+
+class TrendRow(TypedDict):
+    """Whether the use of one subject grows."""
+
+    subject: rows.Subject
+    operations: Annotated[int, "Operations that began in whole days (or hours) of the window."]
+    bucket: Annotated[str, "What is counted by: day, or hour where the window is shorter than three days."]
+    buckets: Annotated[int, "How many whole ones of them the window has."]
+    trend_type: Annotated[
+        str, "Growing or declining where the slope is sure, abandoned, emerging (new and still rare), else stable."
+    ]
+    velocity: Annotated[float | None, "Slope of the line through the counts: operations per bucket, by bucket."]
+    acceleration: Annotated[float | None, "Slope of the newer half less that of the older."]
+    growth_percentage: Annotated[float | None, "By how many per cent the newer half has more than the older."]
+    adoption_rate: Annotated[float | None, "Users of the newer half who were not in the older, per week."]
+    retention_rate: Annotated[float | None, "Share of the older half's users who came again in the newer."]
+    churn_rate: Annotated[float | None, "Share of the older half's users who did not."]
+    confidence_score: Annotated[float | None, "How sure it is that the slope is none by chance, 0 to 1."]
+    seed_trend_type: Annotated[str, "What fixed limits of the slope alone would call it."]
+
+
+TRENDS = Topic(
+    name="trends",
+    group="Over time",
+    sentence="Whether the use of each model, pattern or other subject grows, and how sure that is.",
+    view="usage_trends",
+    row=TrendRow,
+    layout=Layout(
+        "Trends",
+        columns=(
+            "subject",
+            "operations",
+            "trend_type",
+            "confidence_score",
+            "velocity",
+            "growth_percentage",
+            "adoption_rate",
+            "retention_rate",
+        ),
+        first_to_give_way=("adoption_rate", "retention_rate", "velocity"),
+        when_empty="nothing began in a whole day of this window",
+    ),
+    settings=(),
+    arguments=(BY, OPERATION),
+    has_as_of=False,
+)
+
+TOPICS = (TIME, TRENDS)
