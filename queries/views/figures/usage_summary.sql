@@ -1,6 +1,7 @@
 -- The figures of a window, grouped by subject, by operation, or together (by is ''), and cut into stretches of time
 -- (per): hour, day, week (from Monday) and month by their start, hour_of_day, day_of_week (0 is Monday) and
--- hour_of_week by number, or not at all (''). zone says where days begin; in a zone of half hours an hour counts where it begins.
+-- hour_of_week by number, or not at all (''). zone says where days begin; in a zone of half hours an hour counts where
+-- it begins.
 -- operation is the one to count; '' counts every operation, which only the grouping by operation tells apart.
 -- Outcomes are disjoint. An unfinished operation is in flight until abandoned_after_seconds before as_of, abandoned
 -- from then on. Rates leave out what was cancelled and what is still in flight; null means there was nothing to rate.
