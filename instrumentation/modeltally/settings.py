@@ -128,6 +128,12 @@ class Settings(BaseModel):
         le=MAX_WAIT_SECONDS,
         description="Seconds between two searches for events past their retention.",
     )
+    verify_interval_seconds: float = Field(
+        default=6 * 3600.0,
+        gt=0,
+        le=MAX_WAIT_SECONDS,
+        description="Seconds between two readings of every file of the engine against its checksum.",
+    )
     landing_retention_days: int = Field(
         default=7, ge=1, le=MAX_DAYS, description="Days the landing table keeps spans after receipt."
     )

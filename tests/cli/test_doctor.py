@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 import time
 from email.utils import formatdate
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -17,15 +20,17 @@ from modeltally.doctor import store as doctor_store
 from modeltally.doctor.findings import Level, fail, ok, warn
 from modeltally.instrument._privacy import Hasher
 from modeltally.settings import Settings
+from modeltally.store import open_store
 from support.ports import refused_url
 from support.sink import Answer, Listener
+from support.stores import ask as stored_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from cli.conftest import Run, RunningServer
     from modeltally.analytics.topics.quality import CompletenessRow
+    from support.stores import Template
 
 
 @pytest.fixture
@@ -271,6 +276,27 @@ def test_doctor_looks_only_where_it_sent(run: Run, answering: Callable[..., str]
     code, found = ask(run, "--send", "--dir", server.directory, MODELTALLY_OTLP_ENDPOINT=endpoint)
     assert code == ExitCode.OK
     assert "it went elsewhere" in lines(found, "test")[1]
+
+
+def test_a_part_that_is_gone_is_found_by_doctor_and_check(
+    run: Run, answering: Callable[..., str], template: Template, tmp_path: Path
+) -> None:
+    """Deleted while nobody had the store open: both say so and end with 6."""
+    directory = template.copy(tmp_path / "data")
+    with contextlib.closing(open_store(directory, settings=Settings(dir=directory))) as store:
+        store.database.insert_rows("aliases", ["alias", "name"], [["a", "b"]])
+        (row,) = stored_in(store, "SELECT path FROM system.parts WHERE active AND table = 'aliases'")
+    part = Path(str(row["path"]))
+    shutil.rmtree(part)
+    receiver = answering(200, Content_Type="application/x-protobuf")
+    code, found = ask(run, "--dir", directory, MODELTALLY_OTLP_ENDPOINT=receiver)
+    assert code == ExitCode.FOUND
+    assert lines(found, "store")[0].startswith("fail: the engine's files are damaged: 1 parts of tables are gone")
+    checked = run("check", "--dir", directory)
+    assert checked.returncode == ExitCode.FOUND
+    assert "BROKEN  parts_are_there: 1 rows" in checked.stdout
+    assert f"aliases/{part.name}" in checked.stdout
+    assert "look after the disk" in checked.stdout
 
 
 def test_doctor_sees_a_server_that_does_not_answer(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check"]
 
-DISK_CHECKS = {"spool_is_whole", "tables_are_whole"}  # what is broken there is no fault of ours
+DISK_CHECKS = {"spool_is_whole", "tables_are_whole", "parts_are_there"}  # what is broken there is no fault of ours
 
 
 def check(*, output_format: Format = TABLE, directory: Directory = None) -> None:

@@ -26,7 +26,7 @@ from modeltally.store import sql
 from modeltally.store.client import READ_SETTINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from modeltally.clickhouse.settings import Clauses, Limits
@@ -126,15 +126,19 @@ class Engine:
         limits: What one query may cost.
     """
 
-    def __init__(self, directory: Path, *, database: str, limits: Limits) -> None:
+    def __init__(
+        self, directory: Path, *, database: str, limits: Limits, notice: Callable[[Exception], None] = lambda _: None
+    ) -> None:
         """Take what it needs.
 
         Args:
             directory: Where the engine of this process keeps its files; the store has opened it.
             database: The database that may be read.
             limits: What one query may cost.
+            notice: Told of each error of the engine.
         """
         self.limits = limits
+        self._notice = notice
         self._path = str(directory.resolve())
         self._database = database
         self._threads = ThreadPoolExecutor(limits.queries, "modeltally-query")
@@ -211,6 +215,7 @@ class Engine:
         except RefusedQueryError:
             raise
         except Exception as error:  # the engine raises bare RuntimeErrors
+            self._notice(error)
             raise from_engine(error) from error
 
     def _chosen(self, query: Query) -> dict[str, str]:

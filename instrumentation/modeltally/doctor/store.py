@@ -78,7 +78,9 @@ def _examine_status(status: Mapping[str, Any]) -> Iterator[Finding]:
     for name in ("spool", "metrics_spool"):
         if name in status:
             yield from _judge_spool(name.replace("_", " "), status[name] or {})
-    if status.get("problem") and status["problem"] != status.get("store_failure"):
+    if status.get("engine_damage"):
+        yield _damaged(status["engine_damage"])
+    if status.get("problem") and status["problem"] not in {status.get("store_failure"), status.get("engine_damage")}:
         yield fail("server", _line(status["problem"]), "its log says why")
     if status.get("store_failure"):
         failure = _line(status["store_failure"])
@@ -129,6 +131,7 @@ def examine_completeness(settings: Settings, *, now: dt.datetime) -> Iterator[Fi
         return
     try:
         with open_reader(settings) as store:
+            damage = store.damage() if hasattr(store, "damage") else None  # a server has said so itself
             rows = read(store, COMPLETENESS, Window(now - _WINDOW, until=now, as_of=now), settings=settings)
             others = read(store, FOREIGN, Window(now - _FOREIGN_WINDOW, until=now, as_of=now), settings=settings)
     except SettingError:
@@ -136,6 +139,8 @@ def examine_completeness(settings: Settings, *, now: dt.datetime) -> Iterator[Fi
     except ModelTallyError as error:
         yield fail("completeness", f"the store cannot be asked: {_line(error)}", "see `modeltally check`")
     else:
+        if damage:
+            yield _damaged(damage)
         yield from _judge(rows)
         if others:
             spans = sum(row["spans"] for row in others)
@@ -144,6 +149,11 @@ def examine_completeness(settings: Settings, *, now: dt.datetime) -> Iterator[Fi
                 f"{spans:,} spans of other instrumentations in the last hour; they are counted in no statistic yet",
                 "see `modeltally stats foreign`, and wrap these calls",
             )
+
+
+def _damaged(damage: object) -> Finding:
+    todo = "look after the disk, and restore what you have a copy of"
+    return fail("store", f"the engine's files are damaged: {_line(damage)}", todo)
 
 
 def _judge(rows: list[CompletenessRow]) -> Iterator[Finding]:

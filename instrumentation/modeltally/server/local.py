@@ -25,7 +25,7 @@ from modeltally.receiver.signals import ReceiverStore
 from modeltally.server.binding import bind, lock_directory, url
 from modeltally.server.client import ServerAddress
 from modeltally.server.control import control_app
-from modeltally.server.scheduler import Scheduler, tasks_of
+from modeltally.server.scheduler import Scheduler, Task, tasks_of
 from modeltally.server.stopping import stop_in_time, stopped_by_signals
 from modeltally.server.web import Web
 from modeltally.store import Store, open_store
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from modeltally.receiver.counters import Counters
     from modeltally.settings import Settings
+    from modeltally.store import Row
 
 __all__ = ["LocalServer", "ServerStore", "serve"]
 
@@ -60,6 +61,18 @@ class ServerStore(Store, ReceiverStore, Protocol):
 
     def migrate(self) -> object:
         """Bring the schema up to date."""
+        ...
+
+    def damage(self) -> str | None:
+        """Say what is known to be damaged; None when nothing is."""
+        ...
+
+    def notice(self, error: Exception) -> None:
+        """Look at an error of the engine, which may say that a file is damaged."""
+        ...
+
+    def verify(self) -> list[Row]:
+        """Read all files against their checksums; gives what is damaged."""
         ...
 
     def close(self) -> None:
@@ -186,7 +199,11 @@ class LocalServer:
         """What keeps the server from taking or storing what is sent at the moment; None when all is well."""
         if self._scheduler is not None and self._scheduler.problem:
             return self._scheduler.problem
-        return self._receiver.problem() if self._receiver is not None else None
+        receiving = self._receiver.problem() if self._receiver is not None else None
+        return receiving or self._damage()
+
+    def _damage(self) -> str | None:
+        return self._store.damage() if self._store is not None else None
 
     def _start(self) -> None:
         settings, directory, cleanup = self._settings, self.directory, self._cleanup
@@ -206,7 +223,8 @@ class LocalServer:
         store.migrate()
         receiver = Receiver(store, directory=directory, settings=settings, user_key=user_key)
         self._receiver = cleanup.enter_context(receiver)
-        self._scheduler = Scheduler(tasks_of(store, intervals(settings)), now=self._clock)
+        verify = Task("verify", settings.verify_interval_seconds, lambda _: store.verify())
+        self._scheduler = Scheduler([*tasks_of(store, intervals(settings)), verify], now=self._clock)
         self._scheduler.start()
         cleanup.callback(self._stop_scheduler)
 
@@ -221,7 +239,9 @@ class LocalServer:
         hosts = local_names(settings.host, settings.allowed_host_names)
         otlp = otlp_http(receiver.acceptors, max_body_bytes=settings.max_body_bytes, hosts=hosts)
         control = control_app(store, token=address.token, hosts=hosts, status=self._status, health=self.problem)
-        engine = Engine(database_directory(directory), database=DATABASE_NAME, limits=Limits.of(settings))
+        engine = Engine(
+            database_directory(directory), database=DATABASE_NAME, limits=Limits.of(settings), notice=store.notice
+        )
         passwords = [address.token, settings.clickhouse_password.get_secret_value()]
         clickhouse = clickhouse_app(engine, passwords=passwords, hosts=hosts)
         self._web = Web([(otlp, otlp_socket), (control, http_socket), (clickhouse, clickhouse_socket)])
@@ -258,7 +278,8 @@ class LocalServer:
         ran = self._scheduler.status() if self._scheduler is not None else {}
         return {
             **(self._receiver.status() if self._receiver is not None else {}),
-            **{f"last_{name}": ran.get(name, {}) for name in intervals(self._settings)},
+            **{f"last_{name}": ran.get(name, {}) for name in (*intervals(self._settings), "verify")},
+            "engine_damage": self._damage(),
             "problem": self.problem(),
             "uptime_seconds": round(time.monotonic() - self._started_at, 3),
             "pid": os.getpid(),

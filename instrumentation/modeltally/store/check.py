@@ -18,7 +18,7 @@ __all__ = ["checks", "run_checks"]
 # of each broken invariant; the rest is counted
 _SHOWN_ROWS = 5
 _ERROR_CHARACTERS = 300
-TABLES_CHECK = "tables_are_whole"
+TABLES_CHECK, PARTS_CHECK = "tables_are_whole", "parts_are_there"
 
 
 def checks() -> list[sql.Statement]:
@@ -63,6 +63,9 @@ def run_checks(store: DatabaseStore, parameters: Mapping[str, object]) -> list[R
         rows = [{"table": table} for table in damaged]
         rule = "Every file of the engine has the checksum it was written with."
         report.append({"check": TABLES_CHECK, "broken_rows": len(rows), "rule": rule, "first_rows": rows[:_SHOWN_ROWS]})
+    if lost := store.lost_parts():
+        rule = "No part of a table is gone; what was in those below is lost. Delete parts.json to be told no more."
+        report.append({"check": PARTS_CHECK, "broken_rows": len(lost), "rule": rule, "first_rows": lost[:_SHOWN_ROWS]})
     return report
 
 

@@ -72,6 +72,7 @@ class Database:
         self._client = client
         self._connect: Callable[[], Client] | None = None
         self._umask: int | None = None
+        self.notice: Callable[[Exception], None] | None = None
         self._write_settings = dict(write_settings or {})
         self._over_shards: bool | None = False
         # Held by what must see no insert of spans under way: freezing a month, erasing a user.
@@ -169,7 +170,7 @@ class Database:
                 use_database=False,
             )
         except ClickHouseError as error:
-            raise _failed("the database cannot be made", error) from error
+            raise self._failed("the database cannot be made", error) from error
 
     def reopen(self) -> None:
         """Start the engine anew, if it runs in this process: it then knows of its tables what every later start will.
@@ -219,7 +220,7 @@ class Database:
         try:
             result = self._client.query(self._body(statement), parameters=bound, settings=settings)
         except ClickHouseError as error:
-            raise _failed(f"{statement.name} failed", error) from error
+            raise self._failed(f"{statement.name} failed", error) from error
         return [dict(zip(result.column_names, map(_aware, row), strict=True)) for row in map(list, result.result_rows)]
 
     def command(
@@ -241,7 +242,7 @@ class Database:
                 self._body(statement), parameters=bound, settings={**self._write_settings, **(settings or {})}
             )
         except ClickHouseError as error:
-            raise _failed(f"{statement.name} failed", error) from error
+            raise self._failed(f"{statement.name} failed", error) from error
 
     @property
     def is_embedded(self) -> bool:
@@ -257,7 +258,7 @@ class Database:
         try:
             return str(self._client.command(statement.body)) == "1"
         except ClickHouseError as error:
-            raise _failed(f"{statement.name} failed", error) from error
+            raise self._failed(f"{statement.name} failed", error) from error
 
     def install_view(self, view: sql.Statement) -> None:
         """Install a view's statement under its name, for Grafana and people.
@@ -268,7 +269,7 @@ class Database:
         try:
             self._client.command(f"CREATE OR REPLACE VIEW {view.name} AS\n{view.body}")
         except ClickHouseError as error:
-            raise _failed(f"view {view.name} cannot be installed", error) from error
+            raise self._failed(f"view {view.name} cannot be installed", error) from error
 
     def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Insert rows as they are.
@@ -279,7 +280,7 @@ class Database:
         try:
             self._client.insert(table, rows, column_names=columns, settings=self._write_settings)
         except ClickHouseError as error:
-            raise _failed(f"inserting into {table} failed", error) from error
+            raise self._failed(f"inserting into {table} failed", error) from error
 
     def insert_file(self, table: str, path: Path) -> None:
         """Insert a file in the engine's own format, packed with zstd; columns go by name.
@@ -300,12 +301,13 @@ class Database:
             os.umask(self._umask)
             self._umask = None
 
-
-def _failed(what: str, error: ClickHouseError) -> StoreError:
-    message = f"{what}: {str(error)[:2000]}"
-    if getattr(error, "code", None) in _MISSING_CODES:
-        message += "; is the schema up to date? `modeltally migrate` makes it so"
-    return StoreError(message)
+    def _failed(self, what: str, error: ClickHouseError) -> StoreError:
+        if self.notice is not None:
+            self.notice(error)
+        message = f"{what}: {str(error)[:2000]}"
+        if getattr(error, "code", None) in _MISSING_CODES:
+            message += "; is the schema up to date? `modeltally migrate` makes it so"
+        return StoreError(message)
 
 
 def _aware(value: object) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from modeltally.settings import Settings, load_settings
@@ -9,6 +10,7 @@ from modeltally.store import sql
 from modeltally.store._database_store import DatabaseStore
 from modeltally.store.client import Database
 from modeltally.store.migrate import check_schema
+from modeltally.store.parts import FILE_NAME, Parts
 from modeltally.store.received import METRIC_KINDS
 from modeltally.store.transfer_jobs import finish_import
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from modeltally.store._database_store import StoreJob
+    from modeltally.store.client import Row
     from modeltally.store.received import QuarantinedSpan, RefusedMetrics
 
 __all__ = ["EmbeddedStore", "database_directory", "open_store"]
@@ -24,6 +27,44 @@ __all__ = ["EmbeddedStore", "database_directory", "open_store"]
 
 class EmbeddedStore(DatabaseStore):
     """The store of a data directory: beside reads and jobs it takes what was received, from files on this machine."""
+
+    parts: Parts | None = None
+
+    def run(self, job: str, parameters: Mapping[str, object]) -> list[Row]:
+        """Run a job by its name, and take the record of parts anew.
+
+        Raises:
+            UnknownNameError: There is no such job.
+        """
+        with self.parts.changing() if self.parts else contextlib.nullcontext():
+            return super().run(job, parameters)
+
+    def damage(self) -> str | None:
+        """Say what of the engine's files is known to be damaged; None when nothing is."""
+        return self.parts.damage() if self.parts else None
+
+    def notice(self, error: Exception) -> None:
+        """Look at an error of the engine: where it says that a file is damaged, that is known from now on."""
+        if self.parts is not None:
+            self.parts.notice(error)
+
+    def lost_parts(self) -> list[Row]:
+        """Give the parts of tables that are not there any more, a row each."""
+        return self.parts.lost() if self.parts else []
+
+    def verify(self) -> list[Row]:
+        """Read every file of the engine against its checksum; gives the tables of which one is missing or damaged.
+
+        Raises:
+            StoreError: The engine refused.
+        """
+        return self.parts.verify() if self.parts else []
+
+    def close(self) -> None:
+        """Take the record of parts, and let go of the database."""
+        if self.parts is not None:
+            self.parts.look()
+        super().close()
 
     def migrate(self) -> list[str]:
         """Finish an import that was stopped, bring the schema up to date; returns the files applied now.
@@ -127,4 +168,11 @@ def open_store(
         StoreError: It cannot be opened.
     """
     database = Database.open_directory(database_directory(directory))
-    return EmbeddedStore(database, settings=settings or load_settings(), jobs=jobs or {})
+    try:
+        store = EmbeddedStore(database, settings=settings or load_settings(), jobs=jobs or {})
+        store.parts = Parts(database, directory / FILE_NAME)
+        database.notice = store.notice
+    except BaseException:
+        database.close()
+        raise
+    return store
