@@ -24,7 +24,7 @@ WITH
     reinterpretAsUInt64(reverse(unhex({subject:String}))) AS user_asked
 
 SELECT
-SELECT
+    o.* EXCEPT (trace_id, span_id, model, pattern, reject_reason, is_counted),
     lower(hex(o.trace_id)) AS trace,
     lower(hex(o.span_id)) AS span,
     if(has(model_names.1, o.model), model_names.2[indexOf(model_names.1, o.model)], o.model)::String AS model,
