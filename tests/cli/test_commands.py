@@ -192,6 +192,7 @@ def test_server_is_refused_a_port_that_is_taken(run: Run, tmp_path: Path) -> Non
     assert refused.returncode == ExitCode.USAGE
     assert f"port {port}" in refused.stderr
     assert "otlp_port" in refused.stderr
+    assert "--otlp-port (0 picks a free one)" in refused.stderr
 
 
 def test_server_is_refused_a_directory_that_is_a_file(run: Run, tmp_path: Path) -> None:

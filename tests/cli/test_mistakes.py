@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -55,7 +56,9 @@ def _flat(text: str) -> str:
         (("recommend", "cleenup"), ExitCode.USAGE, "did you mean 'cleanup'?"),
         (("recommend", "cleanup", "--since", "7d"), ExitCode.USAGE, "takes no --since"),
         (("recommend", "preload", "--policy", "seed"), ExitCode.USAGE, "takes no --policy"),
-        (("replay", "missing.csv", "--endpoint", "ftp://x"), ExitCode.USAGE, "ftp://x"),
+        (("replay", os.devnull, "--endpoint", "ftp://x"), ExitCode.USAGE, "ftp://x"),
+        (("replay", "missing.csv"), ExitCode.USAGE, "error: cannot read missing.csv: No such file or directory"),
+        (("replay", "/"), ExitCode.USAGE, "error: cannot read /: Is a directory"),
         (("demo", "--days", "3"), ExitCode.USAGE, "--days"),
     ],
 )

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cli.conftest import HEADER, ROWS, Run, RunningServer
+from cli.conftest import COMMAND, HEADER, ROWS, Run, RunningServer
 from modeltally import connect
 from modeltally.errors import ServerError
 from modeltally.server.binding import is_locked, lock_directory
 from modeltally.server.client import ServerAddress
 from modeltally.settings import Settings
+from support.environment import clean_environment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,6 +80,19 @@ def test_token_is_the_running_servers(run: Run, server: RunningServer, tmp_path:
     refused = run("token", "--dir", tmp_path)
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "no server runs on" in " ".join(refused.stderr.split())
+
+
+def test_jobs_beside_a_server_say_that_it_does_them(server: RunningServer, home: Path) -> None:
+    """Whoever starts them is told that nothing needs them."""
+    command = [COMMAND, "jobs", "--dir", server.directory]
+    with subprocess.Popen(command, env=clean_environment(home), stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        said = [running.stderr.readline() for _ in range(2)]
+        running.terminate()
+        running.stderr.read()
+    assert running.returncode == 0
+    assert said[0].startswith(f"the server that runs on {server.directory} does this itself")
+    assert "Ctrl-C stops it" in said[1]
 
 
 def test_replay_says_which_dates_it_imported(run: Run, server: RunningServer, tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
     """Let a command end as the table of exit codes says.
 
     An error raised on purpose becomes one line on stderr; a reader that closed the pipe, as ``head`` does,
-    ends the command quietly. Anything else is a bug and keeps its traceback.
+    ends the command quietly, Ctrl-C with a word. Anything else is a bug and keeps its traceback.
 
     Args:
         command: The command's function.
@@ -93,6 +93,9 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
         except ModelTallyError as error:
             _print_error(error)
             raise typer.Exit(exit_code_for(error)) from error
+        except KeyboardInterrupt:
+            error_console().print("stopped by Ctrl-C")
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
         except BrokenPipeError:
             # The interpreter flushes stdout once more at its end: give it somewhere to write.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -18,8 +18,8 @@ from modeltally.analytics.topics.usage import MODELS, OVERVIEW
 from modeltally.analytics.window import Window, format_moment
 from modeltally.cli._advice import print_advice
 from modeltally.cli._console import error_console, output_console
-from modeltally.cli._progress import WaitingBar, exporting_to
-from modeltally.cli._table import write_table
+from modeltally.cli._progress import WaitingBar, exporting_to, working
+from modeltally.cli._table import write_notes, write_table
 from modeltally.connect import temporary_server
 from modeltally.demo import LONGEST_DAYS, SHORTEST_DAYS, plan
 from modeltally.errors import InputError, ServerError, StoreError
@@ -65,13 +65,18 @@ def demo(
     ends_at = datetime.now(UTC)
     with _data_directory(directory, keep=keep) as data:
         settings = load_settings(dir=data, roll_interval_seconds=3600.0)
-        with temporary_server(settings) as server:
+        with contextlib.ExitStack() as running:
+            with working("starting a server", console=error_console()):
+                server = running.enter_context(temporary_server(settings))
             delivered = _send(days, ends_at, endpoint=server.address.otlp_url, settings=settings)
-            if not server.wait_until_stored():
-                raise StoreError("what the server acknowledged did not reach the database in time; please report this")
             store = RemoteStore(server.address)
             window = Window(since=ends_at - timedelta(days=days), until=ends_at, as_of=datetime.now(UTC))
-            store.run("roll", {"as_of": format_moment(window.as_of)})
+            with working("storing and rolling up", console=error_console()):
+                if not server.wait_until_stored():
+                    raise StoreError(
+                        "what the server acknowledged did not reach the database in time; please report this"
+                    )
+                store.run("roll", {"as_of": format_moment(window.as_of)})
             _print_answers(store, window, settings=settings, console=console)
         _print_next(days, delivered, data if keep or directory is not None else None, console=console)
 
@@ -111,8 +116,10 @@ def _send(days: int, ends_at: datetime, *, endpoint: str, settings: Settings) ->
 
 
 def _print_answers(store: Store, window: Window, *, settings: Settings, console: Console) -> None:
+    shown: set[str] = set()
     for topic in _TOPICS:
-        write_table(read(store, topic, window, settings=settings), topic.layout, console=console)
+        shown |= {*write_table(read(store, topic, window, settings=settings), topic.layout, console=console)}
+    write_notes(shown, console=console)
     for kind in _KINDS:
         # the simulated days came all at once, as an import's do
         count_imports = kind.rules[GUARDED].wants_history

@@ -61,10 +61,14 @@ def jobs(
 
 def _run_until_stopped(store: Store, settings: Settings, *, alive_file: Path | None) -> None:
     from modeltally.jobs import intervals
+    from modeltally.server.client import RemoteStore
     from modeltally.server.scheduler import Scheduler, tasks_of
     from modeltally.server.stopping import stopped_by_signals
 
     log_to_stderr()
+    if isinstance(store, RemoteStore):
+        note = f"the server that runs on {settings.dir} does this itself: nothing is lost when this stops"
+        error_console().print(note, soft_wrap=True, markup=False)
     tasks = tasks_of(store, intervals(settings))
     scheduler = Scheduler(tasks, now=lambda: dt.datetime.now(dt.UTC))
     with stopped_by_signals() as stop:

@@ -6,7 +6,8 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Self
 
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 import modeltally
 from modeltally.errors import InputError
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-__all__ = ["WaitingBar", "exporting_to"]
+__all__ = ["WaitingBar", "exporting_to", "working"]
 
 _SHUTDOWN_SECONDS = 5.0
 
@@ -57,6 +58,21 @@ def exporting_to(endpoint: str | None, *, service_name: str, directory: Path) ->
         modeltally.shutdown(timeout_seconds=_SHUTDOWN_SECONDS)
 
 
+@contextlib.contextmanager
+def working(what: str, *, console: Console) -> Iterator[None]:
+    """Show on a terminal that something is being done which nobody can measure, and that it goes on.
+
+    Args:
+        what: What is being done.
+        console: Where to draw; on anything but a terminal nothing is said.
+    """
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(Text(what)):
+        yield
+
+
 class WaitingBar:
     """A progress bar on stderr; on anything but a terminal it keeps silent until the end."""
 
@@ -74,6 +90,7 @@ class WaitingBar:
             BarColumn(),
             TaskProgressColumn(),
             TimeElapsedColumn(),
+            SpinnerColumn(finished_text=""),
             console=console,
             disable=console.quiet,
         )
@@ -97,6 +114,10 @@ class WaitingBar:
     def show(self, done: int, total: int) -> None:
         """Show how much is done, and of how much."""
         self._progress.update(self._task, completed=done, total=total)
+
+    def say(self, what: str) -> None:
+        """Show what is being done now that all is handed over."""
+        self._progress.update(self._task, description=f"{self._label} ({what})")
 
     def wait(self, waited_seconds: float) -> None:
         """Show that the server is being waited for; 0 when that is over."""

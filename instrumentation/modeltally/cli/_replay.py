@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -90,9 +92,12 @@ def replay(
         if format_name is not None:
             raise InputError(f"--format {output_format} and --format-name {format_name} both name the log's format")
         format_name, output_format = output_format, TABLE
+    if (problem := _why_unreadable(file)) is not None:
+        raise InputError(f"cannot read {file}: {problem}")
     settings = load_settings(dir=directory)
     progress_console = error_console(is_quiet=quiet)
     with (
+        _interruptible(progress_console),
         _receiver(settings, endpoint, console=progress_console) as (wanted, server),
         exporting_to(wanted, service_name=_SERVICE_NAME, directory=settings.dir) as address,
         WaitingBar(file.name, total=_size(file), console=progress_console) as bar,
@@ -104,6 +109,7 @@ def replay(
             _wait_until_stored(server, patience_seconds=patience_seconds)
             raise
         delivered = feed.delivered()
+        bar.say("storing")
         _wait_until_stored(server, patience_seconds=patience_seconds)
     if output_format != TABLE:
         print_rows([_summary_row(file, account, delivered)], output_format)
@@ -112,6 +118,27 @@ def replay(
     if delivered.lost:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in delivered.dropped.items())
         raise ServerError(f"{delivered.lost:,} operations were lost ({reasons}); run the import again")
+
+
+def _why_unreadable(file: Path) -> str | None:
+    """Say at once what opening a file would say, before anything is started for it."""
+    try:
+        mode = file.stat().st_mode
+    except OSError as error:
+        return error.strerror or str(error)
+    if stat.S_ISDIR(mode):
+        return os.strerror(errno.EISDIR)
+    return None if os.access(file, os.R_OK) else os.strerror(errno.EACCES)
+
+
+@contextlib.contextmanager
+def _interruptible(console: Console) -> Iterator[None]:
+    """Tell whoever stops an import what it left behind."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.print("what was read is kept; run the same import again for the rest: a row counts once")
+        raise
 
 
 @contextlib.contextmanager

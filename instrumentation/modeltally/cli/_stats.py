@@ -89,9 +89,10 @@ def stats(  # noqa: PLR0913 - each is a flag
         if asked.is_of_operations and all(context["newest_at"] is None for context in contexts):
             reason = why_empty(store, window, settings=settings)
 
-    from modeltally.cli._table import write_context, write_table
+    from modeltally.cli._table import write_context, write_notes, write_table
 
     console = output_console()
-    write_table(rows, asked.layout, console=console, why_empty=reason)
+    shown = write_table(rows, asked.layout, console=console, why_empty=reason)
+    write_notes(set(shown), console=console)
     for context in contexts:
         write_context(context, window, console=console)

@@ -9,10 +9,11 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from modeltally.show.units import column_header, format_value, is_number_like
+from modeltally.show.units import Scale, column_header, format_scaled, format_value, is_number_like, scale_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from rich.console import Console
 
@@ -20,14 +21,24 @@ if TYPE_CHECKING:
     from modeltally.analytics.topics.quality import ContextRow
     from modeltally.analytics.window import Window
 
-__all__ = ["write_context", "write_table"]
+__all__ = ["write_context", "write_notes", "write_table"]
 
 _WIDER_THAN_ANY_TERMINAL = 100_000
+_EMPTY = "-"
+
+# What figures on one screen leave out, so that a reader can add them up; each once, where one of its columns is shown.
+_NOTES: Mapping[str, tuple[str, ...]] = {
+    "failures: raised, or ran and gave no acceptable result": ("failures",),
+    "success: of all but cancelled and in flight; a partial success counts half": ("success_rate",),
+    "error: raised or abandoned, of the same": ("error_rate",),
+    "durations: without cancelled ones": ("mean_ms", "p50_ms", "p95_ms", "p99_ms"),
+    "started: stored, unfinished, dropped and unexplained together": ("started",),
+}
 
 
 def write_table(
     rows: Sequence[Mapping[str, object]], layout: Layout, *, console: Console, why_empty: str | None = None
-) -> None:
+) -> list[str]:
     """Draw rows as a table that fits the terminal.
 
     Args:
@@ -35,15 +46,18 @@ def write_table(
         layout: Which columns, which of them first give way, and what to say when there is no row.
         console: Where to draw.
         why_empty: That there is nothing to tell, and why; None where something may be told.
+
+    Returns:
+        The columns that are shown.
     """
     console.print()
     if why_empty is not None or not rows:
         console.print(Text(f"{layout.title}: {why_empty or layout.when_empty}"))
-        return
+        return []
     columns = [name for name in layout.columns if name in rows[0]] or list(rows[0])
     if layout.is_record:
         console.print(_record_table(rows[0], columns, layout))
-        return
+        return columns
     unbounded = console.options.update(max_width=_WIDER_THAN_ANY_TERMINAL)
     left_out: list[str] = []
     table = _grid(rows, columns, layout, width=console.width)
@@ -58,23 +72,41 @@ def write_table(
     console.print(table)
     if left_out:
         console.print(Text(f"no room for {', '.join(left_out)}: widen the terminal or use --format", style="dim"))
+    return columns
+
+
+def write_notes(columns: AbstractSet[str], *, console: Console) -> None:
+    """Say what the figures of columns count, where they would seem not to add up.
+
+    Args:
+        columns: The columns that are shown.
+        console: Where to draw.
+    """
+    for note, told_by in _NOTES.items():
+        if not columns.isdisjoint(told_by):
+            console.print(Text(note, style="dim"))
 
 
 def _record_table(row: Mapping[str, object], columns: Sequence[str], layout: Layout) -> Table:
     table = Table(title=layout.title, title_justify="left", box=box.SIMPLE, show_header=False)
     table.add_column(style="dim")
     table.add_column(justify="right", overflow="fold")
+    scales = _scales([row], columns)
     for name in columns:
-        table.add_row(column_header(name), format_cell(name, row[name]))
+        scale = scales.get(name)
+        cell = format_cell(name, row[name], scale)
+        table.add_row(column_header(name), cell.append(_unit(name, scale)) if cell.plain != _EMPTY else cell)
     return table
 
 
 def _grid(rows: Sequence[Mapping[str, object]], columns: Sequence[str], layout: Layout, *, width: int) -> Table:
     table = Table(title=layout.title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    scales = _scales(rows, columns)
     for name in columns:
         is_number = all(is_number_like(name, row[name]) for row in rows)
+        unit = _unit(name, scales.get(name)).strip()
         table.add_column(
-            column_header(name),
+            column_header(name) + (f" ({unit})" if unit else ""),
             justify="right" if is_number else "left",
             no_wrap=is_number,
             # a long name takes a few lines rather than the room of the figures
@@ -82,21 +114,40 @@ def _grid(rows: Sequence[Mapping[str, object]], columns: Sequence[str], layout: 
             overflow="fold",
         )
     for row in rows:
-        table.add_row(*(format_cell(name, row[name]) for name in columns))
+        table.add_row(*(format_cell(name, row[name], scales.get(name)) for name in columns))
     return table
 
 
-def format_cell(name: str, value: object) -> Text:
+def _scales(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> dict[str, Scale]:
+    """Choose the units of durations: totals one by themselves, all others of a table the same."""
+    durations = [name for name in columns if name.endswith("_ms")]
+    totals = [name for name in durations if name.startswith("total")]
+    scales: dict[str, Scale] = {}
+    for group in (totals, [name for name in durations if name not in totals]):
+        if scale := scale_of(row[name] for row in rows for name in group):
+            scales |= dict.fromkeys(group, scale)
+    return scales
+
+
+def _unit(name: str, scale: Scale | None) -> str:
+    """The unit of a column, which stands beside its name or behind its one value."""
+    if name.endswith("_at"):
+        return " UTC"
+    return "" if scale is None else f" {scale.unit}"
+
+
+def format_cell(name: str, value: object, scale: Scale | None = None) -> Text:
     """Format one value for a table.
 
     Args:
         name: The column's name; its ending names the unit.
         value: The value.
+        scale: The unit of a duration that stands elsewhere.
 
     Returns:
         Text that is printed as it stands, whatever characters it holds.
     """
-    return Text(format_value(name, value))
+    return Text(format_value(name, value) if scale is None else format_scaled(value, scale))
 
 
 def write_context(context: ContextRow, window: Window, *, console: Console) -> None:

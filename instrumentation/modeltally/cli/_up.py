@@ -12,7 +12,6 @@ from rich.text import Text
 
 from modeltally.cli._console import error_console, log_to_stderr, output_console
 from modeltally.cli._options import Directory
-from modeltally.server.client import ADDRESS_FILE_NAME
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,8 +100,8 @@ def _announce(address: ServerAddress, directory: Path, output_format: ReadyForma
                 f"  OTLP over HTTP   {address.otlp_url}\n"
                 f"  OTLP over gRPC   {address.otlp_grpc_url}\n"
                 f"  health, status   {address.http_url}/healthz {address.http_url}/status\n"
-                f"  ClickHouse       {address.clickhouse_url} (to read; user default, its password is the token in"
-                f" {directory / ADDRESS_FILE_NAME})\n"
+                f"  ClickHouse       {address.clickhouse_url} (to read, as the user default;"
+                " `modeltally token` prints the password)\n"
                 "  Ctrl-C stops it"
             ),
             soft_wrap=True,

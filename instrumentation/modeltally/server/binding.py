@@ -96,7 +96,7 @@ def bind(host: str, port: int, *, name: str) -> Iterator[socket.socket]:
         except OSError as error:
             raise SettingError(
                 f"setting {name!r}: cannot listen on {address} port {port}: {error.strerror};"
-                " stop what uses it, or choose another port (0 picks a free one)"
+                f" stop what uses it, or choose another port with --{name.replace('_', '-')} (0 picks a free one)"
             ) from error
         yield listening
 

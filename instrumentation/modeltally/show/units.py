@@ -6,15 +6,81 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-__all__ = ["clean_text", "column_header", "format_value", "is_number_like"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Scale", "clean_text", "column_header", "format_scaled", "format_value", "is_number_like", "scale_of"]
 
 _EMPTY = "-"
 _SECOND_MS = 1000
 _MINUTE_MS = 60 * _SECOND_MS
 _HOUR_MS = 60 * _MINUTE_MS
+_DAY_MS = 24 * _HOUR_MS
 _BYTES_STEP = 1024
+_WHOLE_FROM = 100
+_SMALLEST = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A unit that several durations are written in, so that they can be compared.
+
+    Attributes:
+        unit: Its sign.
+        milliseconds: How long it is.
+    """
+
+    unit: str
+    milliseconds: int
+
+
+# Each is the unit of what is shorter than the limit beside it.
+_SCALES = (
+    (_SECOND_MS, Scale("ms", 1)),
+    (2 * _MINUTE_MS, Scale("s", _SECOND_MS)),
+    (2 * _HOUR_MS, Scale("min", _MINUTE_MS)),
+    (2 * _DAY_MS, Scale("h", _HOUR_MS)),
+    (math.inf, Scale("d", _DAY_MS)),
+)
+
+
+def scale_of(durations_ms: Iterable[object]) -> Scale | None:
+    """Choose one unit for several durations: the one in which the middle one of them is written.
+
+    Args:
+        durations_ms: The durations; what is no finite number has no say.
+
+    Returns:
+        The unit; None where there is no duration.
+    """
+    known = sorted(float(value) for value in durations_ms if isinstance(value, int | float) and math.isfinite(value))
+    return _scale_for(known[len(known) // 2]) if known else None
+
+
+def format_scaled(value: object, scale: Scale) -> str:
+    """Write a duration in a unit that stands elsewhere.
+
+    Args:
+        value: The duration in milliseconds.
+        scale: The unit.
+
+    Returns:
+        Its number, of three digits where it has so many.
+    """
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        return _EMPTY
+    scaled = value / scale.milliseconds
+    if 0 < scaled < _SMALLEST:
+        return f"<{_SMALLEST}"
+    return f"{scaled:,.0f}" if scaled >= _WHOLE_FROM else f"{scaled:.3g}"
+
+
+def _scale_for(milliseconds: float) -> Scale:
+    return next(scale for limit, scale in _SCALES if milliseconds < limit)
 
 
 def format_value(name: str, value: object) -> str:
@@ -86,15 +152,9 @@ def _format_number(name: str, value: float) -> str:
 
 
 def _format_duration(milliseconds: float) -> str:
-    if milliseconds < _SECOND_MS:
-        return f"{milliseconds:.3g} ms"
-    if milliseconds < 2 * _MINUTE_MS:
-        return f"{milliseconds / _SECOND_MS:.3g} s"
-    if milliseconds < 2 * _HOUR_MS:
-        return f"{milliseconds / _MINUTE_MS:.1f} min"
-    if milliseconds < 48 * _HOUR_MS:
-        return f"{milliseconds / _HOUR_MS:.1f} h"
-    return f"{milliseconds / (24 * _HOUR_MS):.1f} d"
+    scale = _scale_for(milliseconds)
+    digits = ".3g" if scale.milliseconds <= _SECOND_MS else ".1f"
+    return f"{milliseconds / scale.milliseconds:{digits}} {scale.unit}"
 
 
 def _format_bytes(count: float) -> str:

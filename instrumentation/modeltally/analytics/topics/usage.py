@@ -149,7 +149,7 @@ USERS = Topic(
     sentence="How many use models on each day, and how many of them are new.",
     view="users_by_day",
     row=DayOfUsersRow,
-    layout=Layout("Users", when_empty=NO_REQUEST),
+    layout=Layout("Users by day (UTC)", when_empty=NO_REQUEST),
 )
 
 
