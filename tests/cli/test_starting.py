@@ -84,7 +84,7 @@ def test_token_is_the_running_servers(run: Run, server: RunningServer, tmp_path:
 
 def test_jobs_beside_a_server_say_that_it_does_them(server: RunningServer, home: Path) -> None:
     """Whoever starts them is told that nothing needs them."""
-    command = [COMMAND, "jobs", "--dir", server.directory]
+    command: list[str | Path] = [COMMAND, "jobs", "--dir", server.directory]
     with subprocess.Popen(command, env=clean_environment(home), stderr=subprocess.PIPE, text=True) as running:
         assert running.stderr is not None
         said = [running.stderr.readline() for _ in range(2)]
