@@ -125,6 +125,14 @@ bench-store: $(READY)  # what statistics and rollups cost at 2 and 20 million ev
 	PYTHONPATH=tests $(RUN)python -m bench.store --verify --seed $(SEED) $(if $(SIZE),--size $(SIZE)) \
 		$(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
+.PHONY: bench-reducer
+bench-reducer: $(READY)  # statistics of a thousand and a million executions in memory, beside a plain loop
+	PYTHONPATH=tests $(RUN)python -m bench.reducer
+
+.PHONY: bench-trends
+bench-trends: $(READY)  # how often the class of a trend errs on simulated series: make bench-trends SEED=1 SERIES=2000
+	PYTHONPATH=tests $(RUN)python -m bench.trends --seed $(SEED) $(if $(SERIES),--series $(SERIES))
+
 .PHONY: bench-soak
 bench-soak: $(READY)  # ten minutes of 2,000 spans a second into a real server beside readers: MINUTES=10
 	PYTHONPATH=tests $(RUN)python -m bench.store.soak --seed $(SEED) $(if $(MINUTES),--minutes $(MINUTES))

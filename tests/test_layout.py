@@ -18,7 +18,7 @@ ALLOWED = {
     "threads": set[str](),
     "receiver": {"store", "instrument", "asgi", "threads"},
     "clickhouse": {"store", "asgi"},
-    "analytics": {"store"},
+    "analytics": {"store", "instrument"},
     "recommend": {"analytics", "store"},
     "show": {"analytics", "recommend"},
     "jobs": {"recommend", "store"},
@@ -86,6 +86,15 @@ def test_part_imports_only_what_lies_before_it(part: str) -> None:
     """No part imports what comes after it in the data flow."""
     common = set() if part == "instrument" else COMMON
     assert _imported_parts(part) <= ALLOWED[part] | common
+
+
+def test_reducer_is_pure() -> None:
+    """The reducer needs nothing of ours but the words for outcomes, and errors: no store, no settings."""
+    reducer = {name: file for name, file in MODULES.items() if name.startswith("modeltally.analytics.reducer")}
+    assert reducer
+    for name, file in reducer.items():
+        others = _imported_modules(file) - reducer.keys()
+        assert others <= {"modeltally.errors", "modeltally.instrument._names"}, name
 
 
 def _imported_modules(file: Path) -> set[str]:
