@@ -15,7 +15,7 @@ from pathlib import Path
 from modeltally.errors import SettingError
 from modeltally.instrument._privacy import KEY_FILE_NAME
 
-__all__ = ["ensure_user_key"]
+__all__ = ["ensure_user_key", "read_user_key"]
 
 _KEY_BYTES = 32
 _KEY_PATTERN = re.compile(r"[0-9a-f]{64}")
@@ -39,6 +39,26 @@ def ensure_user_key(directory: Path) -> str:
     try:
         if not path.exists():
             _create(path)
+    except OSError as error:
+        raise SettingError(f"cannot use the user key {path}: {error}; choose another --dir") from error
+    return _read(path)
+
+
+def read_user_key(directory: Path) -> str | None:
+    """Read the data directory's user key; None where it has none.
+
+    Args:
+        directory: The data directory.
+
+    Raises:
+        SettingError: The file cannot be read, or holds something else than a key.
+    """
+    path = directory / KEY_FILE_NAME
+    return _read(path) if path.exists() else None
+
+
+def _read(path: Path) -> str:
+    try:
         text = path.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingError(f"cannot use the user key {path}: {error}; choose another --dir") from error

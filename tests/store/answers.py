@@ -57,6 +57,7 @@ VALUES: dict[str, list[object]] = {
     "operation": ["model.request", ""],
     "by": ["subject", "operation", ""],
     "per": ["", "day", "hour_of_day", "week", "month", "day_of_week", "hour_of_week", "hour"],
+    "user": ["", f"{2:016x}"],
     "bucket": ["day", "week", "month", "hour"],
     "width": [86400, 3600],
     "zone": ["UTC", "Asia/Tokyo"],

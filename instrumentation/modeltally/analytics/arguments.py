@@ -14,7 +14,18 @@ if TYPE_CHECKING:
     from modeltally.analytics.topic import R, Topic
     from modeltally.analytics.window import Window
 
-__all__ = ["BUCKET", "BY", "BY_OR_ALL", "OF", "OPERATION", "ZONE", "arguments_of", "check_stretches"]
+__all__ = [
+    "BUCKET",
+    "BY",
+    "BY_IF_ANY",
+    "BY_OR_ALL",
+    "OF",
+    "OPERATION",
+    "USER",
+    "ZONE",
+    "arguments_of",
+    "check_stretches",
+]
 
 KINDS: Final = ("model", "pattern", "project", "agent", "context_type", "file_type", "service")
 BUCKETS: Final = {"hour": 3600, "day": 86_400, "week": 604_800, "month": 2_419_200}
@@ -23,6 +34,7 @@ _MAX_STRETCHES: Final = 20_000
 
 BY = Argument("kind", flag="--by", what="whose figures", example="model", default="model", allowed=KINDS)
 BY_OR_ALL = Argument("kind", flag="--by", what="whose figures", example="model", default="all", allowed=("all", *KINDS))
+BY_IF_ANY = Argument("kind", flag="--by", what="what --of names", example="model", default="model", allowed=KINDS)
 OF = Argument("subject", flag="--of", what="the one to look at, by its name", example="flux", default="")
 OPERATION = Argument(
     "operation",
@@ -32,6 +44,7 @@ OPERATION = Argument(
     default={"pattern": "pattern.run", "": "model.request"},
     default_by="kind",
 )
+USER = Argument("user", flag="--user", what="the user, by id or hash", example="alice", default="")
 BUCKET = Argument(
     "bucket", flag="--bucket", what="how time is cut", example="hour", default="day", allowed=tuple(BUCKETS)
 )

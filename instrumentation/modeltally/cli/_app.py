@@ -27,9 +27,11 @@ COMMANDS = {
     "import": ("Bring an export into an empty store.", "modeltally import ./moving --dir ./data"),
     "replay": ("Import recorded operations from a log, CSV or JSON.", "modeltally replay trace.csv --skip-bad"),
     "stats": ("Show statistics of a window of time.", "modeltally stats models --since 7d --format json"),
+    "query": ("Read a view of the store by its name.", "modeltally query usage_cover --param finest=day --format json"),
     "recommend": ("Advise what to clean up, preload, make faster.", "modeltally recommend cleanup --as-of 2024-12-01"),
     "doctor": ("Say why nothing is seen, whether anything is lost.", "modeltally doctor --send"),
     "token": ("Print the password of the ClickHouse port.", "modeltally token --dir ./data"),
+    "erase-user": ("Forget a user, for good, and keep the figures.", "modeltally erase-user alice --yes"),
     "check": ("Ask a store every invariant there is.", "modeltally check --format json"),
     "demo": ("Simulate days of a small studio, show the answers.", "modeltally demo --days 200 --keep"),
 }
@@ -42,8 +44,9 @@ class _Loader(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         if name not in COMMANDS:
             raise KeyError(name)
-        module = importlib.import_module(f"modeltally.cli._{name}")
-        function = getattr(module, f"{name}_" if keyword.iskeyword(name) else name)
+        word = name.replace("-", "_")
+        module = importlib.import_module(f"modeltally.cli._{word}")
+        function = getattr(module, f"{word}_" if keyword.iskeyword(word) else word)
         alone = typer.Typer(add_completion=False, rich_markup_mode=None)
         alone.command(name, epilog=f"Example: {COMMANDS[name][1]}")(guarded(function))
         return typer.main.get_command(alone)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from modeltally.analytics.arguments import BUCKET, BY, OF, OPERATION, ZONE, arguments_of
+from modeltally.analytics.arguments import BUCKET, BY, OF, OPERATION, USER, ZONE, arguments_of
 from modeltally.analytics.emptiness import why_empty
 from modeltally.analytics.readers import read
 from modeltally.analytics.topics import TOPICS, topic_named
@@ -16,6 +16,7 @@ from modeltally.analytics.topics.usage import ATTRIBUTE
 from modeltally.analytics.window import parse_window
 from modeltally.cli._console import output_console, print_rows
 from modeltally.cli._options import TABLE, AsOf, Directory, Format, Since, Until
+from modeltally.cli._users import user_hash
 
 __all__ = ["stats"]
 
@@ -45,6 +46,10 @@ def stats(  # noqa: PLR0913 - each is a flag
     of: Annotated[
         str | None, typer.Option(metavar="NAME", help="The one to look at. Default: all.", show_default=False)
     ] = None,
+    user: Annotated[
+        str | None,
+        typer.Option(metavar="ID|HASH", help=f"{USER.what.capitalize()}. Default: all.", show_default=False),
+    ] = None,
     operation: Annotated[
         str | None,
         typer.Option(metavar="NAME", help=f"{OPERATION.what.capitalize()}: {OPERATION.example}.", show_default=False),
@@ -68,6 +73,7 @@ def stats(  # noqa: PLR0913 - each is a flag
         _NAME.parameter: name,
         BY.parameter: by,
         OF.parameter: of,
+        USER.parameter: user,
         OPERATION.parameter: operation,
         BUCKET.parameter: bucket,
         ZONE.parameter: tz,
@@ -79,6 +85,8 @@ def stats(  # noqa: PLR0913 - each is a flag
     from modeltally.settings import load_settings
 
     settings = load_settings(dir=directory)
+    if user and USER in asked.arguments:
+        arguments[USER.parameter] = user_hash(user, settings)
     with open_reader(settings) as store:
         rows = read(store, asked, window, settings=settings, arguments=arguments)
         if output_format != TABLE:

@@ -58,7 +58,14 @@ SELECT
     s.output_tokens AS output_tokens,
     s.moved_bytes AS moved_bytes,
     h.size_bytes AS size_bytes,
-    if(s.qualities = 0, NULL, s.quality_sum_ppm / s.qualities / 1e6) AS mean_quality,
+    s.timeouts AS timeouts,
+    s.gate_failures AS quality_gate_failures,
+    s.qualities AS judged,
+    if(judged = 0, NULL, s.quality_sum_ppm / judged / 1e6) AS mean_quality,
+    if(s.queues = 0, NULL, s.queue_sum_us / s.queues / 1000) AS mean_queue_ms,
+    if(s.queues = 0, NULL, h.queue_max_us / 1000) AS max_queue_ms,
+    s.load_sum_us / 1000 AS waited_for_loads_ms,
+    s.cost_millionths / 1e6 AS cost,
     l.first_at AS first_used_at,
     h.last_at AS last_used_at
 FROM (

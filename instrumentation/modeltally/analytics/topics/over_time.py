@@ -9,7 +9,7 @@ from modeltally.analytics import rows  # noqa: TC001 - the row types are read at
 from modeltally.analytics.arguments import BUCKET, BY, BY_OR_ALL, OF, OPERATION, ZONE
 from modeltally.analytics.topic import NO_REQUEST, Layout, Topic
 
-__all__ = ["TIME", "TOPICS", "TRENDS", "StretchRow", "TrendRow"]
+__all__ = ["PEAKS", "TIME", "TOPICS", "TRENDS", "HourOfWeekRow", "StretchRow", "TrendRow"]
 
 
 class StretchRow(TypedDict):
@@ -97,4 +97,29 @@ TRENDS = Topic(
     has_as_of=False,
 )
 
-TOPICS = (TIME, TRENDS)
+
+class HourOfWeekRow(TypedDict):
+    """One hour of the week of one subject."""
+
+    subject: rows.Subject
+    day_of_week: Annotated[int, "The day, 0 is Monday."]
+    hour_of_day: Annotated[int, "The hour, 0 to 23."]
+    operations: rows.Operations
+    share: Annotated[float, "Its part of all of them."]
+    failures: rows.Failures
+    users: rows.Users
+    success_rate: rows.SuccessRate
+    mean_ms: rows.Mean
+
+
+PEAKS = Topic(
+    name="peaks",
+    group="Over time",
+    sentence="When use comes in a week, by weekday and hour.",
+    view="usage_by_hour_of_week",
+    row=HourOfWeekRow,
+    layout=Layout("Hours of the week", first_to_give_way=("mean_ms", "failures"), when_empty=NO_REQUEST),
+    arguments=(BY_OR_ALL, OF, OPERATION, ZONE),
+)
+
+TOPICS = (TIME, TRENDS, PEAKS)

@@ -6,17 +6,20 @@ from datetime import datetime  # noqa: TC003 - the row types are read at run tim
 from typing import Annotated, TypedDict
 
 from modeltally.analytics import rows  # noqa: TC001 - the row types are read at run time
+from modeltally.analytics.arguments import OF
 from modeltally.analytics.topic import Layout, Topic
 
 __all__ = [
     "COMPLETENESS",
     "CONTEXT",
     "FAILURES",
+    "FAILURES_BY_MODEL",
     "FOREIGN",
     "LATENCY",
     "TOPICS",
     "CompletenessRow",
     "ContextRow",
+    "FailureOfModelRow",
     "FailureRow",
     "ForeignRow",
     "LatencyRow",
@@ -48,6 +51,31 @@ FAILURES = Topic(
         first_to_give_way=("first_seen_at", "mean_ms"),
         when_empty="no request failed",
     ),
+)
+
+
+class FailureOfModelRow(TypedDict):
+    """What goes wrong with one model in one way."""
+
+    model: Annotated[str, "The model, by the name its aliases lead to."]
+    error_type: Annotated[str, "The class of the error, or what the service called it; empty where nobody said."]
+    failures: rows.Failures
+    requests: Annotated[int, "All requests to the model that began in the window."]
+    share_of_requests: Annotated[float, "Their part of all requests to the model."]
+    first_seen_at: rows.FirstUsed
+    last_seen_at: rows.LastUsed
+
+
+FAILURES_BY_MODEL = Topic(
+    name="failures-by-model",
+    group="Quality",
+    sentence="What goes wrong with which model, and how often.",
+    view="failures_by_model",
+    row=FailureOfModelRow,
+    layout=Layout(
+        "Failures by model", first_to_give_way=("first_seen_at", "last_seen_at"), when_empty="no request failed"
+    ),
+    arguments=(OF,),
 )
 
 
@@ -185,4 +213,4 @@ CONTEXT = Topic(
     is_of_operations=False,
 )
 
-TOPICS = (FAILURES, LATENCY, COMPLETENESS, FOREIGN, CONTEXT)
+TOPICS = (FAILURES, FAILURES_BY_MODEL, LATENCY, COMPLETENESS, FOREIGN, CONTEXT)

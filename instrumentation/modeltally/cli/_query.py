@@ -1,0 +1,65 @@
+"""``modeltally query``: any view, with its own parameters."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from modeltally.analytics.window import parse_window
+from modeltally.cli._console import output_console, print_rows
+from modeltally.cli._options import TABLE, AsOf, Directory, Format, Since, Until
+from modeltally.errors import InputError
+
+__all__ = ["query"]
+
+
+def query(
+    view: Annotated[str, typer.Argument(metavar="VIEW", help="The view's name; queries/views has them all.")],
+    *,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="A parameter of the view. Those named since, until, as_of and like settings need not be given.",
+            show_default=False,
+        ),
+    ] = None,
+    since: Since = None,
+    until: Until = None,
+    as_of: AsOf = None,
+    output_format: Format = TABLE,
+    directory: Directory = None,
+) -> None:
+    """Read a view of the store by its name, as SQL and Grafana do."""
+    from modeltally.connect import open_reader
+    from modeltally.settings import load_settings
+    from modeltally.store import sql
+
+    wanted = sql.view(view).parameters
+    given = dict(_pair(text) for text in param or ())
+    window = parse_window(since, until, as_of, now=datetime.now(UTC))
+    settings = load_settings(dir=directory)
+    usual = {**window.parameters(), **{name: getattr(settings, name) for name in wanted if hasattr(settings, name)}}
+    values = {**{name: value for name, value in usual.items() if name in wanted}, **given}
+    missing = [f"--param {name}=... ({kind})" for name, kind in wanted.items() if name not in values]
+    if missing:
+        raise InputError(f"view {view} also needs {', '.join(missing)}")
+    with open_reader(settings) as store:
+        rows = store.read(view, values)
+    if output_format != TABLE:
+        print_rows(rows, output_format)
+        return
+
+    from modeltally.analytics.topic import Layout
+    from modeltally.cli._table import write_table
+
+    write_table(rows, Layout(view), console=output_console())
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise InputError(f"--param {text!r} is not NAME=VALUE, for example --param kind=model")
+    return name.strip(), value

@@ -1,0 +1,71 @@
+-- Which parameters the requests to one model, or to all, come with, and how they fare: sizes, steps, guidance,
+-- schedulers, LoRAs, tasks and so on, as they were said. Read from the events, which are kept for 90 days as a rule.
+-- Grain: one row per parameter and value, the commonest first; what fewer say comes after.
+-- Reads: usage_operations
+-- Read by: stats parameters
+WITH
+    said AS (
+        SELECT
+            outcome,
+            is_abandoned,
+            is_in_flight,
+            has_duration,
+            assumeNotNull(duration_us) AS us,
+            arrayFilter(pair -> pair.2 != '', [
+                ('task', task::String),
+                ('request_type', request_type::String),
+                ('size', if(image_width = 0, '', format('{}x{}', toString(image_width), toString(image_height)))),
+                ('steps', if(steps_requested = 0, '', toString(steps_requested))),
+                ('guidance', ifNull(toString(guidance_millionths / 1e6), '')),
+                ('strength', ifNull(toString(strength_ppm / 1e6), '')),
+                ('scheduler', scheduler::String),
+                ('loras', loras::String),
+                ('frames', if(video_frames = 0, '', toString(video_frames))),
+                ('fps', ifNull(toString(video_fps_millionths / 1e6), '')),
+                ('max_tokens', if(max_tokens = 0, '', toString(max_tokens))),
+                ('temperature', ifNull(toString(temperature_millionths / 1e6), '')),
+                ('top_p', ifNull(toString(top_p_ppm / 1e6), '')),
+                ('outputs', if(output_count = 0, '', toString(output_count))),
+                ('quantization', model_quantization::String),
+                ('dtype', model_dtype::String),
+                ('device', device::String),
+                ('offload', offload_mode::String)
+            ]) AS pairs
+        FROM usage_operations(
+            kind = if({subject:String} = '', '', {kind:String}),
+            subject = {subject:String},
+            operation = {operation:String},
+            since = {since:DateTime64(6, 'UTC')},
+            until = {until:DateTime64(6, 'UTC')},
+            as_of = {as_of:DateTime64(6, 'UTC')},
+            abandoned_after_seconds = {abandoned_after_seconds:Float64}
+        )
+    ),
+
+    counted AS (
+        SELECT
+            pair.1 AS parameter,
+            pair.2 AS value,
+            count() AS operations,
+            countIf(outcome IN ('failure', 'error')) AS failures,
+            countIf(is_abandoned) AS abandoned,
+            operations - countIf(outcome = 'cancelled' OR is_in_flight) AS rated,
+            countIf(outcome = 'success') + countIf(outcome = 'partial_success') / 2 AS good,
+            countIf(has_duration) AS durations,
+            sumIf(us, has_duration) AS duration_sum_us
+        FROM said
+        ARRAY JOIN pairs AS pair
+        GROUP BY parameter, value
+    )
+
+SELECT
+    parameter,
+    value,
+    operations,
+    operations / sum(operations) OVER (PARTITION BY parameter) AS share,
+    failures,
+    abandoned,
+    if(rated = 0, NULL, good / rated) AS success_rate,
+    if(durations = 0, NULL, duration_sum_us / durations / 1000) AS mean_ms
+FROM counted
+ORDER BY sum(operations) OVER (PARTITION BY parameter) DESC, parameter, operations DESC, value
