@@ -11,6 +11,7 @@ import pytest
 
 from docs_tables import DOCUMENTS as TABLED
 from docs_tables import ROOT, TABLES, TESTS, filled
+from modeltally.settings import load_settings
 from support.slow import SLOW
 
 if TYPE_CHECKING:
@@ -64,6 +65,17 @@ def test_snippet_runs_in_a_service_without_a_server(snippet: str, tmp_path: Path
     )
     assert run.returncode == 0, run.stderr
     assert "Traceback" not in run.stderr
+
+
+def test_page_names_where_the_data_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who wants to keep, move or delete them finds the directory that a command takes without --dir."""
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.delenv("MODELTALLY_DIR", raising=False)
+    monkeypatch.setenv("HOME", "/home/ann")
+    page = (ROOT / "docs" / "installing.md").read_text()
+    assert load_settings().dir.relative_to("/home/ann").as_posix() in page
+    assert "`~/.local/share/modeltally` on Linux" in page
+    assert all(f"`pip install '.[{extra}]'`" in page for extra in ("local", "auto"))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

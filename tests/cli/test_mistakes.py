@@ -88,6 +88,11 @@ def test_help_of_every_command_has_an_example(capsys: pytest.CaptureFixture[str]
     assert f"Example: modeltally {command}" in shown
 
 
+def test_help_of_recommend_says_what_takes_a_window(capsys: pytest.CaptureFixture[str]) -> None:
+    """Cleanup and preload take none, which the reader sees before being refused."""
+    assert "--since DATE For performance, which alone takes a window" in run(capsys, "recommend", "--help")[1]
+
+
 def test_help_lists_every_command_whole(capsys: pytest.CaptureFixture[str]) -> None:
     """Each command has a line in --help that is not cut off, and a module that can be loaded."""
     _, shown, _ = run(capsys, "--help")

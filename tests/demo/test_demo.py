@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from cli.conftest import run_command
+from docs_tables import ROOT
 from modeltally.demo import GROWING, NEVER_USED, SLOW, STALE
 
 if TYPE_CHECKING:
@@ -35,9 +37,14 @@ def test_demo_of_thirty_days_names_what_was_planted(tmp_path: Path) -> None:
     directory = tmp_path / "data"
     shown = run_command("demo", "--dir", directory, home=tmp_path)
     assert shown.returncode == 0, shown.stderr
-    assert max(len(line) for line in shown.stdout.splitlines() if str(directory) not in line) <= 86
+    assert max(len(line) for line in shown.stdout.splitlines() if str(directory) not in line) <= 80
     for title in ("Overview", "Models", "Failures", "Preload", "Performance", "Cleanup", "What next"):
         assert f"\n{title}" in shown.stdout
+    # the table of the README is one of these
+    (printed,) = re.findall(r"```text\nModels\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    header, _, *lines = printed.splitlines()
+    assert header.strip() in shown.stdout
+    assert all(line.split()[0] in shown.stdout for line in lines)
     assert advised(advice("preload", directory, tmp_path)) == {GROWING.name}
     assert advised(advice("performance", directory, tmp_path)) == {SLOW.name}
     cleanup = advice("cleanup", directory, tmp_path)

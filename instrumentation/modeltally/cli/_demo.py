@@ -130,7 +130,7 @@ def _print_answers(store: Store, window: Window, *, settings: Settings, console:
 def _print_next(days: int, delivered: Delivered, kept: Path | None, *, console: Console) -> None:
     """Say what happened and what to run next."""
     lines = [
-        f"{delivered.started:,} operations of {days} simulated days went the whole path: wrappers, OTLP, store.",
+        f"{delivered.started:,} operations of {days} simulated days went from wrappers to the store.",
         "",
         "What next:",
     ]
@@ -141,7 +141,7 @@ def _print_next(days: int, delivered: Delivered, kept: Path | None, *, console: 
     if days < _CLEANUP_DAYS:
         lines += [f"  modeltally demo --days {_CLEANUP_DAYS}    a history long enough for cleanup to advise"]
     lines += [
-        "  modeltally up                 a server for your own services; then, in each of them:",
+        "  modeltally up                 a server for your own services; in each of them:",
         "",
         '      modeltally.configure(service_name="my-service")',
         '      with modeltally.model_request("my-model", user="u1") as request:',

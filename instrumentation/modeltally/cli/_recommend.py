@@ -11,7 +11,7 @@ from modeltally.analytics.emptiness import why_empty
 from modeltally.analytics.rows import columns_of
 from modeltally.analytics.window import BEGINNING, Window, parse_window
 from modeltally.cli._console import output_console, print_rows
-from modeltally.cli._options import TABLE, AsOf, Directory, Format, Since, Until
+from modeltally.cli._options import TABLE, AsOf, Directory, Format
 from modeltally.recommend.kinds import ADVICE, GUARDED, POLICIES, AdviceRow, advice_named, advise, parameters_of
 
 __all__ = ["recommend"]
@@ -29,8 +29,19 @@ def recommend(  # noqa: PLR0913 - each is a flag of the command
         typer.Argument(metavar="KIND", help=f"One of: {', '.join(ADVICE)}.", autocompletion=lambda: list(ADVICE)),
     ],
     *,
-    since: Since = None,
-    until: Until = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since",
+            metavar="DATE",
+            help="For performance, which alone takes a window: its begin. Default: 7d.",
+            show_default=False,
+        ),
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option("--until", metavar="DATE", help="For performance: its end. Default: --as-of.", show_default=False),
+    ] = None,
     as_of: AsOf = None,
     policy: Annotated[
         str | None,

@@ -161,7 +161,8 @@ SELECT
     if(stopped_by = '', 'advise', 'refused') AS verdict,
     multiIf(
         stopped_by = 'history',
-        format('history: watched for {} days, {} are needed', toString(watched_days), toString({history_days:Float64})),
+        format('history: watched for {} {}, {} are needed',
+            toString(watched_days), if(watched_days = 1, 'day', 'days'), toString({history_days:Float64})),
         stopped_by = 'silence',
         format('silence: nothing was seen since {}', toString(toDateTime(seen_at, 'UTC'))),
         stopped_by = 'loss',
@@ -210,8 +211,8 @@ SELECT
     'refused',
     multiIf(
         run.watched_days < {history_days:Float64},
-        format('history: watched for {} days, {} are needed before any model is advised away',
-            toString(run.watched_days), toString({history_days:Float64})),
+        format('history: watched for {} {}, {} are needed before any model is advised away',
+            toString(run.watched_days), if(run.watched_days = 1, 'day', 'days'), toString({history_days:Float64})),
         run.is_silent,
         format('silence: nothing was seen since {}; what was used after that is not known',
             toString(toDateTime(run.seen_at, 'UTC'))),

@@ -139,8 +139,8 @@ WITH
             seen_at,
             multiIf(
                 watched_days < {history_days:Float64},
-                format('history: watched for {} days, {} are needed to see a trend',
-                    toString(watched_days), toString({history_days:Float64})),
+                format('history: watched for {} {}, {} are needed to see a trend',
+                    toString(watched_days), if(watched_days = 1, 'day', 'days'), toString({history_days:Float64})),
                 is_silent,
                 format('silence: nothing was seen since {}', toString(toDateTime(seen_at, 'UTC'))),
                 ''
