@@ -385,12 +385,14 @@ def test_verdicts_of_the_last_day_are_summed_up() -> None:
     assert [each.level for each in warnings] == [Level.WARN] * 5
     assert [each.what for each in warnings] == [
         "2 said goodbye and started more than is here or was dropped: 1,005 operations",
-        "1 were killed; their last second may be lost, and at least: 7 operations",
+        "1 were killed, and what they had not sent is lost: at least 7 operations",
         "1 sent operations and no heartbeat: nobody can tell what is missing",
         "dropped in their life: queue_full 3, rejected 4",
         "problems, no operation lost by them: no_user_key 3",
     ]
     assert warnings[-1].todo == "give the services the user key"
+    _, killed = doctor_store._judge([row("ended without goodbye", None)])
+    assert killed.what == "1 were killed, and what they had not sent is lost; how much is unknown"
     (nothing,) = doctor_store._judge([])
     assert nothing.level is Level.OK
 

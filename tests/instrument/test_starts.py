@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 import requests
@@ -59,6 +61,22 @@ def test_interpreter_without_daemon_threads_loses_nothing(exported: Sink, monkey
     assert span.attributes["modeltally.outcome"] == "success"
 
 
+def test_operation_goes_on_when_its_start_failed(exported: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No memory for a thread: it is no operation that somebody cancelled."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "__init__", refuse)
+        with modeltally.model_request("m") as operation:
+            assert operation.is_running
+    assert modeltally.flush(20)
+    (span,) = exported.operations
+    assert span.attributes["modeltally.outcome"] == "success"
+    assert modeltally.counters().problems == {"start": 1}
+
+
 def test_refused_connection_is_told_from_others() -> None:
     """A real refusal, as the client library wraps it; a timeout is none."""
     refused: list[bool] = []
@@ -103,3 +121,41 @@ def test_refusals_are_tried_again_soon(
     monkeypatch.setattr(pipeline, "closing", Wait())
     assert worker.Worker(pipeline)._pause(50, result)
     assert longest / 2 < hurry.seconds[0] <= longest
+
+
+SUB_INTERPRETER: Final = """
+import sys
+try:
+    import _interpreters as interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+code = f'''
+import modeltally
+modeltally.configure(endpoint={sys.argv[1]!r}, metrics=False)
+for model in ("a", "b"):
+    with modeltally.model_request(model):
+        pass
+counters = modeltally.counters()
+print(counters.started, counters.lost, dict(counters.problems))
+print(modeltally.shutdown(60), flush=True)
+'''
+kind = sys.argv[2]
+if hasattr(interpreters, "exec"):
+    inside = interpreters.create(kind)
+    failure = interpreters.exec(inside, code)
+else:
+    inside = interpreters.create(isolated=kind == "isolated")
+    failure = interpreters.run_string(inside, code)
+print(failure, flush=True)
+interpreters.destroy(inside)
+"""
+
+
+@pytest.mark.parametrize("kind", ["isolated", "legacy"])
+def test_sub_interpreter_records_as_any_other(sink: Sink, kind: str) -> None:
+    """In a real one each operation is itself, with its outcome, and its end delivers."""
+    command = [sys.executable, "-c", SUB_INTERPRETER, sink.url, kind]
+    # some versions of Python crash as they end, when one of these has imported `ssl`
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.stdout == "2 0 {}\nTrue\nNone\n", done.stderr
+    assert [span.attributes["modeltally.outcome"] for span in sink.operations] == ["success", "success"]

@@ -165,12 +165,14 @@ def _judge(rows: list[CompletenessRow]) -> Iterator[Finding]:
     see = "modeltally stats completeness --since 24h"
     for verdict, meaning in (
         ("incomplete", "said goodbye and started more than is here or was dropped"),
-        ("ended without goodbye", "were killed; their last second may be lost, and at least"),
+        ("ended without goodbye", "were killed, and what they had not sent is lost"),
         ("never reported", "sent operations and no heartbeat: nobody can tell what is missing"),
     ):
         if verdicts[verdict]:
             missing = sum(row["unexplained"] or 0 for row in rows if row["verdict"] == verdict)
-            tail = "" if verdict == "never reported" else f": {missing:,} operations"
+            tail = {"incomplete": f": {missing:,} operations", "never reported": ""}.get(
+                verdict, f": at least {missing:,} operations" if missing else "; how much is unknown"
+            )
             yield warn("completeness", f"{verdicts[verdict]:,} {meaning}{tail}", see)
     dropped = _sum(row["dropped_by_reason"] for row in rows)
     problems = _sum(row["problems_by_kind"] for row in rows)

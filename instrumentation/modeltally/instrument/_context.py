@@ -76,7 +76,10 @@ def new_operation(kind: type[Kind], operation: str, values: Mapping[str, Stored]
     started._outer, started._pipeline, started._has_copy = outer, pipeline, False  # noqa: SLF001 - see `Running`
     started._clock_ns = _clock.perf_counter_ns()  # noqa: SLF001
     started._state = RUNNING  # noqa: SLF001 - last: where anything above failed there is nothing to end
-    pipeline.start(started)
+    try:
+        pipeline.start(started)
+    except Exception as error:  # noqa: BLE001 - it has begun all the same: given up here, it would count as cancelled
+        swallow("start", error)
     return started
 
 

@@ -13,10 +13,12 @@ __all__ = ["Counters"]
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """Operations of this process since its pipeline began.
+    """Operations of this process since :func:`modeltally.configure`.
 
     ``started = exported + queued + in_flight + lost``: nothing leaves these sums unseen. Copies of long-running
-    operations and heartbeats are not operations and are in none of the numbers.
+    operations and heartbeats are not operations and are in none of the numbers. What was lost before, and no heartbeat
+    told of, is in them: operations begun before ``configure`` or after ``shutdown``, or that could not be delivered
+    when other settings took over.
 
     Attributes:
         started: Begun, and those recorded afterwards.

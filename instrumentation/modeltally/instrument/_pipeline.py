@@ -58,7 +58,6 @@ class Pipeline(Queue):
         self._no_thread_until = 0.0  # monotonic
         self._is_starting = False
         self._is_claimed = False  # somebody does the background work
-        self._lost_at_flush = 0
 
     # the calling thread
 
@@ -216,7 +215,7 @@ class Pipeline(Queue):
             try:
                 if not self.done.is_set():
                     self._abandon()
-                lost = sum(self._losses().values())
+                lost = sum(self._losses().values()) - self._inherited
             finally:
                 self._lock.release()
             break

@@ -20,6 +20,7 @@ from modeltally.instrument._redaction import redact
 
 if TYPE_CHECKING:
     import weakref
+    from collections.abc import Mapping
 
     from modeltally.instrument._config import Config
     from modeltally.instrument._record import Record, Running
@@ -53,6 +54,9 @@ class Queue:
         self._settled_count = 0  # of those, how many were delivered or dropped
         self._queued = 0  # counted records in the queue, and those taken from it and not settled
         self._dropped: defaultdict[str, int] = defaultdict(int)
+        self._told: dict[str, int] = {}  # losses that a heartbeat delivered has told of
+        self._inherited = 0  # of what was lost, how much before this began
+        self._lost_at_flush = 0
         self._stranded = 0  # ended and not queued, because an error of ours came in between
         self._is_abandoned = False
         self._make_locks()
@@ -129,6 +133,36 @@ class Queue:
         self._queue_bytes += size
         self._accepted += 1
         return None
+
+    def tell(self, losses: Mapping[str, int]) -> None:
+        """Note the losses, by reason, that the receiver knows of."""
+        self._told = dict(losses)
+
+    def untold(self) -> dict[str, int]:
+        """Return, once, the losses by reason that nobody was told of."""
+        for _ in self._lock.taken:
+            try:
+                losses = self._losses()
+                untold = {reason: count - self._told.get(reason, 0) for reason, count in losses.items()}
+                self._told = losses
+            finally:
+                self._lock.release()
+            break
+        return {reason: count for reason, count in untold.items() if count > 0}
+
+    def inherit(self, losses: Mapping[str, int]) -> None:
+        """Count, and tell of, operations that were lost before this began."""
+        for _ in self._lock.taken:
+            try:
+                for reason, count in losses.items():
+                    self._dropped[reason] += count
+                    self._started += count
+                    self._finished += count
+                    self._inherited += count
+                    self._lost_at_flush += count
+            finally:
+                self._lock.release()
+            break
 
     def _losses(self) -> dict[str, int]:
         """Return what was lost, by reason; the lock is held."""

@@ -201,10 +201,12 @@ def _replace(pipeline: Pipeline | None) -> None:
     for _ in _state.lock.taken:
         try:
             former, _state.pipeline = _state.pipeline, pipeline
-            _state.without_pipeline.clear()
+            losses, _state.without_pipeline = _state.without_pipeline, {}
         finally:
             _state.lock.release()
         break
+    if pipeline is not None:
+        pipeline.inherit(losses)
     if former is not None:
         try:
             former.shut_down(EXIT_SECONDS)
@@ -213,6 +215,8 @@ def _replace(pipeline: Pipeline | None) -> None:
                 former.closes_at = 0.0
                 former.closing.set()
                 former.wake.set()
+        if pipeline is not None:
+            pipeline.inherit(former.untold())
 
 
 @guarded(None)

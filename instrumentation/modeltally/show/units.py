@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Scale", "clean_text", "column_header", "format_scaled", "format_value", "is_number_like", "scale_of"]
 
 _EMPTY = "-"
+_UNKNOWN_WHEN_EMPTY = frozenset({"unexplained"})  # where nothing would be read as none
 _SECOND_MS = 1000
 _MINUTE_MS = 60 * _SECOND_MS
 _HOUR_MS = 60 * _MINUTE_MS
@@ -94,7 +95,7 @@ def format_value(name: str, value: object) -> str:
         The text, printable characters only.
     """
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return _EMPTY
+        return "unknown" if name in _UNKNOWN_WHEN_EMPTY else _EMPTY
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float):

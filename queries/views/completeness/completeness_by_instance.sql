@@ -11,8 +11,9 @@
 --   complete                started = stored + stored_unfinished + quarantined + dropped when it said goodbye
 --   incomplete              it said goodbye, and less than it started came; unexplained is how much less
 --   running                 its last word is newer than as_of - 90 s, or than three of its own intervals
---   ended without goodbye   killed: what it did in its last second may be lost, bounded and not counted; unexplained is
---                           what it had started by its last word and never came, a lower bound
+--   ended without goodbye   killed: what it had not sent is lost, and how much that is nobody can tell: its last second
+--                           while its receiver answered, all since then where it did not; unexplained is what it had
+--                           started by its last word and never came, a lower bound; unknown where that is nothing
 --   expired                 it began longer ago than event_retention_days, less is here than it started, and a month
 --                           of events has been dropped since: nothing can be said any more
 --   never reported          spans came, a heartbeat never did
@@ -151,7 +152,11 @@ SELECT
     instance,
     service,
     verdict,
-    if(verdict IN ('complete', 'incomplete', 'ended without goodbye'), missing, NULL) AS unexplained,
+    multiIf(
+        verdict IN ('complete', 'incomplete'), missing,
+        verdict = 'ended without goodbye', nullIf(missing, 0),
+        NULL
+    ) AS unexplained,
     first_heartbeat_at,
     last_heartbeat_at,
     started,

@@ -117,7 +117,9 @@ class CompletenessRow(TypedDict):
         str,
         "One of complete, incomplete, running, ended without goodbye, expired, never reported; the view defines each.",
     ]
-    unexplained: Annotated[int | None, "How much it started that never came; empty where nobody can tell."]
+    unexplained: Annotated[
+        int | None, "How much it started that never came; of a killed one at least. Unknown where nobody can tell."
+    ]
     first_heartbeat_at: Annotated[datetime | None, "When it first spoke."]
     last_heartbeat_at: Annotated[datetime | None, "When it last spoke."]
     started: Annotated[int | None, "Operations it started, by its own word."]

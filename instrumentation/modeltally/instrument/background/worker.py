@@ -102,15 +102,18 @@ class Worker:
             self._send_heartbeat(goodbye=False)
 
     def _send_heartbeat(self, *, goodbye: bool) -> None:
-        beat = heartbeat(self._pipeline.counters(), sequence=self._beats, goodbye=goodbye)
+        counters = self._pipeline.counters()
+        beat = heartbeat(counters, sequence=self._beats, goodbye=goodbye)
         self._beats += 1
-        self._deliver([beat])
+        if self._deliver([beat]):
+            self._pipeline.tell(counters.dropped)
 
     def _report(self) -> None:
         if self._reporter is not None and self._pipeline.closes_at is None:
             self._reporter.report_if_due()
 
-    def _deliver(self, records: list[Record]) -> None:
+    def _deliver(self, records: list[Record]) -> bool:
+        """Send records; return whether all of them were taken."""
         spans: list[tuple[Any, bool]] = []
         lost = 0
         for record in records:
@@ -128,12 +131,17 @@ class Worker:
                 self._mirror.add(span)
         if lost:
             self._resolve(delivered=0, dropped=lost, reason="unencodable")
-        self._send(self._sender.pack(spans))
+        is_taken = self._send(self._sender.pack(spans)) and len(spans) == len(records)
         if self._mirror is not None:
             self._mirror.make()
+        return is_taken
 
-    def _send(self, batch: Batch) -> None:
-        """Send until the result is final; while the queue has room, there is time to wait for the receiver."""
+    def _send(self, batch: Batch) -> bool:
+        """Send until the result is final; while the queue has room, there is time to wait for the receiver.
+
+        Returns:
+            Whether all of it was taken at once.
+        """
         attempts = 0
         while True:
             result = self._attempt(batch)
@@ -141,7 +149,7 @@ class Worker:
                 middle = len(batch.spans) // 2
                 for half in (batch.spans[:middle], batch.spans[middle:]):
                     self._send(self._sender.pack(half))
-                return
+                return False
             if result.retry_after_seconds is None:
                 break
             attempts += 1
@@ -154,6 +162,7 @@ class Worker:
             dropped=batch.counted - result.delivered,
             reason=result.dropped_as,
         )
+        return result.dropped_as is None
 
     def _resolve(self, *, delivered: int, dropped: int, reason: str | None) -> None:
         if delivered or dropped:
