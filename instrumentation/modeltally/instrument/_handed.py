@@ -151,7 +151,7 @@ async def _await(open_operation: Callable[[], Operation], held: _Held) -> Any:
             detach(operation, former)
     except BaseException as error:
         detach(operation, former)
-        operation.end(error)
+        operation.end(None if type(error) is StopAsyncIteration else error)  # of `__anext__`: there is no more
         raise
     is_fresh = reference_count(result) <= FRESH
     return follow(operation, result, is_fresh=is_fresh)

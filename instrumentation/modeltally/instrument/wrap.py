@@ -149,7 +149,7 @@ class Watch:
                 detach(operation, former)
         except BaseException as error:
             detach(operation, former)
-            operation.end(error)
+            operation.end(None if type(error) is StopIteration else error)  # of `__next__`: there is no more
             raise
         is_fresh = reference_count(result) <= FRESH
         owner = args[0] if instance is None and args else instance
