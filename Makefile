@@ -29,6 +29,7 @@ $(TOOLS)/bin/uv:
 	$(TOOLS)/bin/python -m pip install --quiet uv
 
 $(READY): pyproject.toml uv.lock $(if $(findstring $(TOOLS),$(UV)),$(TOOLS)/bin/uv)
+	@[ -d $(VENV)/lib ] || echo "making the environment in $(VENV), 1.1 GB: half a minute to two minutes"
 	$(UV) sync --quiet --frozen --extra all --python $(PYTHON)
 	@touch $@
 

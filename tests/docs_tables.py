@@ -12,6 +12,7 @@ from modeltally.analytics.topics import TOPICS
 from modeltally.cli._app import COMMANDS
 from modeltally.cli._exit import ExitCode
 from modeltally.instrument import _names as names
+from modeltally.instrument._meanings import MEANINGS
 from modeltally.settings import Settings
 from support.slow import collect
 
@@ -44,11 +45,14 @@ def _exit_codes() -> str:
 
 
 def _keywords() -> str:
-    lines = ["| keyword | attribute | type |", "|---|---|---|"]
+    lines = ["| keyword | what | attribute | type |", "|---|---|---|---|"]
     special = [(names.USER_KEYWORD, names.USER_HASH, str)]
     special += [(keyword, hash_name, str) for keyword, (hash_name, _) in names.PROMPT_KEYWORDS.items()]
     attributes = [(keyword, attribute.name, attribute.type) for keyword, attribute in names.ATTRIBUTES.items()]
-    rows = (f"| `{keyword}` | `{name}` | {kind.__name__} |" for keyword, name, kind in special + attributes)
+    rows = (
+        f"| `{keyword}` | {MEANINGS[keyword]} | `{name}` | {kind.__name__} |"
+        for keyword, name, kind in special + attributes
+    )
     return "\n".join([*lines, *rows])
 
 

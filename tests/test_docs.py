@@ -11,6 +11,8 @@ import pytest
 
 from docs_tables import DOCUMENTS as TABLED
 from docs_tables import ROOT, TABLES, TESTS, filled
+from modeltally.instrument._meanings import MEANINGS
+from modeltally.instrument._values import Values
 from modeltally.settings import load_settings
 from support.slow import SLOW
 
@@ -65,6 +67,11 @@ def test_snippet_runs_in_a_service_without_a_server(snippet: str, tmp_path: Path
     )
     assert run.returncode == 0, run.stderr
     assert "Traceback" not in run.stderr
+
+
+def test_every_keyword_has_a_meaning() -> None:
+    """Nobody has to guess what a keyword is for, and no meaning is left of one that went."""
+    assert MEANINGS.keys() == Values.__annotations__.keys()
 
 
 def test_page_names_where_the_data_are(monkeypatch: pytest.MonkeyPatch) -> None:
