@@ -91,8 +91,9 @@ oracle: $(READY)  # every roll and view against a truth kept in Python: make ora
 	PYTHONPATH=tests $(RUN)python -m queries.oracle --operations $(N) --seed $(SEED) --controls
 
 .PHONY: chaos
-chaos: $(READY)  # kill -9 of the server at chosen points, with controls that must lose or double
+chaos: $(READY)  # the server killed with -9, its disk failing, full, read-only, flipping bits; controls must lose: N=10 SEED=1
 	$(RUN)python tests/chaos/server_kill.py --kills $(if $(filter command line,$(origin N)),$(N),10) --seed $(SEED) --controls
+	$(RUN)python tests/chaos/faulty_disk.py --seed $(SEED) --controls
 
 JUDGE := .collector/judge
 

@@ -158,8 +158,11 @@ def why_strict(kind: str, body: bytes) -> str | None:
     try:
         json.JSONDecoder().raw_decode(text)
     except json.JSONDecodeError as error:
-        if error.msg == "Expecting ',' delimiter" and text[error.pos] in "[{":
-            return "no JSON: a bracket where a comma belongs, which the decoder takes for one"
+        there = text[error.pos : error.pos + 1]
+        if (error.msg == "Expecting ',' delimiter" and there in {"[", "{"}) or (
+            error.msg == "Expecting value" and there == ","
+        ):
+            return "no JSON: a bracket and a comma in each other's place, which the decoder does not notice"
     except ValueError:
         return None
     return None

@@ -59,4 +59,5 @@ def test_what_is_rightly_refused_has_its_reason() -> None:
     """Two quirks of the decoder are no OTLP: groups that others end, and brackets for commas."""
     assert why_strict("t", b"\x1b\x24" + body()) is not None
     assert why_strict("T", b'{"resourceSpans": [{} [{}]}') is not None
+    assert why_strict("T", b'{"resourceSpans": [{},,"x": 1}]}') is not None
     assert why_strict("T", b'{"resourceSpans": [}') is None
