@@ -147,6 +147,24 @@ class Settings(BaseModel):
         le=MAX_DAYS * 86_400,
         description="Seconds without an end after which an unfinished operation counts as abandoned.",
     )
+    silent_after_seconds: float = Field(
+        default=180.0,
+        gt=0,
+        le=MAX_WAIT_SECONDS,
+        description="Seconds without a sign after which a process, and what it has loaded, counts as gone.",
+    )
+    waiting_weight: float = Field(
+        default=10.0,
+        ge=0,
+        le=MAX_COUNT,
+        description="What an hour of waiting for a load costs, in hours of an idle place in memory.",
+    )
+    excellent_ms: float = Field(
+        default=500.0,
+        gt=0,
+        le=MAX_WAIT_SECONDS * 1000,
+        description="Milliseconds up to which the p95 of a pattern is excellent.",
+    )
 
     # what an advice needs before it is given
     cleanup_history_days: float = Field(

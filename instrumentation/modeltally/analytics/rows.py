@@ -113,6 +113,7 @@ def _column(name: str, hint: Any) -> Column:
 # -- what several views give -------------------------------------------------------------------------------------------
 
 Subject = Annotated[str, "Whose figures these are: a model, pattern or other subject, by its name; empty for all."]
+Model = Annotated[str, "The model, by the name its aliases lead to."]
 Requests = Annotated[int, "Requests to models that began in the window."]
 Operations = Annotated[int, "Operations that began in the window; one inside another of its kind counts with that one."]
 Users = Annotated[int, "Different users, told apart by their hashes."]

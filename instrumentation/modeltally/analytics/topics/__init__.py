@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modeltally.analytics.topics import over_time, quality, subjects, usage
+from modeltally.analytics.topics import lifecycle, over_time, patterns, quality, subjects, usage
 from modeltally.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["TOPICS", "topic_named"]
 
-TOPICS: dict[str, Topic[Any]] = {
-    topic.name: topic for topic in (*usage.TOPICS, *subjects.TOPICS, *over_time.TOPICS, *quality.TOPICS)
-}
+_MODULES = (usage, subjects, over_time, quality, lifecycle, patterns)
+
+TOPICS: dict[str, Topic[Any]] = {topic.name: topic for module in _MODULES for topic in module.TOPICS}
 
 
 def topic_named(name: str) -> Topic[Any]:

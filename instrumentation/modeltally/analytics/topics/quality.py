@@ -57,7 +57,7 @@ FAILURES = Topic(
 class FailureOfModelRow(TypedDict):
     """What goes wrong with one model in one way."""
 
-    model: Annotated[str, "The model, by the name its aliases lead to."]
+    model: rows.Model
     error_type: Annotated[str, "The class of the error, or what the service called it; empty where nobody said."]
     failures: rows.Failures
     requests: Annotated[int, "All requests to the model that began in the window."]
@@ -82,7 +82,7 @@ FAILURES_BY_MODEL = Topic(
 class LatencyRow(TypedDict):
     """How long the finished requests of one model took."""
 
-    model: Annotated[str, "The model, by the name its aliases lead to."]
+    model: rows.Model
     requests: Annotated[int, "Requests that finished and were not cancelled."]
     mean_ms: rows.Mean
     p50_ms: rows.Median

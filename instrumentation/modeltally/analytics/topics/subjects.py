@@ -207,7 +207,7 @@ class UserAndModelRow(TypedDict):
     """What one user asks of one model."""
 
     user: rows.User
-    model: Annotated[str, "The model, by the name its aliases lead to."]
+    model: rows.Model
     requests: rows.Requests
     successes: rows.Successes
     failures: rows.Failures

@@ -64,7 +64,7 @@ OVERVIEW = Topic(
 class ModelRow(TypedDict):
     """How one model is used."""
 
-    model: Annotated[str, "The model, by the name its aliases lead to."]
+    model: rows.Model
     requests: rows.Requests
     failures: rows.Failures
     abandoned: rows.Abandoned
