@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 import modeltally
+from support.sink import Sink
 from support.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from support.sink import Sink
 
 PROXIES = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY")
 BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
@@ -80,6 +80,21 @@ def test_this_machine_is_reached_without_a_proxy(sink: Sink, monkeypatch: pytest
     monkeypatch.setenv("all_proxy", proxy)
     assert deliver_one(sink.url)
     assert len(sink.operations) == 1
+
+
+@pytest.mark.parametrize("proxy", ["", "http://127.0.0.1:9"])
+def test_this_machine_is_reached_by_its_other_address(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    """A receiver may listen on the sixth version's loopback alone; no proxy is asked for that one either."""
+    monkeypatch.setenv("http_proxy", proxy)
+    try:
+        receiver = Sink(address="::1")
+    except OSError:
+        pytest.skip("this machine has no IPv6: switch it on, `sysctl net.ipv6.conf.all.disable_ipv6=0`")
+    try:
+        assert deliver_one(receiver.url)
+        assert len(receiver.operations) == 1
+    finally:
+        receiver.close()
 
 
 def test_file_that_is_gone_is_named_and_what_waits_is_kept(

@@ -114,6 +114,12 @@ class _Quiet(ThreadingHTTPServer):
             super().handle_error(request, client_address)  # type: ignore[arg-type] # passed through
 
 
+class _QuietSix(_Quiet):
+    """Listens on an address of the sixth version."""
+
+    address_family = socket.AF_INET6
+
+
 class Listener:
     """Takes requests on a port of this machine and answers them as it is told; it can go away and come back.
 
@@ -122,23 +128,26 @@ class Listener:
         released: Set when those that hang may go.
     """
 
-    def __init__(self, take: Callable[[str, bytes, dict[str, str]], Answer]) -> None:
+    def __init__(self, take: Callable[[str, bytes, dict[str, str]], Answer], *, address: str = "127.0.0.1") -> None:
         """Listen on a free port.
 
         Args:
             take: Is given the path, the body without its packing and the headers of a request; says how to answer.
+            address: Where to listen.
         """
+        self._address = address
         self.released = threading.Event()
         self._take = take
         self._server: ThreadingHTTPServer | None = None
         self._thread: threading.Thread | None = None
         self._port = 0
         self.come_back()
-        self.url = f"http://127.0.0.1:{self._port}"
+        self.url = f"http://{f'[{address}]' if ':' in address else address}:{self._port}"
 
     def come_back(self) -> None:
         """Listen on the port it had."""
-        self._server = _Quiet(("127.0.0.1", self._port), self._handler())
+        kind = _QuietSix if ":" in self._address else _Quiet
+        self._server = kind((self._address, self._port), self._handler())
         self._port = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
@@ -201,7 +210,7 @@ class Sink(Listener):
     Metrics have answers, headers and paths of their own, so that what a test says of spans stays true.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, address: str = "127.0.0.1") -> None:
         """Listen on a free port."""
         self.answer = Answer()
         self.answers: list[Answer] = []
@@ -215,7 +224,7 @@ class Sink(Listener):
         self.metric_paths: list[str] = []
         self.reports: list[dict[str, SeenMetric]] = []  # metrics by name, one for each request
         self._changed = threading.Condition()
-        super().__init__(self._receive)
+        super().__init__(self._receive, address=address)
 
     @property
     def operations(self) -> list[SeenSpan]:
