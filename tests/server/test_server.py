@@ -271,6 +271,18 @@ def test_health_is_bad_when_the_disk_is_at_its_floor(start_server: StartServer) 
     assert (answer.status, answer.headers["retry-after"]) == (503, "2")
 
 
+def test_health_is_good_as_long_as_bodies_are_taken(start_server: StartServer) -> None:
+    """Little room above the floor is no failure while what is sent is still accepted."""
+    server = start_server()
+    disk = os.statvfs(server.directory)
+    spare = 80 * 1024**2
+    tight = start_server(min_free_disk_bytes=max(0, disk.f_bavail * disk.f_frsize - spare))
+    assert post(tight.address, body()).status == 200
+    sender = Sender(tight.address.http_url)
+    assert sender.send(b"", method="GET", path="/healthz").status == 200
+    sender.close()
+
+
 def test_nobody_else_reads_what_a_server_writes(tmp_path: Path) -> None:
     """Every file and folder is the owner's alone, though the umask leaves all open and the directory was there."""
     directory = tmp_path / "data"

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["Receiver"]
 
 DRAIN_TIMEOUT_SECONDS: Final = 30.0
-# A spool with less than this share of its room free is called full by the health check, before it refuses anything.
+# Bodies that senders usually send: without room for one the health check says so. More than a share of a small spool
+# would be too much to ask.
+_SPARE_BYTES: Final = 1024**2
 _SPARE_SHARE: Final = 10
 _TRACES: Final = "traces"
 
@@ -95,7 +97,7 @@ class Receiver:
         """What keeps it from taking or storing what is sent at the moment; None when all is well."""
         for spool in self._spools.values():
             try:
-                spool.check_room(spare_bytes=spool.max_bytes // _SPARE_SHARE)
+                spool.check_room(spare_bytes=min(_SPARE_BYTES, spool.max_bytes // _SPARE_SHARE))
             except (SpoolFullError, OSError) as error:
                 return str(error)
             if spool.problem:

@@ -39,8 +39,13 @@ def lock_directory(directory: Path) -> Iterator[None]:
         ) from error
     try:
         lock(descriptor, directory)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        try:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            raise SettingError(
+                f"cannot use the data directory {directory}: {error.strerror}; choose another --dir"
+            ) from error
         yield
     finally:
         os.close(descriptor)

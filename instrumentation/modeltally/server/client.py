@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import http.client
 import json
+import logging
 import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from modeltally.store import Row
 
 __all__ = ["ADDRESS_FILE_NAME", "RemoteStore", "ServerAddress", "find_server", "is_alive"]
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 ADDRESS_FILE_NAME: Final = "server.json"
 _CONTROL_TIMEOUT_SECONDS: Final = 600.0  # a job over years of data takes minutes
@@ -73,9 +76,14 @@ class ServerAddress:
             return None
 
     def remove(self, directory: Path) -> None:
-        """Take the address away if it is still this one."""
-        if ServerAddress.read(directory) == self:
-            (directory / ADDRESS_FILE_NAME).unlink(missing_ok=True)
+        """Take the address away if it is still this one; where the disk keeps it, its process is known to be gone."""
+        if ServerAddress.read(directory) != self:
+            return
+        path = directory / ADDRESS_FILE_NAME
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            _LOGGER.warning("%s cannot be deleted: %s; the next start replaces it", path, error.strerror)
 
 
 def find_server(directory: Path) -> RemoteStore | None:

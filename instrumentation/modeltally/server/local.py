@@ -15,7 +15,7 @@ from modeltally.asgi import local_names
 from modeltally.clickhouse.app import clickhouse_app
 from modeltally.clickhouse.engine import Engine
 from modeltally.clickhouse.settings import Limits
-from modeltally.errors import ServerError
+from modeltally.errors import ServerError, SettingError
 from modeltally.jobs import intervals, runners
 from modeltally.keys import ensure_user_key
 from modeltally.receiver.grpc import OtlpGrpc
@@ -249,7 +249,10 @@ class LocalServer:
         cleanup.callback(self._close_engine, engine)  # first: a query without end would hold up the others
         cleanup.callback(otlp_grpc.stop)
         otlp_grpc.start(receiver.acceptors, hosts=hosts)
-        address.write(directory)
+        try:
+            address.write(directory)
+        except OSError as error:
+            raise SettingError(f"cannot use the data directory {directory}: {error}; choose another --dir") from error
         cleanup.callback(lambda: address.remove(directory))
         self._address = address
         _LOGGER.info(
@@ -271,8 +274,12 @@ class LocalServer:
             _LOGGER.warning("a job that has not ended is left behind; the next start does it again")
 
     def _close_store(self) -> None:
-        if self.is_clean and self._store is not None:  # the engine waits for what it runs
+        if not self.is_clean or self._store is None:  # the engine waits for what it runs
+            return
+        try:
             self._store.close()
+        except Exception as error:  # noqa: BLE001 - on a disk that fails; it starts as after a crash, which it survives
+            _LOGGER.warning("the engine did not close in order: %s", str(error)[:500])
 
     def _status(self) -> dict[str, object]:
         ran = self._scheduler.status() if self._scheduler is not None else {}
