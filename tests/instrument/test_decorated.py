@@ -135,6 +135,30 @@ def test_class_sent_by_value_works_elsewhere(tmp_path: Path, name: str) -> None:
     assert ended.stdout == "3\n", ended.stderr
 
 
+def caller() -> Any:
+    """Return a bare function that calls a decorated one."""
+    decorated: Any = modeltally.model_request("m")(lambda number: number + 1)
+    return lambda number: decorated(number) + 1
+
+
+FUNCTIONS: dict[str, Callable[[], Any]] = {
+    "plain": lambda: modeltally.model_request("m")(lambda number: number + 2),
+    "partial": lambda: functools.partial(modeltally.model_request("m")(pow), 3),
+    "one that calls it": caller,
+}
+
+
+@pytest.mark.parametrize("made", FUNCTIONS.values(), ids=FUNCTIONS)
+def test_function_sent_by_value_works_elsewhere(tmp_path: Path, made: Callable[[], Any]) -> None:
+    """Whoever sends it takes it for a function of Python's own: it arrives as one, and answers."""
+    (tmp_path / "sent").write_bytes(cloudpickle.dumps(made()))
+    code = "import pickle, sys; print(pickle.load(open(sys.argv[1], 'rb'))(1))"
+    ended = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "sent")], cwd="/", capture_output=True, text=True, check=False
+    )
+    assert ended.stdout == "3\n", ended.stderr
+
+
 @pytest.mark.parametrize("callable_", [Adder(), functools.partial(pow, 1)], ids=["object", "partial"])
 def test_decorated_object_is_sent_with_its_watch(seen: Captured, callable_: Callable[[int], int]) -> None:
     """It has no name to be found by, so it travels whole."""
