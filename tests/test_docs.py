@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from modeltally.settings import load_settings
 from support.slow import SLOW
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 DOCUMENTS = sorted(
@@ -32,11 +34,11 @@ DOCUMENTS = sorted(
 )
 
 
-SNIPPETS = [
-    pytest.param(snippet, id=f"{document.name}-{number}")
+TEXTS = {
+    f"{document.name}-{number}": snippet
     for document in DOCUMENTS
     for number, snippet in enumerate(re.findall(r"```python\n(.*?)```", document.read_text(), flags=re.DOTALL))
-]
+}
 
 
 def test_tables_are_what_the_code_says() -> None:
@@ -54,19 +56,32 @@ def test_slow_tests_are_listed(pytestconfig: pytest.Config) -> None:
     assert {name: (float(seconds), why) for name, file, seconds, why in listed if file in found.files} == found.tests
 
 
-@pytest.mark.parametrize("snippet", SNIPPETS)
-def test_snippet_runs_in_a_service_without_a_server(snippet: str, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, subprocess.Popen[str]]]:
+    """Start every snippet at once: each waits for two seconds at its end, since nobody takes what it sends."""
+    home = str(tmp_path_factory.mktemp("home"))
+    with contextlib.ExitStack() as started:
+        yield {
+            snippet: started.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", snippet],
+                    env={"MODELTALLY_OTLP_ENDPOINT": "http://127.0.0.1:9", "HOME": home},
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            for snippet in TEXTS.values()
+        }
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_snippet_runs_in_a_service_without_a_server(running: dict[str, subprocess.Popen[str]], name: str) -> None:
     """Each snippet runs as it stands and ends cleanly, though nobody listens where it sends."""
-    run = subprocess.run(
-        [sys.executable, "-c", snippet],
-        env={"MODELTALLY_OTLP_ENDPOINT": "http://127.0.0.1:9", "HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    assert "Traceback" not in run.stderr
+    snippet = running[TEXTS[name]]
+    _, errors = snippet.communicate(timeout=60)
+    assert snippet.returncode == 0, errors
+    assert "Traceback" not in errors
 
 
 def test_every_keyword_has_a_meaning() -> None:

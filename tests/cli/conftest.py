@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from modeltally.cli import main
 from support.environment import clean_environment
+
+if TYPE_CHECKING:
+    from support.stores import Template
 
 COMMAND = Path(sys.executable).parent / "modeltally"
 TIMEOUT_SECONDS = 120
@@ -76,6 +84,32 @@ def run(home: Path) -> Run:
     return functools.partial(run_command, home=home)
 
 
+@pytest.fixture
+def here(home: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run commands in this process, where one that opens an engine takes a fifth of the time."""
+
+    def run_here(*arguments: object, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        given = clean_environment(home) | (environment or {})
+        out, errors = io.StringIO(), io.StringIO()
+        with monkeypatch.context() as patched:
+            for name in os.environ.keys() - given.keys():
+                patched.delenv(name)
+            for name, value in given.items():
+                patched.setenv(name, value)
+            patched.chdir(home)
+            with (
+                contextlib.redirect_stdout(out),
+                contextlib.redirect_stderr(errors),
+                pytest.raises(SystemExit) as ended,
+            ):
+                main(list(map(str, arguments)))
+        code = ended.value.code
+        assert isinstance(code, int)
+        return subprocess.CompletedProcess(list(map(str, arguments)), code, out.getvalue(), errors.getvalue())
+
+    return run_here
+
+
 @pytest.fixture(scope="session")
 def trace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write the small trace."""
@@ -109,9 +143,9 @@ def stop_server(server: RunningServer) -> int:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Iterator[RunningServer]:
+def server(template: Template, tmp_path_factory: pytest.TempPathFactory, home: Path) -> Iterator[RunningServer]:
     """Run one server for all tests that only ask it."""
-    started = start_server(tmp_path_factory.mktemp("data"), home)
+    started = start_server(template.copy(tmp_path_factory.mktemp("served") / "data"), home)
     yield started
     stop_server(started)
 

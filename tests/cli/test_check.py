@@ -59,20 +59,19 @@ def test_check_shows_what_is_broken(run: Run, home: Path, template: Template, tm
     assert json.loads(served.stdout) == json.loads(asked.stdout)
 
 
-def test_check_names_damage_of_the_spool(run: Run, template: Template, tmp_path: Path) -> None:
+def test_check_names_damage_of_the_spool(here: Run, template: Template, tmp_path: Path) -> None:
     """A segment that the disk damaged is found by check, with its file, until somebody has taken it away."""
-    with template.opened(tmp_path / "data"):
-        pass
+    template.copy(tmp_path / "data")
     kept = tmp_path / "data" / "metrics_spool" / "refused" / "a.spool.damaged"
     kept.parent.mkdir(parents=True)
     kept.write_bytes(b"damaged")
-    answer = run("check", "--dir", tmp_path / "data")
+    answer = here("check", "--dir", tmp_path / "data")
     assert answer.returncode == ExitCode.FOUND
     assert "BROKEN  spool_is_whole: 1 rows" in answer.stdout
     assert str(kept) in answer.stdout.replace("\n", "")
     assert "look after the disk" in answer.stdout
     kept.unlink()
-    assert run("check", "--dir", tmp_path / "data").returncode == ExitCode.OK
+    assert here("check", "--dir", tmp_path / "data").returncode == ExitCode.OK
 
 
 @pytest.mark.parametrize("how", ["a flipped bit", "a file that is gone"])
@@ -93,7 +92,7 @@ def test_check_names_damage_of_the_engine(template: Template, tmp_path: Path, ho
     assert set(report) == {"tables_are_whole", *(check.name for check in checks())}
 
 
-def test_check_of_a_directory_that_is_not_there_is_refused(run: Run, tmp_path: Path) -> None:
+def test_check_of_a_directory_that_is_not_there_is_refused(here: Run, tmp_path: Path) -> None:
     """There is nothing to check, and nothing is made."""
-    assert run("check", "--dir", tmp_path / "nowhere").returncode == ExitCode.USAGE
+    assert here("check", "--dir", tmp_path / "nowhere").returncode == ExitCode.USAGE
     assert not (tmp_path / "nowhere").exists()

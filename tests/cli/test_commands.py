@@ -48,47 +48,47 @@ def test_stats_models_counts_what_was_imported(run: Run, filled: RunningServer) 
     assert (rows["unknown"]["abandoned"], rows["unknown"]["p50_ms"]) == (1, None)
 
 
-def test_replay_counts_once_when_it_is_run_again(run: Run, filled: RunningServer, trace: Path) -> None:
+def test_replay_counts_once_when_it_is_run_again(run: Run, here: Run, filled: RunningServer, trace: Path) -> None:
     """A second import of the same file changes no figure."""
-    before = ask(run, filled, "stats", "overview", *WINDOW)
+    before = ask(here, filled, "stats", "overview", *WINDOW)
     again = run("replay", trace, "--dir", filled.directory)
     assert again.returncode == ExitCode.OK, again.stderr
     assert "5 rows = 5 recorded + 0 skipped" in again.stdout
     assert "5 started = 5 delivered + 0 dropped" in again.stdout
-    assert ask(run, filled, "stats", "overview", *WINDOW) == before
+    assert ask(here, filled, "stats", "overview", *WINDOW) == before
 
 
 @pytest.mark.parametrize("topic", TOPICS)
-def test_stats_prints_a_table_that_fits(run: Run, filled: RunningServer, topic: str) -> None:
+def test_stats_prints_a_table_that_fits(here: Run, filled: RunningServer, topic: str) -> None:
     """Every topic is a table within 80 columns, with the window it is about below it."""
-    answer = run("stats", topic, *WINDOW, *NEEDED.get(topic, ()), "--dir", filled.directory)
+    answer = here("stats", topic, *WINDOW, *NEEDED.get(topic, ()), "--dir", filled.directory)
     assert answer.returncode == ExitCode.OK, answer.stderr
     assert max(map(len, answer.stdout.splitlines())) <= 80
     assert "2024-11-15 00:00 to 2024-12-01 00:00 UTC" in answer.stdout
 
 
-def test_stats_window_is_half_open(run: Run, filled: RunningServer) -> None:
+def test_stats_window_is_half_open(here: Run, filled: RunningServer) -> None:
     """What begins at --since is in the window, what begins at --until is not."""
     window = ("--since", "2024-11-15T16:10", "--until", "2024-11-16T09:00")
-    assert ask(run, filled, "stats", "overview", *window)[0]["requests"] == 2
+    assert ask(here, filled, "stats", "overview", *window)[0]["requests"] == 2
 
 
-def test_stats_csv_has_the_columns_of_json(run: Run, filled: RunningServer) -> None:
+def test_stats_csv_has_the_columns_of_json(here: Run, filled: RunningServer) -> None:
     """CSV carries the same rows."""
-    answer = run("stats", "models", *WINDOW, "--dir", filled.directory, "--format", "csv")
+    answer = here("stats", "models", *WINDOW, "--dir", filled.directory, "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(answer.stdout)))
-    expected = ask(run, filled, "stats", "models", *WINDOW)
+    expected = ask(here, filled, "stats", "models", *WINDOW)
     assert list(rows[0]) == list(expected[0])
     assert [row["model"] for row in rows] == [row["model"] for row in expected]
 
 
-def test_stats_says_so_when_nothing_happened(run: Run, filled: RunningServer) -> None:
+def test_stats_says_so_when_nothing_happened(here: Run, filled: RunningServer) -> None:
     """An empty window is a sentence and an empty list, not an error."""
     window = ("--since", "2023-01-01", "--until", "2023-02-01")
-    shown = " ".join(run("stats", "models", *window, "--dir", filled.directory).stdout.split())
+    shown = " ".join(here("stats", "models", *window, "--dir", filled.directory).stdout.split())
     assert "Models: nothing began between 2023-01-01 00:00 and 2023-02-01 00:00 UTC; what is stored began" in shown
     assert "try --since 2024-11-" in shown
-    assert ask(run, filled, "stats", "models", *window) == []
+    assert ask(here, filled, "stats", "models", *window) == []
 
 
 @pytest.mark.slow(seconds=8, why="every command twice")
@@ -106,16 +106,18 @@ def test_directory_answers_the_same_without_a_server(run: Run, trace: Path, home
     assert run("migrate", "--dir", directory).returncode == ExitCode.OK
 
 
-def test_replay_starts_a_server_when_none_is_running(run: Run, trace: Path, tmp_path: Path) -> None:
+def test_replay_starts_a_server_when_none_is_running(run: Run, here: Run, trace: Path, tmp_path: Path) -> None:
     """Without a server the import brings one for its own time, and says so."""
     imported = run("replay", trace, "--dir", tmp_path / "data")
     assert imported.returncode == ExitCode.OK, imported.stderr
     assert "starting one for the time of the import" in imported.stderr
-    rows = json.loads(run("stats", "overview", *WINDOW, "--dir", tmp_path / "data", "--format", "json").stdout)
+    rows = json.loads(here("stats", "overview", *WINDOW, "--dir", tmp_path / "data", "--format", "json").stdout)
     assert rows[0]["requests"] == 5
 
 
-def test_replay_stops_at_a_bad_row_and_keeps_the_good_ones(run: Run, server: RunningServer, tmp_path: Path) -> None:
+def test_replay_stops_at_a_bad_row_and_keeps_the_good_ones(
+    run: Run, here: Run, server: RunningServer, tmp_path: Path
+) -> None:
     """The message names file, line, column and value; with --skip-bad the bad row is listed instead."""
     file = tmp_path / "bad.csv"
     file.write_text("\n".join((HEADER, ROWS[0].replace("2024", "2023"), ROWS[1].replace("20.0", "nan"))) + "\n")
@@ -124,7 +126,7 @@ def test_replay_stops_at_a_bad_row_and_keeps_the_good_ones(run: Run, server: Run
     assert f"{file}:3: column 'exec_time_seconds' has the value 'nan'" in stopped.stderr
     assert "Traceback" not in stopped.stderr
     window = ("--since", "2023-11-01", "--until", "2023-12-01")
-    assert ask(run, server, "stats", "overview", *window)[0]["requests"] == 1
+    assert ask(here, server, "stats", "overview", *window)[0]["requests"] == 1
     skipped = run("replay", file, "--dir", server.directory, "--skip-bad")
     assert skipped.returncode == ExitCode.OK
     assert "2 rows = 1 recorded + 1 skipped" in skipped.stdout

@@ -82,9 +82,9 @@ def test_doctor_is_content_with_a_server_that_runs(run: Run, server: RunningServ
     assert lines(found, "completeness")[0].startswith("ok")
 
 
-def test_doctor_says_what_to_do_where_nobody_listens(run: Run, unanswered: str, tmp_path: Path) -> None:
+def test_doctor_says_what_to_do_where_nobody_listens(here: Run, unanswered: str, tmp_path: Path) -> None:
     """A destination that cannot be reached is the failure a script can tell from all others."""
-    answer = run("doctor", "--dir", tmp_path / "data", environment={"OTEL_EXPORTER_OTLP_ENDPOINT": unanswered})
+    answer = here("doctor", "--dir", tmp_path / "data", environment={"OTEL_EXPORTER_OTLP_ENDPOINT": unanswered})
     assert answer.returncode == ExitCode.UNAVAILABLE
     assert f"fail traces       {unanswered}/v1/traces cannot be reached: nobody listens there" in answer.stdout
     assert "-> start `modeltally up` there" in answer.stdout
@@ -92,9 +92,9 @@ def test_doctor_says_what_to_do_where_nobody_listens(run: Run, unanswered: str, 
     assert not (tmp_path / "data").exists()
 
 
-def test_doctor_names_a_host_that_is_not_known(run: Run, tmp_path: Path) -> None:
+def test_doctor_names_a_host_that_is_not_known(here: Run, tmp_path: Path) -> None:
     """A misspelt host name is told from a server that is down."""
-    code, found = ask(run, "--dir", tmp_path, MODELTALLY_OTLP_ENDPOINT="http://nowhere.invalid:4318")
+    code, found = ask(here, "--dir", tmp_path, MODELTALLY_OTLP_ENDPOINT="http://nowhere.invalid:4318")
     assert code == ExitCode.UNAVAILABLE
     assert "its host name is not known" in lines(found, "traces")[-1]
 
@@ -119,7 +119,7 @@ def test_doctor_names_a_host_that_is_not_known(run: Run, tmp_path: Path) -> None
     ],
 )
 def test_doctor_reads_the_answer_of_the_destination(
-    run: Run,
+    here: Run,
     answering: Callable[..., str],
     tmp_path: Path,
     status: int,
@@ -130,7 +130,7 @@ def test_doctor_reads_the_answer_of_the_destination(
 ) -> None:
     """Each kind of answer has its meaning and its remedy; only one that takes nothing fails."""
     endpoint = answering(status, **headers)
-    code, found = ask(run, "--dir", tmp_path, MODELTALLY_OTLP_ENDPOINT=endpoint)
+    code, found = ask(here, "--dir", tmp_path, MODELTALLY_OTLP_ENDPOINT=endpoint)
     line = lines(found, "traces")[-1]
     assert line.startswith(level.value)
     assert what in line
@@ -143,7 +143,7 @@ def test_doctor_reads_the_answer_of_the_destination(
 
 @pytest.mark.parametrize(("ahead_seconds", "direction"), [(3600, "ahead of"), (-90, "behind")])
 def test_doctor_compares_the_clocks(
-    run: Run,
+    here: Run,
     answering: Callable[..., str],
     tmp_path: Path,
     ahead_seconds: int,
@@ -152,7 +152,7 @@ def test_doctor_compares_the_clocks(
     """A clock that is minutes off is named, with its direction."""
     theirs = formatdate(time.time() + ahead_seconds, usegmt=True)
     endpoint = answering(200, Content_Type="application/x-protobuf", Date=theirs)
-    code, found = ask(run, "--dir", tmp_path, MODELTALLY_OTLP_ENDPOINT=endpoint)
+    code, found = ask(here, "--dir", tmp_path, MODELTALLY_OTLP_ENDPOINT=endpoint)
     (line,) = lines(found, "clock")
     assert line.startswith("warn: the destination's clock is ")
     assert f" s {direction} this machine's" in line
@@ -174,7 +174,7 @@ def test_doctor_prints_no_secret(run: Run, server: RunningServer) -> None:
         assert "hush" not in answer.stdout + answer.stderr
 
 
-def test_doctor_knows_the_user_key(run: Run, server: RunningServer, tmp_path: Path) -> None:
+def test_doctor_knows_the_user_key(here: Run, server: RunningServer, tmp_path: Path) -> None:
     """Where the key is from, its id, whether the server's is another, and whether others can read it."""
     own = tmp_path / "own"
     own.mkdir()
@@ -184,16 +184,16 @@ def test_doctor_knows_the_user_key(run: Run, server: RunningServer, tmp_path: Pa
     served = (server.directory / "user.key").read_text().strip()
     served_id, own_id = Hasher(served).key_id, Hasher("a" * 64).key_id
 
-    _, found = ask(run, "--dir", server.directory, **environment)
+    _, found = ask(here, "--dir", server.directory, **environment)
     (line,) = lines(found, "user key")
     assert line.startswith("warn: none")
     assert str(server.directory / "user.key") in line
 
-    _, found = ask(run, "--dir", server.directory, MODELTALLY_USER_KEY=served, **environment)
+    _, found = ask(here, "--dir", server.directory, MODELTALLY_USER_KEY=served, **environment)
     assert lines(found, "user key") == [f"ok: from MODELTALLY_USER_KEY, key id {served_id} -> "]
 
     # the service reads the directory of MODELTALLY_DIR, the server runs on another
-    _, found = ask(run, "--dir", server.directory, MODELTALLY_DIR=str(own), **environment)
+    _, found = ask(here, "--dir", server.directory, MODELTALLY_DIR=str(own), **environment)
     first, other, permissions = lines(found, "user key")
     assert first == f"ok: from {own / 'user.key'}, key id {own_id} -> "
     assert other.startswith(f"warn: the server has another: {server.directory / 'user.key'}, key id {served_id}")
@@ -212,39 +212,39 @@ def test_doctor_knows_the_user_key(run: Run, server: RunningServer, tmp_path: Pa
     ],
 )
 def test_doctor_sees_what_is_odd_in_the_environment(
-    run: Run, server: RunningServer, environment: dict[str, str], what: str, todo: str
+    here: Run, server: RunningServer, environment: dict[str, str], what: str, todo: str
 ) -> None:
     """Switches, contradictions and misspelt names are warnings, with the way out."""
     given = {"MODELTALLY_OTLP_ENDPOINT": server.otlp_url} | environment
-    code, found = ask(run, "--dir", server.directory, **given)
+    code, found = ask(here, "--dir", server.directory, **given)
     assert code == ExitCode.OK
     (line,) = [line for line in lines(found, "environment") if line.startswith("warn")]
     assert what in line
     assert todo in line
 
 
-def test_doctor_is_content_with_variables_that_are_read(run: Run, server: RunningServer) -> None:
+def test_doctor_is_content_with_variables_that_are_read(here: Run, server: RunningServer) -> None:
     """Settings and our own variables are listed, and none of them is odd."""
     given = {"MODELTALLY_OTLP_ENDPOINT": server.otlp_url, "MODELTALLY_ROLL_INTERVAL_SECONDS": "60"}
-    _, found = ask(run, "--dir", server.directory, **given)
+    _, found = ask(here, "--dir", server.directory, **given)
     expected = "ok: set: MODELTALLY_OTLP_ENDPOINT, MODELTALLY_ROLL_INTERVAL_SECONDS -> "
     assert lines(found, "environment") == [expected]
 
 
-def test_doctor_says_why_nothing_is_exported_over_grpc(run: Run, tmp_path: Path) -> None:
+def test_doctor_says_why_nothing_is_exported_over_grpc(here: Run, tmp_path: Path) -> None:
     """An environment that asks for gRPC and names no address of ours leaves telemetry off, and that is a failure."""
     given = {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4317"}
-    code, found = ask(run, "--dir", tmp_path, **given)
+    code, found = ask(here, "--dir", tmp_path, **given)
     assert code == ExitCode.FOUND
     (line,) = lines(found, "traces")
     assert line.startswith("fail")
     assert "set MODELTALLY_OTLP_ENDPOINT" in line
 
 
-def test_doctor_goes_on_with_a_setting_that_is_wrong(run: Run, server: RunningServer) -> None:
+def test_doctor_goes_on_with_a_setting_that_is_wrong(here: Run, server: RunningServer) -> None:
     """A setting that keeps the server from starting is a line, and the others stand."""
     given = {"MODELTALLY_OTLP_ENDPOINT": server.otlp_url, "MODELTALLY_HTTP_PORT": "x"}
-    code, found = ask(run, "--dir", server.directory, **given)
+    code, found = ask(here, "--dir", server.directory, **given)
     assert code == ExitCode.FOUND
     assert "MODELTALLY_HTTP_PORT" in lines(found, "settings")[0]
     assert "status 200" in lines(found, "traces")[1]
@@ -279,7 +279,7 @@ def test_doctor_looks_only_where_it_sent(run: Run, answering: Callable[..., str]
 
 
 def test_a_part_that_is_gone_is_found_by_doctor_and_check(
-    run: Run, answering: Callable[..., str], template: Template, tmp_path: Path
+    here: Run, answering: Callable[..., str], template: Template, tmp_path: Path
 ) -> None:
     """Deleted while nobody had the store open: both say so and end with 6."""
     directory = template.copy(tmp_path / "data")
@@ -289,10 +289,10 @@ def test_a_part_that_is_gone_is_found_by_doctor_and_check(
     part = Path(str(row["path"]))
     shutil.rmtree(part)
     receiver = answering(200, Content_Type="application/x-protobuf")
-    code, found = ask(run, "--dir", directory, MODELTALLY_OTLP_ENDPOINT=receiver)
+    code, found = ask(here, "--dir", directory, MODELTALLY_OTLP_ENDPOINT=receiver)
     assert code == ExitCode.FOUND
     assert lines(found, "store")[0].startswith("fail: the engine's files are damaged: 1 parts of tables are gone")
-    checked = run("check", "--dir", directory)
+    checked = here("check", "--dir", directory)
     assert checked.returncode == ExitCode.FOUND
     assert "BROKEN  parts_are_there: 1 rows" in checked.stdout
     assert f"aliases/{part.name}" in checked.stdout
@@ -300,13 +300,13 @@ def test_a_part_that_is_gone_is_found_by_doctor_and_check(
 
 
 def test_doctor_sees_a_server_that_does_not_answer(
-    run: Run, server: RunningServer, unanswered: str, tmp_path: Path
+    here: Run, server: RunningServer, unanswered: str, tmp_path: Path
 ) -> None:
     """An address in the data directory behind which nobody answers is a failure, and the store is not waited for."""
     urls = dict.fromkeys(("http_url", "otlp_url", "otlp_grpc_url"), unanswered)
     address = {"pid": os.getpid(), **urls, "token": "t"}
     (tmp_path / "server.json").write_text(json.dumps(address))
-    code, found = ask(run, "--dir", tmp_path, MODELTALLY_OTLP_ENDPOINT=server.otlp_url)
+    code, found = ask(here, "--dir", tmp_path, MODELTALLY_OTLP_ENDPOINT=server.otlp_url)
     assert code == ExitCode.FOUND
     assert lines(found, "server")[1].startswith("fail: it does not answer")
     assert lines(found, "completeness") == []

@@ -115,9 +115,9 @@ def test_jobs_run_until_they_are_stopped(home: Path, tmp_path: Path) -> None:
     assert "failed" not in errors
 
 
-def test_schema_for_a_cluster_is_printed_and_not_applied(run: Run, tmp_path: Path) -> None:
+def test_schema_for_a_cluster_is_printed_and_not_applied(here: Run, tmp_path: Path) -> None:
     """A dry run prints statements and makes no store; without it, or without a cluster, it is refused."""
-    shown = run("migrate", "--cluster", "tally", "--dry-run", "--dir", tmp_path / "data")
+    shown = here("migrate", "--cluster", "tally", "--dry-run", "--dir", tmp_path / "data")
     assert shown.returncode == 0, shown.stderr
     assert "CREATE TABLE IF NOT EXISTS modeltally_shard.usage_events ON CLUSTER tally" in shown.stdout
     assert "have not run on a cluster" in shown.stderr
@@ -127,5 +127,5 @@ def test_schema_for_a_cluster_is_printed_and_not_applied(run: Run, tmp_path: Pat
         (("--dry-run",), "--dry-run goes with --cluster"),
         (("--cluster", "a b", "--dry-run"), "is no name of a table or database"),
     ):
-        refused = run("migrate", *arguments, "--dir", tmp_path / "data")
+        refused = here("migrate", *arguments, "--dir", tmp_path / "data")
         assert (refused.returncode, message in refused.stderr) == (2, True), refused.stderr

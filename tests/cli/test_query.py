@@ -35,9 +35,9 @@ def directory(template: Template, tmp_path_factory: pytest.TempPathFactory) -> P
     return folder / "data"
 
 
-def test_view_is_read_by_its_name(run: Run, directory: Path) -> None:
+def test_view_is_read_by_its_name(here: Run, directory: Path) -> None:
     """The window and what settings say need not be given; what else the view wants is."""
-    done = run("query", "usage_frequency", "--param", "kind=model", "--param", "operation=model.request", *WINDOW,
+    done = here("query", "usage_frequency", "--param", "kind=model", "--param", "operation=model.request", *WINDOW,
                "--dir", directory)  # fmt: skip
     assert done.returncode == 0, done.stderr
     (row,) = json.loads(done.stdout)
@@ -54,44 +54,44 @@ def test_view_is_read_by_its_name(run: Run, directory: Path) -> None:
         (("users_by_day", "--param", "abandoned_after_seconds=soon"), "abandoned_after_seconds = 'soon'"),
     ],
 )
-def test_mistake_is_named(run: Run, directory: Path, arguments: tuple[str, ...], message: str) -> None:
+def test_mistake_is_named(here: Run, directory: Path, arguments: tuple[str, ...], message: str) -> None:
     """What is missing, unknown or of the wrong type is named, with what is allowed."""
-    done = run("query", *arguments, "--dir", directory)
+    done = here("query", *arguments, "--dir", directory)
     assert done.returncode == ExitCode.USAGE
     assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_user_is_named_by_id_or_hash_and_forgotten(run: Run, directory: Path) -> None:
+def test_user_is_named_by_id_or_hash_and_forgotten(here: Run, directory: Path) -> None:
     """An id is hashed with the directory's key; once erased nothing leads to the user, and the figures stay."""
 
     def requests_of(user: str) -> int:
-        done = run("stats", "by-user-and-model", "--user", user, *WINDOW, "--dir", directory)
+        done = here("stats", "by-user-and-model", "--user", user, *WINDOW, "--dir", directory)
         assert done.returncode == 0, done.stderr
         return sum(row["requests"] for row in json.loads(done.stdout))
 
     hashed = str(Hasher(ensure_user_key(directory)).user("bob"))
     assert (requests_of("alice"), requests_of("bob"), requests_of(hashed)) == (2, 3, 3)
-    asked = run("erase-user", "bob", "--dir", directory)
+    asked = here("erase-user", "bob", "--dir", directory)
     assert asked.returncode == 0
     assert f"user {hashed} would be forgotten" in asked.stdout.replace("\n", " ")
     assert requests_of("bob") == 3
-    assert run("erase-user", "bob", "--yes", "--dir", directory).returncode == 0
+    assert here("erase-user", "bob", "--yes", "--dir", directory).returncode == 0
     assert (requests_of("alice"), requests_of("bob")) == (2, 0)
-    overview = json.loads(run("stats", "overview", *WINDOW, "--dir", directory).stdout)
+    overview = json.loads(here("stats", "overview", *WINDOW, "--dir", directory).stdout)
     assert [(row["requests"], row["users"]) for row in overview] == [(5, 2)]
 
 
-def test_id_without_a_key_is_refused(run: Run, template: Template, tmp_path: Path) -> None:
+def test_id_without_a_key_is_refused(here: Run, template: Template, tmp_path: Path) -> None:
     """Without a key an id cannot be found; the message says where the key would be."""
     directory = template.copy(tmp_path / "data")
-    done = run("erase-user", "alice", "--yes", "--dir", directory)
+    done = here("erase-user", "alice", "--yes", "--dir", directory)
     assert done.returncode == ExitCode.USAGE
     assert "there is no key to hash an id with" in done.stderr.replace("\n", " ")
 
 
-def test_nobody_is_erased_where_there_is_no_store(run: Run, tmp_path: Path) -> None:
+def test_nobody_is_erased_where_there_is_no_store(here: Run, tmp_path: Path) -> None:
     """A mistyped directory is no store and none is made there."""
-    done = run("erase-user", "00000000000000fa", "--yes", "--dir", tmp_path / "none")
+    done = here("erase-user", "00000000000000fa", "--yes", "--dir", tmp_path / "none")
     assert done.returncode == ExitCode.USAGE
     assert not (tmp_path / "none").exists()

@@ -64,10 +64,10 @@ def test_lock_of_a_server_that_died_is_not_taken_to_ask_for_it(tmp_path: Path, m
     assert asked == []
 
 
-def test_asking_a_directory_of_others_makes_no_store_in_it(run: Run, tmp_path: Path) -> None:
+def test_asking_a_directory_of_others_makes_no_store_in_it(here: Run, tmp_path: Path) -> None:
     """Statistics of a directory that is none of ours are refused, and it stays as it was."""
     (tmp_path / "letter.txt").write_text("dear reader")
-    answer = run("stats", "models", "--dir", tmp_path)
+    answer = here("stats", "models", "--dir", tmp_path)
     assert answer.returncode == 2
     assert "there is no store in the directory" in " ".join(answer.stderr.split())
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]

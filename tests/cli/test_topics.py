@@ -72,25 +72,25 @@ def ask(run: Run, directory: Path, *arguments: str) -> list[dict[str, Any]]:
     return rows
 
 
-def test_attribute_is_told_apart_by_its_values(run: Run, directory: Path) -> None:
+def test_attribute_is_told_apart_by_its_values(here: Run, directory: Path) -> None:
     """Every operation is counted by the value of the attribute named, or those of one kind alone."""
-    rows = ask(run, directory, "stats", "attribute", "--name", "acme.team", *WINDOW)
+    rows = ask(here, directory, "stats", "attribute", "--name", "acme.team", *WINDOW)
     assert {row["value"]: row["operations"] for row in rows} == {"red": 4, "blue": 1}
-    rows = ask(run, directory, "stats", "attribute", "--name", "acme.team", "--operation", "acme.upscale", *WINDOW)
+    rows = ask(here, directory, "stats", "attribute", "--name", "acme.team", "--operation", "acme.upscale", *WINDOW)
     assert {row["value"]: row["operations"] for row in rows} == {"red": 1, "blue": 1}
 
 
-def test_completeness_shows_reasons_and_kinds(run: Run, directory: Path) -> None:
+def test_completeness_shows_reasons_and_kinds(here: Run, directory: Path) -> None:
     """A process is a row with its verdict, what is unexplained and what it says it lost."""
-    (row,) = ask(run, directory, "stats", "completeness", *WINDOW)
+    (row,) = ask(here, directory, "stats", "completeness", *WINDOW)
     assert (row["verdict"], row["unexplained"], row["stored"]) == ("incomplete", 3, 5)
     assert (row["dropped_by_reason"], row["problems_by_kind"]) == ({"queue_full": 1}, {"unknown_name": 2})
-    shown = run("stats", "completeness", *WINDOW, "--dir", directory, environment={"COLUMNS": "200"}).stdout
+    shown = here("stats", "completeness", *WINDOW, "--dir", directory, environment={"COLUMNS": "200"}).stdout
     for part in ("incomplete", "queue_full 1", "unknown_name 2"):
         assert part in shown
 
 
-def test_service_that_ended_well_is_complete(run: Run, server: RunningServer, home: Path) -> None:
+def test_service_that_ended_well_is_complete(here: Run, server: RunningServer, home: Path) -> None:
     """What a real process says of itself agrees with what is stored of it, nested operations included."""
     ended = subprocess.run(
         [sys.executable, "-c", SERVICE],
@@ -102,14 +102,14 @@ def test_service_that_ended_well_is_complete(run: Run, server: RunningServer, ho
     )
     assert ended.returncode == 0, ended.stderr
     for _ in range(50):
-        rows = ask(run, server.directory, "stats", "completeness", "--since", "1h")
+        rows = ask(here, server.directory, "stats", "completeness", "--since", "1h")
         mine = [row for row in rows if row["service"] == "upscaler" and row["verdict"] != "running"]
         if mine and mine[0]["verdict"] == "complete":
             break
     assert [(row["verdict"], row["started"], row["stored"], row["dropped"]) for row in mine] == [("complete", 5, 5, 0)]
-    rows = ask(run, server.directory, "stats", "operations", "--since", "1h")
+    rows = ask(here, server.directory, "stats", "operations", "--since", "1h")
     assert {row["operation"]: row["operations"] for row in rows}["acme.sharpen"] == 3
-    rows = ask(run, server.directory, "stats", "attribute", "--name", "acme.crew", "--since", "1h")
+    rows = ask(here, server.directory, "stats", "attribute", "--name", "acme.crew", "--since", "1h")
     assert {row["value"]: row["operations"] for row in rows}["red"] == 3
 
 
@@ -122,9 +122,9 @@ def test_service_that_ended_well_is_complete(run: Run, server: RunningServer, ho
     ],
 )
 def test_flags_of_one_topic_are_refused_by_the_others(
-    run: Run, directory: Path, arguments: tuple[str, ...], message: str
+    here: Run, directory: Path, arguments: tuple[str, ...], message: str
 ) -> None:
     """Only the topic about an attribute takes a name, and it needs one."""
-    refused = run("stats", *arguments, "--dir", directory)
+    refused = here("stats", *arguments, "--dir", directory)
     assert refused.returncode == ExitCode.USAGE
     assert message in refused.stderr
