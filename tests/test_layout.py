@@ -27,6 +27,7 @@ ALLOWED = {
     "doctor": {"connect", "server", "show", "analytics", "store", "instrument"},
     "replay": {"instrument"},
     "demo": {"replay"},
+    "compat": {"analytics", "connect", "instrument", "recommend"},
     "cli": {
         "analytics",
         "connect",

@@ -30,8 +30,8 @@ def by_hour(columns: Columns) -> Counter[int]:
     Returns:
         Counts by hours since 1970, without the empty ones.
     """
-    counts = Counter(map(floordiv, columns.starts, repeat(float(HOUR_SECONDS))))
-    return Counter({int(hour): count for hour, count in counts.items()})
+    # starts lie after 1970: what ``int`` cuts off is what floor would
+    return Counter(map(floordiv, map(int, columns.starts), repeat(HOUR_SECONDS)))
 
 
 def by_day(hours: Mapping[int, int]) -> Counter[int]:

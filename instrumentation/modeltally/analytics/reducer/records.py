@@ -6,14 +6,14 @@ looked at as a set, and only a column that has something unusual is gone through
 
 from __future__ import annotations
 
+import contextlib
 import numbers
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from decimal import Decimal
-from itertools import chain, compress
-from operator import attrgetter, itemgetter
+from itertools import chain, compress, repeat
+from operator import attrgetter
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -67,6 +67,7 @@ class Execution:
 _IGNORED: Final = {"execution_id"}
 _KEYS: Final = tuple(field.name for field in fields(Execution) if field.name not in _IGNORED)
 _REQUIRED: Final = "timestamp"
+_PIECE: Final = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,8 +159,7 @@ def _raw_columns(records: Sequence[Mapping[str, Any] | Execution]) -> dict[str, 
         return {key: list(map(attrgetter(key), records)) for key in _KEYS}
     if kinds != {dict}:
         records = [_as_dict(index, record) for index, record in enumerate(records)]
-    raw = _uniform_columns(records) or _mixed_columns(records)
-    return {key: raw.get(key, []) for key in _KEYS}
+    return _columns(records)
 
 
 def _as_dict(index: int, record: object) -> dict[str, Any]:
@@ -172,36 +172,15 @@ def _as_dict(index: int, record: object) -> dict[str, Any]:
     )
 
 
-def _uniform_columns(records: Sequence[Any]) -> dict[str, list[Any]] | None:
-    """Read records that all have the same keys; None where they have not."""
-    keys = records[0].keys()
-    if _REQUIRED not in keys or len(set(map(len, records))) != 1:
-        return None
-    columns: dict[str, list[Any]] = {}
-    try:
-        for key in keys:
-            if key in _KEYS:
-                columns[key] = list(map(itemgetter(key), records))
-            else:
-                deque(map(itemgetter(key), records), maxlen=0)  # that each has it too is what makes them alike
-    except KeyError:
-        return None
+def _columns(records: Sequence[Any]) -> dict[str, list[Any]]:
+    said = {_REQUIRED}.union(chain.from_iterable(records)).intersection(_KEYS)
+    columns: dict[str, list[Any]] = {key: [] for key in _KEYS}
+    # piece by piece, so that a record is still in the processor's cache when its next key is read
+    for begin in range(0, len(records), _PIECE):
+        piece = records[begin : begin + _PIECE]
+        for key in said:
+            columns[key].extend(map(dict.get, piece, repeat(key)))
     return columns
-
-
-def _mixed_columns(records: Sequence[Any]) -> dict[str, list[Any]]:
-    said = set(chain.from_iterable(records))
-    columns = {key: _column(records, key) for key in _KEYS if key in said}
-    if _REQUIRED not in columns:
-        raise _bad(0, _REQUIRED, None, _AWARE)
-    return columns
-
-
-def _column(records: Sequence[Any], key: str) -> list[Any]:
-    try:
-        return list(map(itemgetter(key), records))
-    except KeyError:
-        return [record.get(key) for record in records]
 
 
 # -- times -------------------------------------------------------------------------------------------------------------
@@ -247,10 +226,11 @@ def _outcomes(successes: list[Any], outcomes: list[Any], count: int) -> list[str
         return outcomes
     successes = successes or [None] * count
     outcomes = outcomes or [None] * count
-    return [
-        _outcome(index, success, outcome)
-        for index, (success, outcome) in enumerate(zip(successes, outcomes, strict=True))
-    ]
+    if set(map(type, successes)) <= {bool, type(None)} and set(map(type, outcomes)) <= {str, type(None)}:
+        with contextlib.suppress(InputError):  # said of the first record that has it, below
+            meant = {pair: _outcome(0, *pair) for pair in set(zip(successes, outcomes, strict=True))}
+            return list(map(meant.__getitem__, zip(successes, outcomes, strict=True)))
+    return [_outcome(index, *pair) for index, pair in enumerate(zip(successes, outcomes, strict=True))]
 
 
 def _outcome(index: int, success: object, outcome: object) -> str:
@@ -310,10 +290,12 @@ _TEXT_OR_ID: Final = (str, UUID, int)
 
 
 def _texts(key: str, values: list[Any], allowed: tuple[type, ...] = _TEXT) -> list[str | None]:
-    kinds = set(map(type, values))
-    if kinds <= {str, type(None)}:
-        # an empty text says nothing
-        return values if "" not in values else [value or None for value in values]
+    with contextlib.suppress(TypeError):  # a value without a hash is no text
+        different = set(values)
+        if set(map(type, different)) <= {str, type(None)}:
+            # equal texts become one object, so that counting them is several times as fast; empty ones say nothing
+            meant = {value: value or None for value in different}
+            return list(map(meant.__getitem__, values))
 
     def clean(value: object) -> str | None:
         if value is None:
