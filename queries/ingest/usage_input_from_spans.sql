@@ -80,6 +80,8 @@ SELECT
         NOT match(TraceId, '^[0-9a-f]{32}$') OR NOT match(SpanId, '^[0-9a-f]{16}$'), 'bad_id',
         Timestamp < toDateTime64('2000-01-01', 9, 'UTC') OR Timestamp >= toDateTime64('2100-01-01', 9, 'UTC'),
         'time_out_of_range',
+        -- each month is a partition of its own to write: one body of all months since 2000 would hold up all others
+        Timestamp < ReceivedAt - INTERVAL 10 YEAR, 'too_old',
         Timestamp > ReceivedAt + INTERVAL 1 DAY, 'time_in_future',
         operation = 'heartbeat', 'senseless_heartbeat',
         NOT is_known_operation, 'unknown_operation',
