@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import resource
+import select
 import socket
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
+from modeltally.receiver import http as http_listener
 from modeltally.server import connections
 from modeltally.settings import load_settings
 from receiver.bodies import Sender, body, post
@@ -125,6 +127,43 @@ def test_large_bodies_that_stop_keep_no_small_one_out(server: LocalServer) -> No
         assert post(server.address, body(10, seed=seed)).status == 200
     for connection in held:
         connection.close()
+
+
+def test_a_body_that_drips_is_answered_408(start_server: StartServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chunks that come forever, and one that stands still, have a deadline; who sends beside them is served."""
+    monkeypatch.setattr(http_listener, "BODY_TIMEOUT_SECONDS", 1.0)
+    address = start_server().address
+    head = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+    dripping, still = (open_connection(address.otlp_url, head + b"1\r\n\x0a\r\n") for _ in range(2))
+    while not is_answered(dripping):
+        with contextlib.suppress(OSError):
+            dripping.sendall(b"1\r\n\x0a\r\n")
+        assert post(address, body(1)).status == 200
+    assert wait_until(lambda: is_answered(still))
+    for connection in (dripping, still):
+        connection.settimeout(60)
+        assert connection.recv(12) == b"HTTP/1.1 408"
+        connection.close()
+
+
+def is_answered(connection: socket.socket) -> bool:
+    """Tell whether there is something to read."""
+    return bool(select.select([connection], [], [], 0.02)[0])
+
+
+def test_requests_in_one_piece_are_each_answered(server: LocalServer) -> None:
+    """Two hundred requests written at once, before any answer is read, are two hundred acknowledgements."""
+    requests = b"".join(
+        HEAD + f"Content-Length: {len(content)}\r\n\r\n".encode() + content
+        for content in (body(1, seed=seed) for seed in range(200))
+    )
+    connection = open_connection(server.address.otlp_url, requests)
+    answers = b""
+    while answers.count(b"HTTP/1.1 200") < 200 and (piece := connection.recv(65_536)):
+        answers += piece
+    connection.close()
+    assert answers.count(b"HTTP/1.1 200") == 200
+    assert server.counters["traces"]["items"] == 200
 
 
 def test_every_port_knows_its_names(start_server: StartServer) -> None:
