@@ -236,6 +236,9 @@ class Pipeline(Queue):
         if threading.Lock is not self._kind_of_lock and self._thread is None and self.closes_at is None:
             # gevent or eventlet came in between: the thread will be a greenlet, and must not block the real thread
             self._make_locks()
+            from modeltally.instrument.process import ends  # noqa: PLC0415 - nearly nobody needs it here
+
+            ends.warm_resolver()
         # not with the other lock held: `start` waits for the new thread, and what is collected there as garbage before
         # it says that it runs may be an operation, whose end needs that lock
         if self._is_starting:

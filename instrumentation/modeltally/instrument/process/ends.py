@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from modeltally.instrument.process.sigterm import Deliver
 
-__all__ = ["at_end", "at_fork", "configured", "ended"]
+__all__ = ["at_end", "at_fork", "configured", "ended", "warm_resolver"]
 
 LAST: Final = -1000  # multiprocessing runs the finalizers of a higher priority first
 # whose children skip Python's exit handlers; billiard is celery's copy of multiprocessing, and may share its lists
@@ -109,10 +109,19 @@ def _arrange() -> None:
     _hook_celery()
     if not isinstance(_thread.start_new_thread, types.BuiltinFunctionType):
         _import_background()  # our thread will be a greenlet: its imports would stop all of them at the first operation
+        warm_resolver()
     if "uvicorn.server" in sys.modules and _ending.deliver is not None:
         from modeltally.instrument.process import uvicorn  # noqa: PLC0415 - only a server of uvicorn's needs it
 
         uvicorn.watch(_ending.deliver)
+
+
+@guarded(None)
+def warm_resolver() -> None:
+    """Have gevent start the thread in which it resolves names: at the end of Python 3.12 none can be started."""
+    socket: Any = sys.modules.get("socket")
+    if socket is not None:
+        socket.getaddrinfo("127.0.0.1", 0)
 
 
 @guarded(None)
