@@ -153,6 +153,9 @@ class Settings(BaseModel):
         le=MAX_WAIT_SECONDS,
         description="Seconds without a sign after which a process, and what it has loaded, counts as gone.",
     )
+    anomaly_min_score: float = Field(
+        default=4.0, gt=0, le=1000, description="Standard deviations from which an hour counts as out of the ordinary."
+    )
     waiting_weight: float = Field(
         default=10.0,
         ge=0,

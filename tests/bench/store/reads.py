@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bench.store.report import Cost
 from bench.store.stores import BEGIN, END, open_directory, statement
 from bench.store.usage import Usage, say
+from modeltally.analytics.arguments import arguments_of
 from modeltally.analytics.readers import read
 from modeltally.analytics.topics import TOPICS
 from modeltally.analytics.window import Window
@@ -28,7 +29,7 @@ _TOPICS = {topic.view: topic for topic in TOPICS.values()}
 VIEWS = tuple(_TOPICS)
 # How many whole days are asked about.
 WINDOWS = (1, 30)
-_ARGUMENTS = {"attribute": "acme.team", "operation": ""}
+_ATTRIBUTE = {"attribute": "acme.team"}
 # Before anything began: what is left of a statement there is its analysis.
 _LONG_AGO = BEGIN - dt.timedelta(days=3 * 365)
 _EMPTY = Window(_LONG_AGO, _LONG_AGO + dt.timedelta(days=30), END)
@@ -42,7 +43,8 @@ def last_days(days: int) -> Window:
 def read_view(store: EmbeddedStore, view: str, window: Window) -> list[Row]:
     """Ask a topic as the command line does."""
     topic = _TOPICS[view]
-    arguments = {argument.parameter: _ARGUMENTS[argument.parameter] for argument in topic.arguments}
+    given = {name: value for name, value in _ATTRIBUTE.items() if name in {one.parameter for one in topic.arguments}}
+    arguments = arguments_of(topic, given, topics=TOPICS.values())
     return list(read(store, topic, window, settings=store.settings, arguments=arguments))
 
 

@@ -9,7 +9,19 @@ from modeltally.analytics import rows  # noqa: TC001 - the row types are read at
 from modeltally.analytics.arguments import BUCKET, BY, BY_OR_ALL, OF, OPERATION, ZONE
 from modeltally.analytics.topic import NO_REQUEST, Layout, Topic
 
-__all__ = ["PEAKS", "TIME", "TOPICS", "TRENDS", "HourOfWeekRow", "StretchRow", "TrendRow"]
+__all__ = [
+    "ANOMALIES",
+    "FORECAST",
+    "PEAKS",
+    "TIME",
+    "TOPICS",
+    "TRENDS",
+    "AnomalyRow",
+    "ForecastRow",
+    "HourOfWeekRow",
+    "StretchRow",
+    "TrendRow",
+]
 
 
 class StretchRow(TypedDict):
@@ -122,4 +134,61 @@ PEAKS = Topic(
     arguments=(BY_OR_ALL, OF, OPERATION, ZONE),
 )
 
-TOPICS = (TIME, TRENDS, PEAKS)
+
+class ForecastRow(TypedDict):
+    """One hour to come of one subject."""
+
+    subject: rows.Subject
+    begin_at: Annotated[datetime, "When the hour begins."]
+    expected: Annotated[float, "Operations expected: the mean of the past hours that are like it."]
+    low: Annotated[int, "The least of the interval that four of five hours fall into."]
+    high: Annotated[int, "The most of it."]
+    basis: Annotated[str, "What it is like: hour_of_week, or hour_of_day where there are less than four weeks."]
+    periods: Annotated[int, "How many weeks, or days, it rests on."]
+
+
+FORECAST = Topic(
+    name="forecast",
+    group="Over time",
+    sentence="The seven days after the window by hour, with an interval that four of five hours fall into.",
+    view="usage_forecast",
+    row=ForecastRow,
+    layout=Layout(
+        "Forecast",
+        columns=("subject", "begin_at", "expected", "low", "high", "basis"),
+        first_to_give_way=("basis",),
+        when_empty="a forecast needs use in a window of at least two whole days",
+    ),
+    settings=(),
+    arguments=(BY_OR_ALL, OF, OPERATION),
+    has_as_of=False,
+)
+
+
+class AnomalyRow(TypedDict):
+    """One hour that is out of the ordinary."""
+
+    subject: rows.Subject
+    begin_at: Annotated[datetime, "When the hour begins."]
+    operations: rows.Operations
+    expected: Annotated[float, "The mean of the same and the neighbouring hours of the weeks before."]
+    score: Annotated[float, "How far it is from that, in standard deviations."]
+    direction: Annotated[str, "More or less than expected."]
+
+
+ANOMALIES = Topic(
+    name="anomalies",
+    group="Over time",
+    sentence="Hours with far more or less use than the same hours of the weeks before.",
+    view="usage_anomalies",
+    row=AnomalyRow,
+    layout=Layout(
+        "Anomalies",
+        when_empty="no hour is out of the ordinary; what was first used less than four weeks before is not judged",
+    ),
+    settings=("anomaly_min_score",),
+    arguments=(BY_OR_ALL, OF, OPERATION),
+    has_as_of=False,
+)
+
+TOPICS = (TIME, TRENDS, PEAKS, FORECAST, ANOMALIES)

@@ -15,11 +15,13 @@ __all__ = [
     "DISTRIBUTION",
     "FREQUENCY",
     "PARAMETERS",
+    "SPEED",
     "SUCCESS",
     "TOPICS",
     "DistributionRow",
     "FrequencyRow",
     "ParameterRow",
+    "SpeedRow",
     "SuccessRow",
     "UserAndModelRow",
     "UserRow",
@@ -115,6 +117,52 @@ SUCCESS = Topic(
         first_to_give_way=("cancelled", "quality_gate_failures", "abandoned", "timeouts"),
         when_empty=NO_REQUEST,
     ),
+    arguments=(BY, OPERATION),
+)
+
+
+class SpeedRow(TypedDict):
+    """How fast one subject is."""
+
+    subject: rows.Subject
+    operations: Annotated[int, "Operations that finished and were not cancelled."]
+    mean_ms: rows.Mean
+    p50_ms: rows.Median
+    p95_ms: rows.P95
+    p99_ms: rows.P99
+    min_ms: Annotated[float | None, "The shortest."]
+    max_ms: Annotated[float | None, "The longest."]
+    stddev_ms: Annotated[float | None, "Standard deviation of their durations."]
+    total_ms: Annotated[float, "All their durations together."]
+    mean_queue_ms: Annotated[float | None, "Mean wait in a queue before they began; empty where none waited."]
+    max_queue_ms: Annotated[float | None, "The longest wait in a queue."]
+    limit_ms: Annotated[float, "Up to which p95 this class of operation is excellent."]
+    verdict: Annotated[str, "Excellent, attention (up to twice the limit) or slow."]
+
+
+SPEED = Topic(
+    name="speed",
+    group="Subjects",
+    sentence="How long operations of each model, pattern or other subject take and wait, and whether that is good.",
+    view="speed_by_subject",
+    row=SpeedRow,
+    layout=Layout(
+        "Speed",
+        columns=(
+            "subject",
+            "operations",
+            "mean_ms",
+            "p50_ms",
+            "p95_ms",
+            "p99_ms",
+            "stddev_ms",
+            "mean_queue_ms",
+            "verdict",
+        ),
+        first_to_give_way=("stddev_ms", "mean_queue_ms", "p99_ms"),
+        when_empty="no operation of this window finished",
+    ),
+    settings=("abandoned_after_seconds", "excellent_ms", "performance_slow_seconds"),
     arguments=(BY, OPERATION),
 )
 
@@ -234,4 +282,4 @@ BY_USER_AND_MODEL = Topic(
     arguments=(USER,),
 )
 
-TOPICS = (FREQUENCY, SUCCESS, DISTRIBUTION, PARAMETERS, BY_USER, BY_USER_AND_MODEL)
+TOPICS = (FREQUENCY, SUCCESS, SPEED, DISTRIBUTION, PARAMETERS, BY_USER, BY_USER_AND_MODEL)
