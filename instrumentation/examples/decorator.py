@@ -46,7 +46,7 @@ def main() -> None:
             raise TimeoutError("the model took too long")  # noqa: TRY301 - shows how a failure is counted
     except TimeoutError:
         pass
-    modeltally.evaluate(operation.ref, name="helpfulness", score=random.random(), source="user")  # noqa: S311 - an example score
+    modeltally.evaluate(operation.ref, name="helpfulness", score=random.random(), source="user")
     delivered = modeltally.flush()
     print(f"{modeltally.counters().started} operations, {'all delivered' if delivered else 'not all delivered'}")
 
