@@ -13,7 +13,7 @@ from modeltally.errors import StoreError
 from modeltally.jobs import runners
 from modeltally.settings import Settings
 from modeltally.store import EmbeddedStore, open_store, sql
-from modeltally.store.parts import FILE_NAME
+from modeltally.store.parts import FILE_NAME, is_damage
 from support.stores import ask
 
 if TYPE_CHECKING:
@@ -178,3 +178,19 @@ def test_a_flipped_bit_is_found_by_reading_everything_and_by_whoever_reads_it(di
     assert store.verify() == []
     assert store.damage() is None
     store.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "is_one"),
+    [
+        ("Code: 40. DB::Exception: Checksum doesn't match: corrupted data.", True),
+        ("Code: 76. Cannot open file /d/chdb/store/a/data.bin: , errno: 2, strerror: No such file or directory", True),
+        ("Code: 76. Cannot open file /d/chdb/store/a/data.bin: , errno: 24, strerror: Too many open files", False),
+        ("Code: 33. Cannot read all data: /d/spool/1.spool", False),
+        ("Code: 62. DB::Exception: Syntax error", False),
+        ("Code: 400. DB::Exception: something else", False),
+    ],
+)
+def test_damage_is_told_from_other_errors(said: str, is_one: bool) -> None:  # noqa: FBT001 - pytest gives it by name
+    """A process without descriptors, or a body that cannot be read, is no damage of the engine's files."""
+    assert is_damage(Exception(said)) is is_one

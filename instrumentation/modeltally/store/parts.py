@@ -33,7 +33,9 @@ _LOGGER: Final = logging.getLogger(__name__)
 FILE_NAME: Final = "parts.json"
 # What the engine raises when a file of its own is not as it was written: checksums, files and sizes of a part, content.
 _DAMAGE: Final = re.compile(
-    r"\bCode: (40|226|228|246|271|432)\b|\bCode: (33|76|107)\b.*/chdb/store/|While reading or decompressing", re.DOTALL
+    r"\bCode: (40|226|228|246|271|432)\b|\bCode: (33|107)\b.*/chdb/store/|\bCode: 76\b.*/chdb/store/.*errno: 2\b"
+    r"|While reading or decompressing",
+    re.DOTALL,
 )
 _CHARACTERS: Final = 300
 
