@@ -364,6 +364,7 @@ def described(decorate: Decorate) -> Any:
         return [number, len(text or "")]
 
     watched: Any = function
+    getattr(type(watched), "__annotations__", None)  # a tool looks at the class first
     watched.tag = 3
     watched.__doc__ = "Answer."
 
@@ -435,6 +436,8 @@ OPERATIONS: dict[Callable[[Decorate], Any], int] = {
 }
 
 
+# said on 3.13 of what changed with 3.14, without us as well
+@pytest.mark.filterwarnings("ignore:functools.partial will be a method descriptor:FutureWarning")
 @pytest.mark.parametrize(("kind", "operations"), OPERATIONS.items(), ids=[kind.__name__ for kind in OPERATIONS])
 def test_each_kind_answers_as_without_us(seen: Captured, kind: Callable[[Decorate], Any], operations: int) -> None:
     """The host sees the same, and each call that reached us is a success."""

@@ -28,6 +28,12 @@ else:
     BoundBase = wrapt.BoundFunctionWrapper
     FunctionBase = wrapt.FunctionWrapper
 
+# Before Python 3.14 whoever asks a class for its annotations leaves an empty dictionary in it, which would hide the
+# function's own from then on: a class that has an entry of its own is left alone.
+_annotations: Final[Any] = property(
+    attrgetter("__wrapped__.__annotations__"), lambda self, given: setattr(self.__wrapped__, "__annotations__", given)
+)
+
 # of these Python makes class methods where they are functions
 IMPLICIT_CLASS_METHODS: Final = ("__init_subclass__", "__class_getitem__")
 # no callables themselves, but what they bind to is one
@@ -36,6 +42,8 @@ BINDING: Final = (functools.singledispatchmethod, functools.partialmethod)
 
 class _BoundFunction(BoundBase):
     """A decorated callable bound to its object or class by a descriptor other than a function."""
+
+    __annotations__ = _annotations
 
     def __copy__(self) -> _BoundFunction:
         """Return itself, as bound methods do."""
@@ -59,6 +67,7 @@ class _BoundFunction(BoundBase):
 class WatchedFunction(FunctionBase):
     """A decorated function."""
 
+    __annotations__ = _annotations
     __bound_function_wrapper__ = _BoundFunction
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
