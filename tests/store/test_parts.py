@@ -41,29 +41,34 @@ def parts(store: EmbeddedStore) -> list[Path]:
     return [Path(str(row["path"])) for row in ask(store, PARTS)]
 
 
-@pytest.fixture
-def directory(template: Template, tmp_path: Path) -> Path:
-    """Make a data directory whose table has three parts, on record."""
-    made = template.copy(tmp_path / "data")
-    store = opened(made)
+@pytest.fixture(scope="module")
+def made(template: Template, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
+    """Make a data directory whose table has three parts, on record; gives it, and where the parts are in it."""
+    directory = template.copy(tmp_path_factory.mktemp("made"))
+    store = opened(directory)
     store.database.command(sql.Statement("stop", "SYSTEM STOP MERGES users"))
     write(store, 1, 2, 3)
-    assert len(parts(store)) == 3
+    found = [part.relative_to(directory) for part in parts(store)]
+    assert len(found) == 3
     store.close()
-    return made
+    return directory, found
 
 
-def folders(directory: Path) -> list[Path]:
-    """Give the folders of those parts while nobody has the store open."""
-    store = opened(directory)
-    found = parts(store)
-    store.close()
-    return found
+@pytest.fixture
+def directory(made: tuple[Path, list[Path]], tmp_path: Path) -> Path:
+    """Copy that directory."""
+    return shutil.copytree(made[0], tmp_path / "data", symlinks=True)
 
 
-def test_a_part_deleted_before_the_start_is_missed_for_good(directory: Path) -> None:
+@pytest.fixture
+def folders(made: tuple[Path, list[Path]], directory: Path) -> list[Path]:
+    """Give the folders of the three parts."""
+    return [directory / part for part in made[1]]
+
+
+def test_a_part_deleted_before_the_start_is_missed_for_good(directory: Path, folders: list[Path]) -> None:
     """It is named with its rows at each start, until somebody deletes the record."""
-    gone = folders(directory)[1]
+    gone = folders[1]
     shutil.rmtree(gone)
     for _ in range(2):
         store = opened(directory)
@@ -93,9 +98,9 @@ def test_a_part_deleted_under_the_engine_is_told_after_the_next_job(directory: P
 
 
 @pytest.mark.parametrize("name", ["checksums.txt", "count.txt", "columns.txt"])
-def test_a_part_that_the_engine_puts_aside_is_told(directory: Path, name: str) -> None:
+def test_a_part_that_the_engine_puts_aside_is_told(directory: Path, folders: list[Path], name: str) -> None:
     """A part that does not load is no silence."""
-    (folders(directory)[0] / name).write_bytes(b"\xff nothing")
+    (folders[0] / name).write_bytes(b"\xff nothing")
     store = opened(directory)
     assert store.damage() is not None
     store.close()
@@ -117,11 +122,12 @@ def test_what_is_merged_is_held_by_another_part(directory: Path) -> None:
 @pytest.mark.parametrize(("at_work", "lost"), [("roll", 0), ("", 3)])
 def test_what_a_job_may_have_dropped_when_it_was_killed_is_not_missed(
     directory: Path,
+    folders: list[Path],
     at_work: str,
     lost: int,
 ) -> None:
     """A partition of which nothing is left, in a record taken while a job was at work."""
-    for folder in folders(directory):
+    for folder in folders:
         shutil.rmtree(folder)
     record = json.loads((directory / FILE_NAME).read_text())
     assert record["is_changing"] is False
