@@ -16,6 +16,7 @@ from modeltally.errors import InputError
 
 AT = datetime(2026, 11, 1, 12, tzinfo=UTC)
 GOOD = {"timestamp": AT, "success": True}
+LONGEST_MS = 100 * 365 * 86_400_000
 
 
 class Nowhere(tzinfo):
@@ -75,6 +76,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"execution_time_ms": 10**400}, "execution_time_ms is 1000"),
     ({"execution_time_ms": 10**5000}, "execution_time_ms is a int"),
     ({"execution_time_ms": Decimal("NaN")}, "execution_time_ms is Decimal"),
+    ({"execution_time_ms": Decimal("sNaN")}, "execution_time_ms is Decimal"),
     ({"execution_time_ms": Fraction(10**400)}, "execution_time_ms is Fraction"),
     ({"quality_score": 1.01}, "quality_score is 1.01; allowed: a number from 0 to 1, or None"),
     ({"quality_score": False}, "quality_score is False"),
@@ -128,8 +130,12 @@ def test_numbers_of_other_kinds_are_read() -> None:
         {**GOOD, "execution_time_ms": Decimal("1.5"), "user": UUID(int=1)},
         {**GOOD, "execution_time_ms": Fraction(5, 2), "user": 1},
         {**GOOD, "execution_time_ms": 2, "user": "1"},
+        {**GOOD, "execution_time_ms": Decimal("0.25")},
+        {**GOOD, "execution_time_ms": Decimal(0)},
+        {**GOOD, "execution_time_ms": Decimal(LONGEST_MS)},
     )
-    assert figures.performance_metrics.total_execution_time_ms == 6.0
+    assert figures.performance_metrics.total_execution_time_ms == 6.25 + LONGEST_MS
+    assert figures.performance_metrics.min_execution_time_ms == 0.0
     assert figures.usage_metrics.unique_users == 2
 
 
@@ -142,9 +148,8 @@ def test_microseconds_round_half_to_even() -> None:
 
 def test_longest_duration_is_counted_exactly() -> None:
     """A hundred years are a duration, and sums of many are whole numbers that do not overflow."""
-    longest = 100 * 365 * 86_400_000
-    figures = reduced(*({**GOOD, "execution_time_ms": longest} for _ in range(1000)))
-    assert figures.performance_metrics.total_execution_time_ms == longest * 1000
+    figures = reduced(*({**GOOD, "execution_time_ms": LONGEST_MS} for _ in range(1000)))
+    assert figures.performance_metrics.total_execution_time_ms == LONGEST_MS * 1000
     assert figures.performance_metrics.std_dev_ms == 0.0
 
 

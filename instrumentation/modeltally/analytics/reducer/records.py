@@ -276,7 +276,7 @@ def _number(value: object, *, scale: int, most: int) -> int:
         raise _RefusedError(allowed)
     try:
         number = int(value) if isinstance(value, numbers.Integral) else float(value)
-    except OverflowError:
+    except (OverflowError, ValueError):  # too large; no number at all
         raise _RefusedError(allowed) from None
     if not 0 <= number <= most:  # nor is what is no number
         raise _RefusedError(allowed)
