@@ -93,6 +93,8 @@ class LogCheck(logging.Handler):
         """Notice what cannot be formatted, or is no message but a book."""
         try:
             message = record.getMessage()
+        except RecursionError:
+            return  # near the limit a handler of the host's fails as well
         except Exception as error:  # noqa: BLE001 - what is being looked for
             noticed.append(f"log message {record.msg!r:.80} cannot be formatted: {type(error).__name__}")
             return
