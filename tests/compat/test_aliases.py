@@ -79,13 +79,19 @@ def test_request_start_and_completion_are_one_operation(captured: Captured) -> N
 
 
 def test_without_a_correlation_id_requests_end_in_their_order(captured: Captured) -> None:
-    """Requests of one model without ids are ended first come, first served."""
+    """Requests of one model without ids are started and ended first come, first served."""
+    assert captured.clock is not None
     for steps in (1, 2):
         track(Event.GENERATION_REQUEST, steps=steps)
+    for _ in range(2):
+        captured.clock.advance(1)
+        track(Event.GENERATION_START)
+    track(Event.GENERATION_START, output_count=5)
     track(Event.GENERATION_FAILED)
     track(Event.GENERATION_COMPLETE)
-    found = [(one["modeltally.diffusion.steps.requested"], one["modeltally.outcome"]) for one in captured.all()]
-    assert found == [(1, "failure"), (2, "success")]
+    keys = ("diffusion.steps.requested", "queue.duration", "outcome", "output.count")
+    found = [tuple(one.get(f"modeltally.{key}") for key in keys) for one in captured.all()]
+    assert found == [(1, 1, "failure", None), (2, 2, "success", 5)]
 
 
 def test_an_end_without_a_request_is_recorded_whole(captured: Captured) -> None:
@@ -208,4 +214,4 @@ def test_what_is_never_ended_is_bounded(captured: Captured) -> None:
     assert captured.one()["modeltally.outcome"] == "cancelled"
     assert kept.take(0) is None
     assert kept.take(1) is not None
-    assert kept.newest("one more") is kept.take("one more")
+    assert kept.to_start("one more") is kept.take("one more")

@@ -38,12 +38,12 @@ class OpenOperations:
         if dropped is not None:
             dropped.cancel()
 
-    def newest(self, name: object) -> ManualOperation | None:
-        """Give the one that was last added under a name, and keep it."""
+    def to_start(self, name: object) -> ManualOperation | None:
+        """Give the first under a name that still waits, else the last that does not, and keep it."""
         for _ in self._lock.taken:
             try:
-                waiting = self._open.get(name)
-                return waiting[-1] if waiting else None
+                kept = self._open.get(name)
+                return next((one for one in kept if one.is_waiting), kept[-1]) if kept else None
             finally:
                 self._lock.release()
         return None

@@ -156,7 +156,7 @@ def _track(
     elif event == UsageEventType.GENERATION_REQUEST:
         _begin(told)
     elif event == UsageEventType.GENERATION_START:
-        operation = _open.newest(told.name)
+        operation = _open.to_start(told.name)
         if operation is None:
             operation = _begin(told)
         operation.set(**told.values)
