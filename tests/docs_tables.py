@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
 from pydantic_core import PydanticUndefined
 
 from modeltally.analytics.topics import TOPICS
@@ -64,6 +65,20 @@ def _topics() -> str:
     return "\n\n".join(parts)
 
 
+def statistics() -> list[dict[str, Any]]:
+    """Every statistic that was asked for, with the topic that answers it."""
+    return yaml.safe_load((ROOT / "tests" / "statistics.yaml").read_text())  # type: ignore[no-any-return] # a file of ours
+
+
+def _statistics() -> str:
+    lines = ["| statistic | command | view | columns |", "|---|---|---|---|"]
+    for one in statistics():
+        command = " ".join(("modeltally stats", one["topic"], *one.get("flags", ())))
+        columns = ", ".join(f"`{column}`" for column in one["columns"])
+        lines.append(f"| {one['asked']} | `{command}` | `{TOPICS[one['topic']].view}` | {columns} |")
+    return "\n".join(lines)
+
+
 def _topic(topic: Topic[Any]) -> str:
     takes = [f"`{name}`" for name in (*(each.parameter for each in topic.arguments), *topic.settings)]
     also = f", which also takes {' and '.join(takes)}" if takes else ""
@@ -81,6 +96,7 @@ TABLES = {
     "exit codes": _exit_codes,
     "keywords": _keywords,
     "topics": _topics,
+    "statistics": _statistics,
 }
 
 

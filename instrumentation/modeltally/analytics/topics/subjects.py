@@ -17,12 +17,14 @@ __all__ = [
     "PARAMETERS",
     "SPEED",
     "SUCCESS",
+    "TOKENS",
     "TOPICS",
     "DistributionRow",
     "FrequencyRow",
     "ParameterRow",
     "SpeedRow",
     "SuccessRow",
+    "TokensRow",
     "UserAndModelRow",
     "UserRow",
 ]
@@ -167,6 +169,35 @@ SPEED = Topic(
 )
 
 
+class TokensRow(TypedDict):
+    """What one subject takes in and gives out."""
+
+    subject: rows.Subject
+    operations: rows.Operations
+    input_tokens: rows.InputTokens
+    output_tokens: rows.OutputTokens
+    tokens: Annotated[int, "Both together."]
+    tokens_per_operation: Annotated[float | None, "Both, for each operation."]
+    output_tokens_per_second: Annotated[float | None, "Tokens that came out in a second of work."]
+    cost: Annotated[float, "What they cost, as services said it, in their currency."]
+    cost_per_operation: Annotated[float | None, "That, for each operation."]
+
+
+TOKENS = Topic(
+    name="tokens",
+    group="Subjects",
+    sentence="Tokens in and out of each model, pattern or other subject, and what they cost.",
+    view="tokens_by_subject",
+    row=TokensRow,
+    layout=Layout(
+        "Tokens and cost",
+        first_to_give_way=("tokens", "cost_per_operation", "output_tokens_per_second"),
+        when_empty=NO_REQUEST,
+    ),
+    arguments=(BY, OPERATION),
+)
+
+
 class DistributionRow(TypedDict):
     """One value of one dimension."""
 
@@ -282,4 +313,4 @@ BY_USER_AND_MODEL = Topic(
     arguments=(USER,),
 )
 
-TOPICS = (FREQUENCY, SUCCESS, SPEED, DISTRIBUTION, PARAMETERS, BY_USER, BY_USER_AND_MODEL)
+TOPICS = (FREQUENCY, SUCCESS, SPEED, TOKENS, DISTRIBUTION, PARAMETERS, BY_USER, BY_USER_AND_MODEL)

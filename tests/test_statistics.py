@@ -1,0 +1,78 @@
+"""Every statistic of docs/statistics.md is there: view, reader and command say the same of the demonstration's data."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cli.conftest import run_command
+from docs_tables import statistics
+from modeltally.analytics.arguments import arguments_of
+from modeltally.analytics.readers import read
+from modeltally.analytics.topics import TOPICS
+from modeltally.analytics.window import parse_window
+from modeltally.connect import open_reader
+from modeltally.settings import Settings
+from modeltally.show.rows import write_rows
+from modeltally.store import sql
+from support.stores import ask
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+pytestmark = pytest.mark.slow(seconds=120, why="thirty simulated days, every statistic three ways")
+STATISTICS = statistics()
+PARAMETERS = {"--by": "kind", "--bucket": "bucket", "--tz": "zone"}
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Simulate thirty days."""
+    home = tmp_path_factory.mktemp("statistics")
+    shown = run_command("demo", "--dir", home / "data", home=home)
+    assert shown.returncode == 0, shown.stderr
+    return home / "data"
+
+
+@pytest.fixture(scope="module")
+def as_of(directory: Path) -> dt.datetime:
+    """The end of the simulated days."""
+    with open_reader(Settings(dir=directory)) as store:
+        (row,) = ask(store, "SELECT max(start) + INTERVAL 1 SECOND AS at FROM usage_events")  # type: ignore[arg-type] # embedded
+    found: dt.datetime = sql.as_utc(row["at"])
+    return found
+
+
+def written(rows: Sequence[Mapping[str, object]]) -> object:
+    """Rows as a program gets them from the command."""
+    file = io.StringIO()
+    write_rows(rows, "json", file=file)
+    return json.loads(file.getvalue())
+
+
+@pytest.mark.parametrize("statistic", STATISTICS, ids=[one["asked"] for one in STATISTICS])
+def test_view_reader_and_command_agree(directory: Path, as_of: dt.datetime, statistic: dict[str, Any]) -> None:
+    """The columns that answer a statistic are there, with rows, and the three ways give the same."""
+    topic, flags = TOPICS[statistic["topic"]], statistic.get("flags", [])
+    pairs = dict(zip(flags[::2], flags[1::2], strict=True))
+    window = parse_window(pairs.get("--since"), None, as_of.isoformat(), now=as_of)
+    settings = Settings(dir=directory)
+    given = {PARAMETERS[flag]: value for flag, value in pairs.items() if flag in PARAMETERS}
+    arguments = arguments_of(topic, given, topics=TOPICS.values())
+    with open_reader(settings) as store:
+        rows = read(store, topic, window, settings=settings, arguments=arguments)
+        values = {**window.parameters(), **{name: getattr(settings, name) for name in topic.settings}, **arguments}
+        by_view = store.read(topic.view, {name: values[name] for name in sql.view(topic.view).parameters})
+    command = run_command("stats", topic.name, *flags, "--as-of", as_of.isoformat(), "--format", "json",
+                          "--dir", directory, home=directory.parent)  # fmt: skip
+    assert command.returncode == 0, command.stderr
+    columns = [column.name for column in topic.columns]
+    assert set(statistic["columns"]) <= set(columns)
+    assert rows or statistic.get("may_be_empty")
+    assert rows == by_view
+    assert json.loads(command.stdout) == written(rows)
