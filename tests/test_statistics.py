@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cli.conftest import run_command
+from cli.conftest import run_command, start_server
 from docs_tables import statistics
 from modeltally.analytics.arguments import arguments_of
 from modeltally.analytics.readers import read
 from modeltally.analytics.topics import TOPICS
-from modeltally.analytics.window import parse_window
+from modeltally.analytics.topics.usage import STORED
+from modeltally.analytics.window import Window, parse_window
 from modeltally.connect import open_reader
 from modeltally.settings import Settings
 from modeltally.show.rows import write_rows
 from modeltally.store import sql
-from support.stores import ask
+from queries.given import EPOCH
 
 if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 pytestmark = pytest.mark.slow(seconds=120, why="thirty simulated days, every statistic three ways")
@@ -31,21 +32,24 @@ PARAMETERS = {"--by": "kind", "--bucket": "bucket", "--tz": "zone"}
 
 
 @pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Simulate thirty days."""
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Simulate thirty days, and serve them."""
     home = tmp_path_factory.mktemp("statistics")
     shown = run_command("demo", "--dir", home / "data", home=home)
     assert shown.returncode == 0, shown.stderr
-    return home / "data"
+    server = start_server(home / "data", home)
+    yield home / "data"
+    server.process.terminate()
+    server.process.communicate(timeout=60)
 
 
 @pytest.fixture(scope="module")
 def as_of(directory: Path) -> dt.datetime:
     """The end of the simulated days."""
+    window = Window(dt.datetime(2020, 1, 1, tzinfo=dt.UTC), dt.datetime(2100, 1, 1, tzinfo=dt.UTC), EPOCH)
     with open_reader(Settings(dir=directory)) as store:
-        (row,) = ask(store, "SELECT max(start) + INTERVAL 1 SECOND AS at FROM usage_events")  # type: ignore[arg-type] # embedded
-    found: dt.datetime = sql.as_utc(row["at"])
-    return found
+        (row,) = read(store, STORED, window, settings=Settings(dir=directory))
+    return sql.as_utc(row["last_used_at"]) + dt.timedelta(seconds=1)
 
 
 def written(rows: Sequence[Mapping[str, object]]) -> object:

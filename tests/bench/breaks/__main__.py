@@ -1,8 +1,9 @@
 """Breaks one line at a time, runs the tests that guard it, and counts how many breaks are caught.
 
-``make breaks N=200 SEED=1`` takes the commit that is checked out, ``COMMIT=...`` another one. A break counts as caught
-when a test fails, or does not end, that passes without it. Nothing is written but the results, one line each; what is
-in them already is not run again.
+``make breaks N=200 SEED=1`` takes the commit that is checked out, ``COMMIT=...`` another one, with the libraries that
+its lock file names. A break counts as caught when a test fails that passes without it; one whose tests did not come to
+their end in time is counted apart. Nothing is written but the results, one line each; what is in them already is not
+run again.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[3]
-CAUGHT, MISSED, DOUBTFUL = "caught", "missed", "doubtful"
+CAUGHT, MISSED, DOUBTFUL, UNFINISHED = VERDICTS = "caught", "missed", "doubtful", "unfinished"
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (tests/\S+\.py(?:::.+?)?)(?: - .*)?$", re.MULTILINE)
 _NO_TESTS = 5
 _TEST_SECONDS = 60
@@ -51,7 +52,7 @@ class Outcome:
         line: The line.
         kind: What sort of slip it was.
         after: What stood there.
-        verdict: caught, missed, or doubtful where the test also fails without it.
+        verdict: caught, missed, doubtful where the test also fails without it, unfinished where time was over.
         by: The test that failed.
         seconds: How long its tests ran.
     """
@@ -89,7 +90,7 @@ def chosen(root: Path, room: Room, *, count: int, seed: int) -> list[tuple[Path,
     return list(itertools.islice(whole, count))
 
 
-def _pytest(copy: Path, arguments: list[str], *, seconds: float) -> tuple[int | None, str]:
+def _pytest(python: str, copy: Path, arguments: list[str], *, seconds: float) -> tuple[int | None, str]:
     """Run tests in a copy; gives pytest's exit code, None where the time was over, and the first test that failed."""
     temporary = copy.with_name(f"{copy.name}-tmp")
     environment = {
@@ -98,7 +99,7 @@ def _pytest(copy: Path, arguments: list[str], *, seconds: float) -> tuple[int | 
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONHASHSEED": "0",
     }
-    command = [sys.executable, "-m", "pytest", *arguments]
+    command = [python, "-m", "pytest", *arguments]
     command += [
         "-x",
         "-q",
@@ -133,28 +134,39 @@ def _pytest(copy: Path, arguments: list[str], *, seconds: float) -> tuple[int | 
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def judge(copy: Path, room: Room, file: Path, one: Break, *, seconds: float) -> tuple[str, str]:
+def judge(python: str, copy: Path, room: Room, file: Path, one: Break, *, seconds: float) -> tuple[str, str]:
     """Break a line in a copy, run its guards, and mend it; gives the verdict and the test."""
     text = (copy / file).read_text()
     guards = [arguments for arguments in room.guards(copy, copy / file) if arguments]
     (copy / file).write_text(one.applied(text))
     ends_at = time.monotonic() + seconds
+    verdict, failed, again = MISSED, "", list[str]()
     try:
-        failed = None
         for arguments in guards:
-            left = ends_at - time.monotonic()
-            if left <= 0:
+            code, failed = _pytest(python, copy, arguments, seconds=max(ends_at - time.monotonic(), 0.1))
+            if code is None:
+                verdict = UNFINISHED
                 break
-            code, test = _pytest(copy, arguments, seconds=left)
-            if code not in {0, None, _NO_TESTS}:
-                failed = test
+            if code not in {0, _NO_TESTS}:
+                # a file that cannot be loaded names no test: all of them are tried without the break
+                verdict, again = CAUGHT, [failed] if "::" in failed else arguments
                 break
     finally:
         (copy / file).write_text(text)
-    if failed is None:
-        return MISSED, ""
-    code, _ = _pytest(copy, [failed], seconds=seconds) if "::" in failed else (0, "")
-    return (CAUGHT, failed or "pytest itself") if code in {0, _NO_TESTS} else (DOUBTFUL, failed)
+    if verdict == CAUGHT and _pytest(python, copy, again, seconds=seconds)[0] not in {0, _NO_TESTS}:
+        verdict = DOUBTFUL
+    return verdict, failed
+
+
+def _python_of(copy: Path, commit: str) -> str:
+    """The interpreter with the libraries of a commit: this one, or one made for it where its lock file is another."""
+    lock = "uv.lock"
+    if (copy / lock).read_bytes() == (ROOT / lock).read_bytes():
+        return sys.executable
+    sys.stdout.write(f"the libraries of {commit} are others: they are installed beside\n")
+    environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    subprocess.run(["make", "setup"], cwd=copy, env=environment, check=True, stdout=subprocess.DEVNULL)  # noqa: S607 - make from the PATH
+    return str(copy / ".venv" / "bin" / "python")
 
 
 @contextlib.contextmanager
@@ -173,11 +185,11 @@ def _copies(commit: str, count: int) -> Iterator[list[Path]]:
 
 
 def _report(found: list[Outcome]) -> str:
-    lines = [f"{'room':12} {'breaks':>6} {'caught':>6} {'missed':>6} {'doubtful':>8}"]
+    lines = [f"{'room':12} {'breaks':>6} {'caught':>6} {'missed':>6} {'doubtful':>8} {'unfinished':>10}"]
     for name in [*(room.name for room in ROOMS), "together"]:
         ours = [one.verdict for one in found if name in {one.room, "together"}]
-        counts = [ours.count(verdict) for verdict in (CAUGHT, MISSED, DOUBTFUL)]
-        lines.append(f"{name:12} {len(ours):6} {counts[0]:6} {counts[1]:6} {counts[2]:8}")
+        counts = [ours.count(verdict) for verdict in VERDICTS]
+        lines.append(f"{name:12} {len(ours):6} {counts[0]:6} {counts[1]:6} {counts[2]:8} {counts[3]:10}")
     return "\n".join(lines)
 
 
@@ -203,6 +215,7 @@ def main() -> int:
         free: queue.SimpleQueue[Path] = queue.SimpleQueue()
         for copy in copies:
             free.put(copy)
+        python = _python_of(copies[0], commit)
         each = options.breaks // len(ROOMS)
         every = [
             (room, number, *one)
@@ -217,7 +230,7 @@ def main() -> int:
                 return
             copy, begun = free.get(), time.monotonic()
             try:
-                verdict, test = judge(copy, room, path, one, seconds=options.seconds)
+                verdict, test = judge(python, copy, room, path, one, seconds=options.seconds)
             finally:
                 free.put(copy)
             seconds = round(time.monotonic() - begun, 1)
