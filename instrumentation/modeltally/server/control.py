@@ -38,7 +38,8 @@ def control_app(
     token: str,
     hosts: frozenset[str],
     status: Callable[[], dict[str, object]],
-    health: Callable[[], str | None],
+    failing: Callable[[], str | None],
+    damage: Callable[[], str | None],
 ) -> Starlette:
     """Build the application.
 
@@ -47,13 +48,16 @@ def control_app(
         token: What callers of the control channel must show.
         hosts: What requests may call the server.
         status: Gives the content of ``/status``.
-        health: Gives what is wrong, or None.
+        failing: Gives what keeps it from taking or storing what is sent, or None.
+        damage: Gives what of the store is damaged, or None; that is told, but no restart mends it.
     """
 
     async def get_health(_: Request) -> Response:
-        problem = health()
+        problem, damaged = failing(), damage()
         if problem:
             return JSONResponse({"status": "failing", "reason": problem}, status_code=503)
+        if damaged:
+            return JSONResponse({"status": "damaged", "reason": damaged})
         return JSONResponse({"status": "ok"})
 
     async def get_status(_: Request) -> Response:

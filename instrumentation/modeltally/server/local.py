@@ -196,11 +196,13 @@ class LocalServer:
         return self._receiver is None or self._receiver.wait_until_stored(timeout_seconds=timeout_seconds)
 
     def problem(self) -> str | None:
-        """What keeps the server from taking or storing what is sent at the moment; None when all is well."""
+        """What keeps the server from taking or storing what is sent, else what is damaged; None when all is well."""
+        return self._failing() or self._damage()
+
+    def _failing(self) -> str | None:
         if self._scheduler is not None and self._scheduler.problem:
             return self._scheduler.problem
-        receiving = self._receiver.problem() if self._receiver is not None else None
-        return receiving or self._damage()
+        return self._receiver.problem() if self._receiver is not None else None
 
     def _damage(self) -> str | None:
         return self._store.damage() if self._store is not None else None
@@ -238,7 +240,9 @@ class LocalServer:
         )
         hosts = local_names(settings.host, settings.allowed_host_names)
         otlp = otlp_http(receiver.acceptors, max_body_bytes=settings.max_body_bytes, hosts=hosts)
-        control = control_app(store, token=address.token, hosts=hosts, status=self._status, health=self.problem)
+        control = control_app(
+            store, token=address.token, hosts=hosts, status=self._status, failing=self._failing, damage=self._damage
+        )
         engine = Engine(
             database_directory(directory), database=DATABASE_NAME, limits=Limits.of(settings), notice=store.notice
         )
