@@ -15,7 +15,8 @@ from modeltally.recommend.advise import run_advice
 from modeltally.recommend.kinds import ADVICE
 from modeltally.store import transfer_jobs
 from modeltally.store.check import run_checks
-from modeltally.store.retention import erase_user, expire
+from modeltally.store.erasure import erase_user, finish_erasures
+from modeltally.store.retention import expire
 from modeltally.store.rollup import Roller
 
 if TYPE_CHECKING:
@@ -55,7 +56,10 @@ class Job:
 
 
 def _roll(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
-    return Roller(store.database).run(as_of=store.as_of(parameters))
+    as_of = store.as_of(parameters)
+    # half erased, a user would be numbered twice
+    finish_erasures(store.database, as_of=as_of)
+    return Roller(store.database).run(as_of=as_of)
 
 
 def _expire(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:

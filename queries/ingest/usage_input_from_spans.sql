@@ -1,7 +1,7 @@
 -- From a span to the typed facts of an operation. Nothing here can fail: what cannot be read becomes null, zero or a
 -- reason to refuse. A word of ours that nobody knows is a reason; a figure that no operation can have is left out and
 -- named, so that no sum of figures wraps. Heartbeats come here only to be refused.
--- Reads: otel_traces, erased_users
+-- Reads: otel_traces, tombstones
 CREATE MATERIALIZED VIEW IF NOT EXISTS usage_input_from_spans TO usage_input AS
 WITH
     -- the most that one operation may say of itself; below 0 is less than the least
@@ -56,6 +56,9 @@ WITH
     (value -> multiIf(value = 'true', true, value = 'false', false, NULL)) AS as_bool,
     a['user.hash'] AS user_hex,
     if(match(user_hex, '^[0-9a-f]{16}$'), reinterpretAsUInt64(reverse(unhex(user_hex))), 0) AS hash,
+    -- where nobody was erased, nothing is computed
+    (SELECT count() FROM tombstones) > 0
+        AND SHA256(concat('modeltally erased user ', user_hex)) IN (SELECT digest FROM tombstones) AS is_erased,
     -- what ended before it began wraps
     Duration > 31 * 86400 * 1000000000 AS is_beyond_sense,
     a['modeltally.unfinished'] = 'true' AS unfinished,
@@ -114,7 +117,7 @@ SELECT
     a['gen_ai.agent.name'] AS agent,
     a['modeltally.context.type'] AS context_type,
     a['modeltally.file.type'] AS file_type,
-    if(hash IN (SELECT user_hash FROM erased_users), 0, hash) AS user_hash,
+    if(is_erased, 0, hash) AS user_hash,
     -- who reported
     a['modeltally.source'] AS source,
     ScopeName AS scope,

@@ -27,13 +27,13 @@ FOLDER = Path(__file__).with_name("cases")
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 TABLES = (
     "aliases",
-    "erased_users",
     "evaluations",
     "frozen_months",
     "heartbeats",
     "other_spans",
     "otel_traces",
     "recommendations",
+    "tombstones",
     "usage_events",
     "usage_late",
     "usage_quarantine",

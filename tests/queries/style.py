@@ -20,6 +20,9 @@ FILLS = re.compile(r"CREATE MATERIALIZED VIEW IF NOT EXISTS (\w+) TO (\w+) AS\b"
 CHANGED = re.compile(
     r"^ALTER TABLE (\w+)\s+(?:ADD COLUMN IF NOT EXISTS\b|ADD INDEX IF NOT EXISTS\b|MODIFY COLUMN \w+ Array\(Tuple\()"
 )
+# How an earlier version's table is left: what it held goes into another one, and then it goes.
+FILLED = re.compile(r"^INSERT INTO (\w+)\s+SELECT\b")
+DROPPED = re.compile(r"^DROP TABLE IF EXISTS (\w+) SYNC$")
 ALTERS = re.compile(r"^ALTER TABLE (\w+)")
 # The files whose default is the one clock of ours.
 LANDING = re.compile(r"\d{4}_create_otel_(traces|metrics_\w+)")
@@ -177,7 +180,8 @@ def is_a_step_named_after_what_it_makes(file: File) -> Offences:
     if file.folder != "schema":
         return
     made, changed = CREATED.search(file.statement), CHANGED.match(file.statement)
-    if bool(made) == bool(changed):
+    filled, dropped = FILLED.match(file.statement), DROPPED.match(file.statement)
+    if [bool(found) for found in (made, changed, filled, dropped)].count(True) != 1:
         yield 1, "does not make or change one object in a way that can be repeated"
     number, verb, rest = [*file.name.split("_", 2), "", ""][:3]
     if not re.fullmatch(r"\d{4}", number):
@@ -186,6 +190,10 @@ def is_a_step_named_after_what_it_makes(file: File) -> Offences:
         yield 1, f"is not named after what it adds to {changed[1]}"
     if made and (verb, rest) != ("create", made[1]):
         yield 1, f"is not named after the table {made[1]}"
+    if filled and not (verb == "fill" and rest.startswith(f"{filled[1]}_from_")):
+        yield 1, f"is not named after the table {filled[1]} and what it is filled from"
+    if dropped and (verb, rest) != ("drop", dropped[1]):
+        yield 1, f"is not named after the table {dropped[1]}"
 
 
 def fills_the_table_it_is_named_after(file: File) -> Offences:

@@ -63,6 +63,11 @@ BREAKS: dict[str, list[tuple[str, str, str]]] = {
         ("schema", "0042_add_a_to_users", "ALTER TABLE others ADD COLUMN IF NOT EXISTS a UInt8\n"),
         ("schema", "0042_drop_a_of_users", "ALTER TABLE users DROP COLUMN a\n"),
         ("schema", "0042_add_a_to_users", "ALTER TABLE users MODIFY COLUMN b UInt8\n"),
+        ("schema", "0042_fill_users_from_others", "INSERT INTO others SELECT 1 AS one\n"),
+        ("schema", "0042_users_from_others", "INSERT INTO users SELECT 1 AS one\n"),
+        ("schema", "0042_drop_users", "DROP TABLE IF EXISTS others SYNC\n"),
+        ("schema", "0042_drop_users", "DROP TABLE users SYNC\n"),
+        ("schema", "0042_drop_users", "DROP TABLE IF EXISTS users\n"),
         ("schema", "0042_create_users", "CREATE MATERIALIZED VIEW IF NOT EXISTS users TO users AS SELECT 1 AS one\n"),
     ],
     "fills_the_table_it_is_named_after": [

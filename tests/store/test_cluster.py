@@ -14,7 +14,7 @@ from modeltally.jobs import runners
 from modeltally.settings import Settings
 from modeltally.store import EmbeddedStore, sql
 from modeltally.store.client import READ_SETTINGS, Database
-from modeltally.store.cluster import EVERYWHERE, PASSED_THROUGH, SHARDED, check_statements, render
+from modeltally.store.cluster import EARLIER, EVERYWHERE, PASSED_THROUGH, SHARDED, check_statements, render
 from modeltally.store.rollup import Roller
 from queries.given import give
 from store.answers import AS_OF, ERASED, GIVEN, LATER, answers, knows_where_to_read, lived_in, named, questions
@@ -65,9 +65,11 @@ def test_statement_that_is_broken_is_named(database: Database, old: str, new: st
 
 def test_statements_name_the_cluster_and_the_database_of_everything() -> None:
     """Every table is replicated on the cluster, and no table or view is named without its database."""
-    known = "|".join([*SHARDED, *EVERYWHERE, *PASSED_THROUGH, *sql.view_names()])
+    known = "|".join([*SHARDED, *EVERYWHERE, *EARLIER, *PASSED_THROUGH, *sql.view_names()])
     for statement in render("tally"):
-        assert " ON CLUSTER tally" in statement.body, statement.name
+        # rows that are written once are on every node
+        is_everywhere = statement.body.startswith("INSERT INTO modeltally.")
+        assert is_everywhere or " ON CLUSTER tally" in statement.body, statement.name
         assert not re.search(rf"\b(FROM|JOIN|INTO|EXISTS|TABLE|VIEW) ({known})\b", statement.body), statement.name
         engines = re.findall(r"ENGINE = (\w+)", statement.body)
         assert all(engine.startswith("Replicated") or engine in {"Null", "Distributed"} for engine in engines)
@@ -80,8 +82,14 @@ def test_every_table_has_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
         for file in sql.schema()
         if (found := re.match(r"CREATE TABLE IF NOT EXISTS (\w+)", file.body)) is not None
     }
-    assert made == {*SHARDED, *EVERYWHERE, *PASSED_THROUGH}
-    assert len(made) == len(SHARDED) + len(EVERYWHERE) + len(PASSED_THROUGH)
+    assert made == {*SHARDED, *EVERYWHERE, *EARLIER, *PASSED_THROUGH}
+    assert len(made) == len(SHARDED) + len(EVERYWHERE) + len(EARLIER) + len(PASSED_THROUGH)
+    dropped = {
+        found[1]
+        for statement in render("tally")
+        if (found := re.match(r"DROP TABLE IF EXISTS modeltally\.(\w+) ON CLUSTER tally SYNC", statement.body))
+    }
+    assert dropped == EARLIER
     new = sql.Statement("9000_create_extra", "CREATE TABLE IF NOT EXISTS extra (a UInt8) ENGINE = MergeTree ORDER BY a")
     monkeypatch.setattr(sql, "schema", lambda: [new])
     with pytest.raises(StoreError, match="nothing says where the rows of extra"):
@@ -187,13 +195,14 @@ def _lived_in_on(front: _Spread) -> EmbeddedStore:
         shard.command(sql.statement("expire/drop_month"), {"month": JANUARY_FIRST})
         for row in shard.query(sql.statement("expire/landing_days"), {"as_of": AS_OF, "retention_days": 7}):
             shard.command(sql.statement("expire/drop_landing_day"), {"day": row["day"]})
-    front.command(sql.statement("erase/tombstone"), {"user_hash": ERASED, "as_of": AS_OF})
-    swap = {"user_hash": ERASED, "substitute": 12345}
-    front.command(sql.statement("erase/substitute_in_users"), swap)
+    Database.insert_rows(front, "erasing", ("user_hash", "substitute"), [[ERASED, 12345]])
+    front.command(sql.statement("erase/tombstone"), {"as_of": AS_OF})
+    front.command(sql.statement("erase/substitute").with_names({"table": "users"}))
     for shard in front.shards:
-        shard.command(sql.statement("erase/substitute_in_usage_events"), swap)
-        shard.command(sql.statement("erase/substitute_in_usage_late"), swap)
-        shard.command(sql.statement("erase/forget_in_landing"), {"user_hex": f"{ERASED:016x}"})
+        for table in ("usage_events", "usage_late"):
+            shard.command(sql.statement("erase/substitute").with_names({"table": table}))
+        shard.command(sql.statement("erase/forget_in_landing"))
+    front.command(sql.statement("erase/done"))
     store.run("recommend_cleanup", {"as_of": AS_OF})
     give(store, LATER, first_id=9000)
     return store

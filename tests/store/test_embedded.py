@@ -32,7 +32,7 @@ def _varint(number: int) -> bytes:
     return bytes(made)
 
 
-def _batch(path: Path, *bodies: ExportTraceServiceRequest) -> Path:
+def batch_of(path: Path, *bodies: ExportTraceServiceRequest) -> Path:
     """Write a batch the way the receiver spools it: each body with its time of receipt, after its length."""
     received = _varint(1000 << 3 | 1) + struct.pack("<Q", RECEIVED_MS)
     messages = [body.SerializeToString() + received for body in bodies]
@@ -42,7 +42,7 @@ def _batch(path: Path, *bodies: ExportTraceServiceRequest) -> Path:
 
 def test_batch_is_stored_once_however_often_it_is_handed_over(store: EmbeddedStore, tmp_path: Path) -> None:
     """The same bytes under the same id land once, and become events once; under another id they are another batch."""
-    batch = _batch(tmp_path / "batch", request(30, seed=1), request(20, seed=2))
+    batch = batch_of(tmp_path / "batch", request(30, seed=1), request(20, seed=2))
     store.insert_spans(batch, batch_id="first")
     store.insert_spans(batch, batch_id="first")
     assert ask(store, COUNTS) == [{"landed": 50, "events": 50}]
@@ -57,7 +57,7 @@ def test_batch_keeps_what_a_span_says(store: EmbeddedStore, tmp_path: Path) -> N
     """Ids, times and values of every type arrive as they were sent, as text where the table holds text."""
     body = request(1, seed=3)
     span = body.resource_spans[0].scope_spans[0].spans[0]
-    store.insert_spans(_batch(tmp_path / "batch", body), batch_id="one")
+    store.insert_spans(batch_of(tmp_path / "batch", body), batch_id="one")
     (landed,) = ask(
         store,
         "SELECT TraceId, SpanId, toUnixTimestamp64Nano(Timestamp) AS start, Duration, ServiceName, ScopeName,"
@@ -93,7 +93,7 @@ def test_span_that_ends_before_it_starts_has_no_duration(store: EmbeddedStore, t
     body = request(1, seed=4)
     span = body.resource_spans[0].scope_spans[0].spans[0]
     span.end_time_unix_nano = span.start_time_unix_nano - 1
-    store.insert_spans(_batch(tmp_path / "batch", body), batch_id="one")
+    store.insert_spans(batch_of(tmp_path / "batch", body), batch_id="one")
     assert ask(store, "SELECT duration_us, is_duration_invalid FROM usage_events") == [
         {"duration_us": None, "is_duration_invalid": True}
     ]
@@ -140,7 +140,7 @@ def test_store_keeps_its_rows_over_a_restart(tmp_path: Path) -> None:
     """What was stored is there when the directory is opened again."""
     first = open_store(tmp_path)
     first.migrate()
-    first.insert_spans(_batch(tmp_path / "batch", request(10, seed=5)), batch_id="one")
+    first.insert_spans(batch_of(tmp_path / "batch", request(10, seed=5)), batch_id="one")
     first.close()
     again = open_store(tmp_path)
     assert again.migrate() == []

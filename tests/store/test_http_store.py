@@ -211,7 +211,7 @@ def test_freezing_and_erasing_wait_for_inserts(server: Server, monkeypatch: pyte
     store.database.insert_barrier = ServerBarrier(look)
     monkeypatch.setattr(store.database, "command", note)
     store.run("erase_user", {"user_hash": "00112233aabbccdd", "as_of": AS_OF})
-    assert order[:3] == ["erase/tombstone", "drained", "erase/substitute_in_usage_events"]
+    assert order[:3] == ["erase/tombstone", "drained", "erase/substitute"]
     store.close()
 
 

@@ -18,7 +18,16 @@ if TYPE_CHECKING:
 
 CHANGED = "usage_quarantine_from_input"
 AS_OF = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
-FILES = [file.name for file in (*sql.schema()[1:], *sql.ingest())]
+TABLE_FILES = sql.schema()[1:]
+# What takes a table away comes when nothing reads it any more.
+FILES = [
+    file.name
+    for file in (
+        *(file for file in TABLE_FILES if not file.is_removal),
+        *sql.ingest(),
+        *(file for file in TABLE_FILES if file.is_removal),
+    )
+]
 TABLES = sql.Statement(
     "tables",
     "SELECT name, create_table_query AS made, engine FROM system.tables"

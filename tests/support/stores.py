@@ -8,6 +8,7 @@ import re
 import shutil
 from typing import TYPE_CHECKING, Any
 
+from modeltally.errors import StoreError
 from modeltally.jobs import runners
 from modeltally.settings import Settings
 from modeltally.store import EmbeddedStore, open_store, sql
@@ -36,6 +37,23 @@ def stored(directory: Path, text: str) -> list[dict[str, Any]]:
         return ask(store, text)
     finally:
         store.close()
+
+
+class FailingDatabase(Database):
+    """A database that fails before one statement, once.
+
+    Attributes:
+        fail_at: The name of the statement.
+    """
+
+    fail_at = ""
+
+    def command(self, statement: sql.Statement, *args: object, **kwargs: object) -> None:
+        """Run a statement, or fail before it."""
+        if statement.name == self.fail_at:
+            self.fail_at = ""
+            raise StoreError(f"stopped before {statement.name}")
+        super().command(statement, *args, **kwargs)  # type: ignore[arg-type] # passed through
 
 
 class Template:

@@ -44,6 +44,8 @@ _WRITE_SETTINGS = {
     "max_partitions_per_insert_block": 0,
     # an erasure is done when it returns
     "mutations_sync": 2,
+    # and takes its values from a table, which every replica holds whole
+    "allow_nondeterministic_mutations": 1,
 }
 
 

@@ -17,7 +17,7 @@ from modeltally.store import sql
 if TYPE_CHECKING:
     from modeltally.store.client import Database
 
-__all__ = ["EVERYWHERE", "SHARDED", "check_statements", "render"]
+__all__ = ["EARLIER", "EVERYWHERE", "SHARDED", "check_statements", "render"]
 
 # Tables whose rows belong to one shard; how they come there through the table over all shards, and by which column.
 SHARDED: Final = {
@@ -40,13 +40,27 @@ SHARDED: Final = {
 PASSED_THROUGH: Final = frozenset({"usage_input", "metrics_input"})
 # Small tables that every node holds whole: what every shard must know of, and what is written once for all of them.
 EVERYWHERE: Final = frozenset(
-    {"schema_migrations", "frozen_months", "erased_users", "users", "aliases", "recommendations", "imports"}
+    {
+        "schema_migrations",
+        "frozen_months",
+        "tombstones",
+        "erasing",
+        "users",
+        "aliases",
+        "recommendations",
+        "imports",
+    }
 )
+# Tables of earlier versions, which every node held whole: made, read once more, and taken away.
+EARLIER: Final = frozenset({"erased_users"})
 
 _ENGINE: Final = re.compile(r"\bENGINE = ((?:\w+)?MergeTree)(?:\(([^()]*)\))?")
 _SHARD_PATH: Final = "'/clickhouse/tables/{shard}/{database}/{table}', '{replica}'"
 _EVERYWHERE_PATH: Final = "'/clickhouse/tables/everywhere/{database}/{table}', '{shard}-{replica}'"
-_MADE: Final = re.compile(r"^(?P<what>CREATE (?:TABLE|MATERIALIZED VIEW) IF NOT EXISTS|ALTER TABLE) (?P<name>\w+)")
+_MADE: Final = re.compile(
+    r"^(?P<what>CREATE (?:TABLE|MATERIALIZED VIEW) IF NOT EXISTS|DROP (?:TABLE|VIEW) IF EXISTS|ALTER TABLE|INSERT INTO)"
+    r" (?P<name>\w+)"
+)
 # Where a statement names another object: what it reads, and at its head what it fills or is made like.
 _READ: Final = re.compile(r"\b(?P<how>FROM|JOIN) (?P<name>\w+)\b")
 _FILLED: Final = re.compile(r"\A(?P<how> TO| AS) (?P<name>\w+)\b")
@@ -74,12 +88,19 @@ def render(
         _template("create_database", "database", names),
         _template("create_database", "shard database", names | {"database": shard_database}),
     ]
-    places = dict.fromkeys([*SHARDED, *PASSED_THROUGH], shard_database) | dict.fromkeys(EVERYWHERE, database)
-    statements += [_local(file, places, names) for file in sql.schema()]
+    places = dict.fromkeys([*SHARDED, *PASSED_THROUGH], shard_database)
+    places |= dict.fromkeys([*EVERYWHERE, *EARLIER], database)
+    files = sql.schema()
+    statements += [_local(file, places, names) for file in files if not file.is_removal]
     for filling in sql.ingest():  # made where it is missing, then given its query where it was there
         statements.append(_local(filling, places, names))
         changed = _local(filling.redefinition, places, names)
         statements.append(sql.Statement(f"{changed.name} changed", changed.text))
+    for file in files:
+        if file.is_removal:  # on a shard it is a view, and goes first
+            own = sql.Statement(f"{file.name} of the shards", file.body.replace("DROP TABLE", "DROP VIEW"))
+            statements.append(_local(own, dict.fromkeys(EARLIER, shard_database), names))
+            statements.append(_local(file, places, names))
     statements += [_template("read_everywhere", table, names | {"table": table}) for table in sorted(EVERYWHERE)]
     places |= dict.fromkeys(sql.ON_EACH_SHARD, shard_database)
     views = [view for view in sql.views_in_order() if view.name in sql.ON_EACH_SHARD]
@@ -135,7 +156,9 @@ def _local(file: sql.Statement, places: dict[str, str], names: dict[str, str]) -
     rest = _ENGINE.sub(
         lambda found: f"ENGINE = Replicated{found[1]}({', '.join(filter(None, (path, found[2])))})", rest
     )
-    head = sql.Statement(file.name, "{place:Identifier}.{name:Identifier} ON CLUSTER {cluster:Identifier}")
+    # a row that is written once is on every node
+    where = "" if made["what"] == "INSERT INTO" else " ON CLUSTER {cluster:Identifier}"
+    head = sql.Statement(file.name, f"{{place:Identifier}}.{{name:Identifier}}{where}")
     head = head.with_names(names | {"place": place, "name": made["name"]})
     return sql.Statement(file.name, f"{made['what']} {head.text}{rest}")
 

@@ -9,6 +9,7 @@ from modeltally.settings import Settings, load_settings
 from modeltally.store import sql
 from modeltally.store._database_store import DatabaseStore
 from modeltally.store.client import Database
+from modeltally.store.erasure import finish_erasures
 from modeltally.store.migrate import check_schema
 from modeltally.store.parts import FILE_NAME, Parts
 from modeltally.store.received import METRIC_KINDS
@@ -36,8 +37,11 @@ class EmbeddedStore(DatabaseStore):
         Raises:
             UnknownNameError: There is no such job.
         """
-        with self.parts.changing() if self.parts else contextlib.nullcontext():
+        with self._changing():
             return super().run(job, parameters)
+
+    def _changing(self) -> contextlib.AbstractContextManager[None]:
+        return self.parts.changing() if self.parts else contextlib.nullcontext()
 
     def damage(self) -> str | None:
         """Say what of the engine's files is known to be damaged; None when nothing is."""
@@ -67,7 +71,7 @@ class EmbeddedStore(DatabaseStore):
         super().close()
 
     def migrate(self) -> list[str]:
-        """Finish an import that was stopped, bring the schema up to date; returns the files applied now.
+        """Finish an import or erasure that was stopped, bring the schema up to date; returns the files applied now.
 
         Raises:
             StoreError: Another version made the store, or the engine refused.
@@ -77,6 +81,8 @@ class EmbeddedStore(DatabaseStore):
         applied = super().migrate()
         if applied:
             self.database.reopen()
+        with self._changing():
+            finish_erasures(self.database, as_of=self._clock())
         return applied
 
     def load_file(self, path: Path, *, database_name: str, table: str) -> None:

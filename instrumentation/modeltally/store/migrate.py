@@ -10,6 +10,7 @@ from modeltally.store import sql
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Iterable, Iterator
 
     from modeltally.store.client import Database
 
@@ -72,19 +73,19 @@ def migrate(database: Database, *, as_of: dt.datetime) -> list[str]:
         note(file)
         done.append(file.name)
 
-    for file in sql.schema()[1:]:
-        if file.name not in applied:
-            database.command(file)
-            mark(file)
+    def apply(files: Iterable[sql.Statement]) -> None:
+        for file in files:
+            if file.name not in applied:
+                database.command(file)
+                mark(file)
+
+    tables = sql.schema()[1:]
+    apply(file for file in tables if not file.is_removal)
     there = {str(row["name"]) for row in database.query(sql.statement("migrate/views_there"))}
-    for view in sql.ingest():
-        if view.name not in there:
-            database.command(view)
-        elif applied.get(view.name) != _checksum(view):  # changed, or killed before it was noted
-            database.command(view.redefinition)
-        else:
-            continue
+    for view, statement in _ingest_changes(applied, there):
+        database.command(statement)
         mark(view)
+    apply(file for file in tables if file.is_removal)  # what fills the tables read it until now
     readers = sql.views_in_order()
     # they hold nothing, so they are installed all together, whatever changed
     together = sql.Statement(_VIEWS, "\n".join(reader.body for reader in readers))
@@ -93,6 +94,15 @@ def migrate(database: Database, *, as_of: dt.datetime) -> list[str]:
             database.install_view(reader)
         note(together)
     return done
+
+
+def _ingest_changes(applied: dict[str, str], there: set[str]) -> Iterator[tuple[sql.IngestView, sql.Statement]]:
+    """Give each view that fills a table and is missing or another one, with the statement that mends it."""
+    for view in sql.ingest():
+        if view.name not in there:
+            yield view, view
+        elif applied.get(view.name) != _checksum(view):  # changed, or killed before it was noted
+            yield view, view.redefinition
 
 
 def _checksum(file: sql.Statement) -> str:

@@ -1,25 +1,21 @@
-"""Forgetting on purpose: events, landed spans and metrics past their retention, users who ask for it."""
+"""Forgetting by age: events, landed spans and metrics past their retention."""
 
 from __future__ import annotations
 
-import re
-import secrets
 from typing import TYPE_CHECKING
 
-from modeltally.errors import ParameterError, StoreError
+from modeltally.errors import StoreError
 from modeltally.store import sql
+from modeltally.store.erasure import finish_erasures, forget_landed
 from modeltally.store.received import METRIC_TABLES
-from modeltally.store.rollup import Roller, numbering_stopped
+from modeltally.store.rollup import Roller
 
 if TYPE_CHECKING:
     import datetime as dt
 
     from modeltally.store.client import Database, Row
 
-__all__ = ["erase_user", "expire"]
-
-_HASH_DIGITS = 16
-_HASH = re.compile(f"[0-9a-fA-F]{{{_HASH_DIGITS}}}")
+__all__ = ["expire"]
 
 
 def expire(
@@ -33,7 +29,8 @@ def expire(
     """Drop what is past its retention, counted from receipt; figures stay, in rolls.
 
     A month is frozen first (its late rows go aside from then on), rolled, checked, then dropped. A run that was
-    interrupted goes on where it stopped. Hashes of erased users that landed since their erasure go too.
+    interrupted goes on where it stopped, and so does an erasure. Hashes of erased users that landed since their
+    erasure go too.
 
     Args:
         database: Where.
@@ -49,6 +46,7 @@ def expire(
         StoreError: A frozen month cannot be rolled clean; nothing of it was dropped.
     """
     dropped: list[Row] = []
+    finish_erasures(database, as_of=as_of)
     landing = database.query(
         sql.statement("expire/landing_days"), {"as_of": as_of, "retention_days": landing_retention_days}
     )
@@ -61,7 +59,7 @@ def expire(
         for row in database.query(sql.statement("expire/metrics_days").with_names(name), metrics):
             database.command(sql.statement("expire/drop_metrics_day").with_names(name), {"day": row["day"]})
             dropped.append({"table": table, "partition": str(row["day"])})
-    _forget_erased(database)
+    forget_landed(database)
     months = database.query(sql.statement("expire/months"), {"as_of": as_of, "retention_days": event_retention_days})
     for row in months:
         if not row["is_frozen"]:
@@ -83,38 +81,3 @@ def _freeze(database: Database, *, month: object, as_of: dt.datetime) -> None:
     with database.insert_barrier:
         database.command(sql.statement("expire/freeze_month"), {"month": month, "as_of": as_of})
         database.insert_barrier.drain()
-
-
-def _forget_erased(database: Database) -> None:
-    # what came after an erasure was stored without the user, but landed as it was sent
-    if database.query(sql.statement("erase/still_landed")):
-        database.command(sql.statement("erase/forget_again_in_landing"))
-
-
-def erase_user(database: Database, *, user_hash: str, as_of: dt.datetime) -> list[Row]:
-    """Erase a user: from every stored row now, and from every row that still comes.
-
-    A random substitute takes the hash's place, so counts of distinct users keep their value and nothing leads back.
-
-    Args:
-        database: Where.
-        user_hash: The 16 hex digits of the user's keyed hash.
-        as_of: The time noted on the tombstone.
-
-    Returns:
-        One row that says it is done.
-
-    Raises:
-        ParameterError: The hash is not 16 hex digits.
-    """
-    number = int(user_hash, 16) if _HASH.fullmatch(user_hash) else 0
-    if not number:
-        raise ParameterError(f"user_hash = {user_hash!r} is not a keyed user hash of {_HASH_DIGITS} hex digits")
-    swap = {"user_hash": number, "substitute": secrets.randbits(64) | 1}
-    with database.insert_barrier, numbering_stopped():
-        database.command(sql.statement("erase/tombstone"), {"user_hash": number, "as_of": as_of})
-        database.insert_barrier.drain()
-        for table in ("usage_events", "usage_late", "users"):
-            database.command(sql.statement(f"erase/substitute_in_{table}"), swap)
-        database.command(sql.statement("erase/forget_in_landing"), {"user_hex": user_hash.lower()})
-    return [{"erased": True}]

@@ -75,6 +75,11 @@ class Statement:
         return without_comments(self.text)
 
     @property
+    def is_removal(self) -> bool:
+        """Whether it takes away a table of an earlier version, which must wait until nothing reads it."""
+        return self.body.startswith("DROP ")
+
+    @property
     def calls_shards(self) -> bool:
         """Whether there is anything in it that on a cluster each shard answers for itself."""
         return self.over_shards not in {"", self.text}

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from modeltally.errors import InputError, ModelTallyError, StoreError
 from modeltally.store.transfer_jobs import (
     ALWAYS,
+    EARLIER,
     LANDING,
     METRICS,
     PACKED,
@@ -40,7 +41,7 @@ __all__ = [
 ]
 
 MANIFEST_NAME: Final = "manifest.json"
-_TABLES: Final = frozenset((*ALWAYS, *LANDING, *METRICS))
+_TABLES: Final = frozenset((*ALWAYS, *LANDING, *METRICS, *EARLIER))
 
 
 class _Strict(BaseModel):

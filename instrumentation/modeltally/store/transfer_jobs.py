@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALWAYS",
+    "EARLIER",
     "LANDING",
     "METRICS",
     "NOT_EXPORTED",
@@ -51,14 +52,14 @@ ALWAYS: Final = (
     "usage_rolls",
     "users",
     "frozen_months",
-    "erased_users",
+    "tombstones",
     "aliases",
     "recommendations",
 )
 LANDING: Final = ("otel_traces",)
 METRICS: Final = (*METRIC_TABLES, "metrics_quarantine")
-# What a store has of its own: its schema, its past imports, and tables that keep nothing.
-NOT_EXPORTED: Final = ("schema_migrations", "imports", "usage_input", "metrics_input")
+# What a store has of its own: its schema, its past imports, erasures that are not done, and tables that keep nothing.
+NOT_EXPORTED: Final = ("schema_migrations", "imports", "erasing", "usage_input", "metrics_input")
 PACKED: Final = ".native.zst"
 
 _EXPORT_PREFIX: Final = "modeltally_export_"
@@ -67,6 +68,8 @@ _ID: Final = re.compile(r"[0-9a-f]{16}")
 # SHA-256 over names and checksums of the schema as it was before it began anew: an export made with it is taken over.
 _SCHEMA_BEFORE: Final = "8ae4af783a2d48105481f37d00578ce473ea87769df366726b79708030632ad6"
 _ROLLS, _ROLLS_BEFORE = "usage_rolls", "usage_rolls_before"
+# Tables that only exports of earlier versions have: something else is made of what they hold.
+EARLIER: Final = ("erased_users",)
 _CHUNK_BYTES: Final = 1024**2
 # One step of one transfer at a time: a second one would take the first one's scratch database away.
 _TRANSFERRING: Final = threading.Lock()
@@ -193,6 +196,8 @@ def import_begin(store: DatabaseStore, parameters: Mapping[str, object]) -> list
         _command(database, "create_scratch", scratch=scratch)
         for table in (*ALWAYS, *LANDING, *METRICS):
             _command(database, "stage_table", scratch=scratch, table=table)
+        for table in EARLIER:
+            _command(database, f"stage_{table}", scratch=scratch)
         if is_of_before:
             _command(database, "stage_rolls_before", scratch=scratch)
     return [{"state": "staging"}]
@@ -229,8 +234,11 @@ def import_publish(store: DatabaseStore, parameters: Mapping[str, object]) -> li
         _check_empty(database)
         if _has_rolls_before(database, scratch):
             _command(database, "take_over_rolls", scratch=scratch)
-            _command(database, "drop_rolls_before", scratch=scratch)
-            pieces = _pieces(database, scratch)
+            _command(database, "drop_taken_over", scratch=scratch, table=_ROLLS_BEFORE)
+        for table in EARLIER:
+            _command(database, f"take_over_{table}", scratch=scratch)
+            _command(database, "drop_taken_over", scratch=scratch, table=table)
+        pieces = _pieces(database, scratch)
         _mark(database, export_id, "publishing", as_of=as_of)
         try:
             for piece in pieces:
@@ -360,7 +368,7 @@ def _export_id(parameters: Mapping[str, object]) -> str:
 
 def _table(parameters: Mapping[str, object]) -> str:
     table = str(parameters.get("table", ""))
-    if table not in {*ALWAYS, *LANDING, *METRICS}:
+    if table not in {*ALWAYS, *LANDING, *METRICS, *EARLIER}:
         raise ParameterError(f"table = {table[:80]!r} is none that is exported")
     return table
 

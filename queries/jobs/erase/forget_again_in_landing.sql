@@ -1,5 +1,6 @@
 -- Takes the hashes of erased users out of what landed after their erasure.
--- Reads: otel_traces, erased_users
+-- Reads: otel_traces, tombstones
 ALTER TABLE otel_traces
 UPDATE SpanAttributes = mapFilter((name, value) -> name != 'user.hash', SpanAttributes)
-WHERE SpanAttributes['user.hash'] IN (SELECT leftPad(lower(hex(user_hash)), 16, '0') FROM erased_users)
+WHERE SpanAttributes['user.hash'] != ''
+    AND SHA256(concat('modeltally erased user ', SpanAttributes['user.hash'])) IN (SELECT digest FROM tombstones)

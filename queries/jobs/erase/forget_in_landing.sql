@@ -1,5 +1,5 @@
--- Takes the hash out of the landing table.
--- Reads: otel_traces
+-- Takes the hashes that are being erased out of the landing table.
+-- Reads: otel_traces, erasing
 ALTER TABLE otel_traces
 UPDATE SpanAttributes = mapFilter((name, value) -> name != 'user.hash', SpanAttributes)
-WHERE SpanAttributes['user.hash'] = {user_hex:String}
+WHERE SpanAttributes['user.hash'] IN (SELECT leftPad(lower(hex(user_hash)), 16, '0') FROM erasing)

@@ -1,8 +1,12 @@
--- Spans of erased users that landed after their erasure.
+-- Hashes of erased users that landed after their erasure.
 -- Grain: one row, none where there are no such spans.
--- Reads: otel_traces, erased_users
+-- Reads: otel_traces, tombstones
 -- Read by: the expire job
-SELECT count() AS spans
-FROM otel_traces
-WHERE SpanAttributes['user.hash'] IN (SELECT leftPad(lower(hex(user_hash)), 16, '0') FROM erased_users)
-HAVING spans > 0
+SELECT count() AS hashes
+FROM (
+    SELECT DISTINCT SpanAttributes['user.hash'] AS user_hex
+    FROM otel_traces
+    WHERE user_hex != '' AND (SELECT count() FROM tombstones) > 0
+)
+WHERE SHA256(concat('modeltally erased user ', user_hex)) IN (SELECT digest FROM tombstones)
+HAVING hashes > 0

@@ -1,5 +1,8 @@
--- From here on rows with this hash are stored without a user.
--- Grain: one row.
--- Reads: nothing
-INSERT INTO erased_users
-SELECT {user_hash:UInt64} AS user_hash, {as_of:DateTime64(6, 'UTC')} AS erased_at
+-- From here on rows with these hashes are stored without a user.
+-- Grain: one row per hash that is being erased.
+-- Reads: erasing
+INSERT INTO tombstones
+SELECT
+    SHA256(concat('modeltally erased user ', leftPad(lower(hex(user_hash)), 16, '0'))) AS digest,
+    {as_of:DateTime64(6, 'UTC')} AS erased_at
+FROM erasing

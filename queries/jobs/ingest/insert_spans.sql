@@ -4,9 +4,10 @@
 -- the same batch under the same id is stored once. One thread makes the same blocks in the same order each time.
 -- The caller names the schema beside this file, spans.proto, in the setting format_schema. The column named like the
 -- oneof tells 0, false and '' from nothing.
+-- The hash of an erased user does not even land; where nobody was erased, nothing is compared.
 -- A Duration wraps when a span ends before it starts, as the collector's exporter writes it.
 -- Grain: one row per span.
--- Reads: a file
+-- Reads: tombstones
 -- Read by: the local server
 INSERT INTO otel_traces (
     Timestamp, TraceId, SpanId, ParentSpanId, TraceState, SpanName, SpanKind, ServiceName,
@@ -92,7 +93,16 @@ SELECT
     resource,
     scope.name,
     scope.version,
-    map_of(span.attributes),
+    map_of(if(
+        (SELECT count() FROM tombstones) > 0,
+        arrayFilter(
+            pair -> pair.key != 'user.hash'
+                OR SHA256(concat('modeltally erased user ', pair.value.string_value))
+                    NOT IN (SELECT digest FROM tombstones),
+            span.attributes
+        ),
+        span.attributes
+    )),
     span.end_time_unix_nano - span.start_time_unix_nano,
     transform(span.status.code, [1, 2], ['Ok', 'Error'], 'Unset'),
     span.status.message,

@@ -88,11 +88,11 @@ def _guards_of_sql(root: Path, file: Path) -> list[list[str]]:
 _OF_JOBS = {
     "transfer": ("transfer",),
     "migrate": ("migrate", "upgrade", "cluster"),
-    "erase": ("retention",),
+    "erase": ("erasure",),
     "expire": ("retention",),
     "roll": ("roll", "retention"),
     "check": ("embedded",),
     "checks": ("check",),
     "ingest": ("embedded", "upgrade"),
-    "schema": ("migrate", "upgrade", "embedded"),
+    "schema": ("migrate", "migration", "upgrade", "embedded"),
 }

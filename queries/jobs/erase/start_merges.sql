@@ -1,0 +1,4 @@
+-- Files are put together again.
+-- Grain: none.
+-- Reads: nothing
+SYSTEM START MERGES {table:Identifier}
