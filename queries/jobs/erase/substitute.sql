@@ -4,7 +4,7 @@
 -- Grain: none.
 -- Reads: erasing
 ALTER TABLE {table:Identifier}
-UPDATE user_hash = ifNull(
+UPDATE user_hash = coalesce(
     (
         SELECT CAST((groupArray(user_hash), groupArray(substitute)), 'Map(UInt64, Nullable(UInt64))')
         FROM (SELECT user_hash, min(substitute) AS substitute FROM erasing GROUP BY user_hash)
