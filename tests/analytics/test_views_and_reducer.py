@@ -93,7 +93,10 @@ def stored(run: dict[str, Any]) -> Operation:
     )
 
 
-@pytest.fixture(scope="module", params=[1, 2])
+@pytest.fixture(
+    scope="module",
+    params=[1, pytest.param(2, marks=pytest.mark.slow(seconds=12, why="every window of other runs, another time"))],
+)
 def filled(request: pytest.FixtureRequest, opened: EmbeddedStore) -> tuple[EmbeddedStore, list[dict[str, Any]]]:
     """Fill the store with the runs of a seed."""
     empty(opened)

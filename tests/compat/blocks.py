@@ -174,6 +174,17 @@ def _loop() -> Namespace:
     }
 
 
+async def _stored_model(namespace: Namespace, _captured: Captured) -> None:
+    assert namespace["stats"].total_uses == 60
+    assert namespace["stats"].usage_frequency == 2.0
+
+
+async def _stored_pattern(namespace: Namespace, _captured: Captured) -> None:
+    assert namespace["stats"]["total_patterns"] == 1
+    assert namespace["stats"]["patterns"][0]["total_usage"] == 20
+    assert namespace["effectiveness"]["effectiveness_score"] > 0.5
+
+
 async def _module(name: str) -> None:
     importlib.import_module(name)
 
@@ -370,6 +381,8 @@ RUN = [
     Block(1, 7, then=_one("model.health_check", "ModelHealthMonitor", "check_model_integrity")),
     Block(4, 2, lambda: {"correlation_id": "c-1", "pattern_id": "p-1"}, _two_uses, {"uuid": STAND_INS}),
     Block(4, 5, _loop, _feedback),
+    Block(1, 3, lambda: {"model_id": MODEL}, _stored_model),
+    Block(4, 3, lambda: {"tracker": compat.PatternUsageTrackerService(), "pattern_id": "p-1"}, _stored_pattern),
     Block(4, 6, lambda: _loop() | {"get_usage_tracker": compat.get_usage_tracker}, _event),
     Block(4, 7, lambda: {"PatternUsageTrackerService": _WithExample}, _one_use, {"asyncpg": STAND_INS}),
     Block(5, 2, then=_basic),
@@ -389,18 +402,11 @@ RUN = [
 ]
 
 WAITING = [
-    Block(1, 3, lambda: {"model_id": MODEL}, reason=_STATISTICS),
     Block(1, 4, reason=f"{_STATISTICS}, and the report of all"),
     Block(1, 5, lambda: {"tracked_models": [MODEL]}, _prioritized, reason=f"{_STATISTICS}, and {_MANAGER}"),
     Block(1, 9, then=_settings, reason="the setting cache_ttl_minutes"),
     *(Block(3, at, _availability, _method_of("ModelAvailabilityManager"), reason=_MANAGER) for at in range(1, 7)),
     Block(4, 1, then=_answers_over_http, reason=_HTTP),
-    Block(
-        4,
-        3,
-        lambda: {"tracker": compat.get_usage_tracker(), "pattern_id": "p-1"},
-        reason="statistics and effectiveness of one pattern",
-    ),
     Block(4, 4, then=_answers_over_http, reason=_HTTP),
 ]
 

@@ -6,11 +6,12 @@
 | ``MetricsService``, ``record_generation_request``, ``..._completion``, ``..._cancellation`` | one ``model.request`` |
 | ``get_usage_tracker``, ``PatternUsageTrackerService``, ``UsageOutcome`` | one ``pattern.run`` each use |
 | ``NodeUsageAnalyticsReducer`` and the types of its contract | ``modeltally.analytics.reducer`` |
+| ``get_model_usage_analytics``, ``get_usage_statistics_for_model`` | ``modeltally stats`` of one model |
 | ``get_cleanup_recommendations``, ``get_preload_recommendations`` | ``modeltally recommend`` |
 
 What differs: prompts become a hash and a length, messages of errors are not recorded, a rate is None where nothing can
 be rated. Recording never raises into the caller; what cannot be used is logged and counted. Each module loads when one
-of its names is first asked for, and only advice loads the store.
+of its names is first asked for, and only advice and statistics load the store.
 """
 
 from __future__ import annotations
@@ -41,11 +42,18 @@ if TYPE_CHECKING:
         UsageFrequencyMetrics,
         UsageTrendType,
     )
+    from modeltally.compat.statistics import (
+        ModelUsageAnalytics,
+        UsageStatistics,
+        get_model_usage_analytics,
+        get_usage_statistics_for_model,
+    )
 
 __all__ = [
     "AnalyticsGranularity",
     "ContextDistribution",
     "MetricsService",
+    "ModelUsageAnalytics",
     "ModelUsageAnalyticsInput",
     "ModelUsageAnalyticsOutput",
     "NodeUsageAnalyticsReducer",
@@ -57,9 +65,12 @@ __all__ = [
     "UsageEventType",
     "UsageFrequencyMetrics",
     "UsageOutcome",
+    "UsageStatistics",
     "UsageTrendType",
     "get_cleanup_recommendations",
+    "get_model_usage_analytics",
     "get_preload_recommendations",
+    "get_usage_statistics_for_model",
     "get_usage_tracker",
     "record_generation_cancellation",
     "record_generation_completion",
@@ -90,6 +101,12 @@ _HOMES = {
         "TrendAnalysis",
         "UsageFrequencyMetrics",
         "UsageTrendType",
+    ),
+    "statistics": (
+        "ModelUsageAnalytics",
+        "UsageStatistics",
+        "get_model_usage_analytics",
+        "get_usage_statistics_for_model",
     ),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import enum
 import functools
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import modeltally
 from modeltally.compat._values import values_of
@@ -14,6 +15,7 @@ from modeltally.instrument._guard import guarded, problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
     from uuid import UUID
 
 __all__ = ["PatternUsageTrackerService", "UsageOutcome", "get_usage_tracker"]
@@ -33,14 +35,60 @@ _FROM_CONTEXT: Final = ("context_type", "context_id", "project", "file_type", "a
 
 
 class PatternUsageTrackerService:
-    """Records the use of patterns."""
+    """Records the use of patterns, and answers about it."""
 
-    def __init__(self, db_connection: object = None) -> None:
+    def __init__(self, db_connection: object = None, *, directory: Path | None = None) -> None:
         """Take what another design needs.
 
         Args:
             db_connection: Not used: what is recorded goes where :func:`modeltally.configure` says, and is kept there.
+            directory: The data directory that is asked; None: the one that the settings name.
         """
+        del db_connection
+        self._directory = directory
+
+    async def get_usage_stats(
+        self, pattern_id: UUID | str | None = None, time_range_hours: float = 168, *, group_by: str = "day"
+    ) -> dict[str, Any]:
+        """Count the runs of one pattern, or of each, over time.
+
+        Args:
+            pattern_id: The pattern; None: each.
+            time_range_hours: How long a window, up to now.
+            group_by: hour, day or week.
+
+        Returns:
+            What :func:`modeltally.compat.statistics.pattern_usage` gives.
+
+        Raises:
+            ModelTallyError: There is no store, or it cannot be asked.
+        """
+        from modeltally.compat.statistics import pattern_usage  # noqa: PLC0415 - recording loads no store
+
+        return await asyncio.to_thread(
+            pattern_usage, pattern_id, hours=time_range_hours, bucket=group_by, directory=self._directory
+        )
+
+    async def get_pattern_effectiveness(self, pattern_id: UUID | str, time_range_hours: float = 168) -> dict[str, Any]:
+        """Say how effective a pattern is, and what to do with it.
+
+        Args:
+            pattern_id: The pattern.
+            time_range_hours: How long a window, up to now.
+
+        Returns:
+            ``effectiveness_score``, ``recommendation``, and what they come from; a score of 0.5 and ``keep`` where no
+            run ended in the window, which says nothing for or against it.
+
+        Raises:
+            ModelTallyError: There is no store, or it cannot be asked.
+        """
+        from modeltally.compat.statistics import pattern_effectiveness  # noqa: PLC0415 - recording loads no store
+
+        found = await asyncio.to_thread(
+            pattern_effectiveness, pattern_id, hours=time_range_hours, directory=self._directory
+        )
+        return found or {"pattern": str(pattern_id), "runs": 0, "effectiveness_score": 0.5, "recommendation": "keep"}
 
     async def record_usage(
         self,
