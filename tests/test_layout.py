@@ -27,7 +27,7 @@ ALLOWED = {
     "doctor": {"connect", "server", "show", "analytics", "store", "instrument"},
     "replay": {"instrument"},
     "demo": {"replay"},
-    "compat": {"analytics", "connect", "instrument", "recommend"},
+    "compat": {"analytics", "connect", "instrument", "recommend", "store"},
     "cli": {
         "analytics",
         "connect",

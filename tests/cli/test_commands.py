@@ -106,6 +106,7 @@ def test_directory_answers_the_same_without_a_server(run: Run, trace: Path, home
     assert run("migrate", "--dir", directory).returncode == ExitCode.OK
 
 
+@pytest.mark.slow(seconds=6, why="two servers in processes of their own")
 def test_replay_starts_a_server_when_none_is_running(run: Run, here: Run, trace: Path, tmp_path: Path) -> None:
     """Without a server the import brings one for its own time, and says so."""
     imported = run("replay", trace, "--dir", tmp_path / "data")

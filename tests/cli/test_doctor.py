@@ -159,6 +159,7 @@ def test_doctor_compares_the_clocks(
     assert code == ExitCode.OK
 
 
+@pytest.mark.slow(seconds=6, why="five commands")
 def test_doctor_prints_no_secret(run: Run, server: RunningServer) -> None:
     """Passwords in addresses, values of headers and the user key stay out of every line and every format."""
     environment = {

@@ -93,6 +93,7 @@ def test_jobs_once_rolls_and_says_so(moved: tuple[Path, Path], run: Run) -> None
     assert json.loads(again.stdout)[0] == {"job": "roll", "changes": 0, "what": "buckets rolled"}
 
 
+@pytest.mark.slow(seconds=6, why="a process that rolls")
 def test_jobs_run_until_they_are_stopped(home: Path, tmp_path: Path) -> None:
     """Without --once the jobs run at their intervals, say that they are alive, and end with SIGTERM in order."""
     process = subprocess.Popen(

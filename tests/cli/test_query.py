@@ -62,6 +62,7 @@ def test_mistake_is_named(here: Run, directory: Path, arguments: tuple[str, ...]
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow(seconds=8, why="nine commands, each opens the store")
 def test_user_is_named_by_id_or_hash_and_forgotten(here: Run, directory: Path) -> None:
     """An id is hashed with the directory's key; once erased nothing leads to the user, and the figures stay."""
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 MODEL = "t2v-A14B"
 
 
+@pytest.mark.slow(seconds=12, why="seven questions of a store, with the two below")
 def test_model_has_its_statistics() -> None:
     """Uses, frequency, users, rates, busy hours, days and parameters of the last thirty days."""
     found = asyncio.run(compat.get_usage_statistics_for_model(MODEL))
@@ -30,6 +31,7 @@ def test_model_has_its_statistics() -> None:
     assert found.to_dict()["usage_frequency"] == 2.0
 
 
+@pytest.mark.slow(seconds=12, why="seven questions of a store")
 def test_model_nobody_asked_has_zeros() -> None:
     """A model without a request is answered: used never, rated not at all."""
     found = asyncio.run(compat.get_usage_statistics_for_model("unheard/of"))
@@ -51,6 +53,7 @@ def test_pattern_has_its_runs_by_day_and_its_effectiveness() -> None:
     assert 0.5 < effectiveness["effectiveness_score"] < 1
 
 
+@pytest.mark.slow(seconds=12, why="the same store")
 def test_pattern_nobody_ran_says_nothing_for_or_against_it() -> None:
     """Half a point, keep, and no runs."""
     found = asyncio.run(compat.PatternUsageTrackerService().get_pattern_effectiveness("nobody"))

@@ -20,6 +20,7 @@ def test_table_of_the_page_is_made_from_the_inputs() -> None:
     assert "10,000,000 events/s" in table()
 
 
+@pytest.mark.slow(seconds=6, why="20,000 events of each kind")
 def test_inputs_are_what_the_engine_takes(template: Template, tmp_path: Path) -> None:
     """An event and a landed span take on disk what the table says, within a fifth."""
     measured = measure(100_000, template.copy(tmp_path / "data"))

@@ -32,7 +32,9 @@ OTHER_ZONE = "Asia/Kolkata"
 # When nothing of any case fills any more.
 LATER = dt.datetime(2028, 1, 1, tzinfo=dt.UTC)
 IN_ZONES = [(name, "UTC") for name in VIEW_CASES] + [
-    (name, OTHER_ZONE) for name, (_, case) in VIEW_CASES.items() if case.other_zone
+    pytest.param(name, OTHER_ZONE, marks=pytest.mark.slow(seconds=30, why="every such case in a second zone"))
+    for name, (_, case) in VIEW_CASES.items()
+    if case.other_zone
 ]
 
 

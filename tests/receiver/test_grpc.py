@@ -101,6 +101,7 @@ def test_the_real_exporter_of_spans_is_understood(server: LocalServer, compressi
     assert rows[0]["SpanId"] == f"{inner.get_span_context().span_id:016x}"
 
 
+@pytest.mark.slow(seconds=5, why="two servers")
 def test_a_span_is_the_same_row_over_each_transport(start_server: StartServer, tmp_path: Path) -> None:
     """One body over HTTP and over gRPC fills every column alike."""
     rows = []

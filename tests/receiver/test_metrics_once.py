@@ -97,6 +97,7 @@ def test_a_batch_whose_answer_got_lost_is_stored_once(unsteady: Callable[..., Lo
     assert server.counters["metrics"]["stored_items"] == 5
 
 
+@pytest.mark.slow(seconds=5, why="two servers")
 def test_what_was_acknowledged_before_a_stop_is_stored_after_it(
     unsteady: Callable[..., LocalServer], start_server: StartServer
 ) -> None:
@@ -123,6 +124,7 @@ def test_what_was_acknowledged_before_a_stop_is_stored_after_it(
     assert {kind: len(found) for kind, found in rows_of(server.directory).items()} == dict.fromkeys(KINDS, 1)
 
 
+@pytest.mark.slow(seconds=5, why="a batch tried until it is given up")
 def test_what_a_table_refuses_is_set_aside(unsteady: Callable[..., LocalServer]) -> None:
     """Of a batch one kind cannot be stored: it is set aside and told, the other kinds and the next batch are stored."""
 

@@ -89,6 +89,7 @@ def test_a_batch_handed_over_twice_is_stored_once(unsteady: Callable[..., LocalS
     assert stored(server.directory, COUNT) == [{"rows": 100, "spans": 100}]
 
 
+@pytest.mark.slow(seconds=5, why="a batch tried until it is given up")
 def test_a_span_the_store_refuses_does_not_take_its_batch_along(unsteady: Callable[..., LocalServer]) -> None:
     """Of 64 spans in one batch two cannot be stored: 62 are stored, two quarantined, and the next batch passes."""
     poison = START_NS + 17 * 1_000_000, START_NS + 50 * 1_000_000
@@ -181,6 +182,7 @@ def test_a_full_spool_answers_503_and_recovers(unsteady: Callable[..., LocalServ
     assert stored(server.directory, COUNT) == [{"rows": spans, "spans": spans}]
 
 
+@pytest.mark.slow(seconds=5, why="two servers")
 def test_what_a_stopped_server_left_is_stored_by_the_next(start_server: StartServer) -> None:
     """A segment found at the start goes to the store like any other."""
     server = start_server()

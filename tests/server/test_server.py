@@ -60,6 +60,7 @@ def start_process(directory: Path) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.slow(seconds=9, why="two servers in processes of their own")
 def test_a_signal_ends_it_in_order(tmp_path: Path, ending: signal.Signals) -> None:
     """On SIGTERM and on Ctrl-C what was acknowledged is stored, the address goes, and the exit code is 0."""
     directory = tmp_path / "data"

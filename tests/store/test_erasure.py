@@ -99,6 +99,7 @@ def assert_gone(store: EmbeddedStore, directory: Path, user_hash: int) -> None:
     assert [check.name for check in checks() if store.database.query(check)] == []
 
 
+@pytest.mark.slow(seconds=6, why="every file of a store read")
 def test_hash_is_in_no_file_and_no_replay_brings_it_back(
     failing: EmbeddedStore, directory: Path, tmp_path: Path
 ) -> None:
@@ -165,6 +166,7 @@ def test_erasure_stopped_anywhere_is_finished(failing: EmbeddedStore, directory:
     assert statistics(failing) == before
 
 
+@pytest.mark.slow(seconds=6, why="an erasure in a process that is killed")
 def test_erasure_stopped_with_its_process_is_finished_when_the_store_is_opened(
     template: Template, directory: Path
 ) -> None:

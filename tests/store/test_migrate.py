@@ -162,6 +162,7 @@ def test_views_are_made_before_what_brings_them_rows() -> None:
         sql.IngestView("other", sql.ingest()[0].text).target  # noqa: B018 - what raises
 
 
+@pytest.mark.slow(seconds=7, why="a migration stopped at each file")
 def test_migrate_goes_on_wherever_it_was_interrupted(tmp_path: Path) -> None:
     """Stopped between each file and its mark, and after each mark, it makes the schema of one that never stopped."""
     whole = _Stopping.open_directory(tmp_path / "chdb", name="whole")
@@ -185,6 +186,7 @@ def test_migrate_goes_on_wherever_it_was_interrupted(tmp_path: Path) -> None:
     whole.close()
 
 
+@pytest.mark.slow(seconds=5, why="every view installed twice")
 def test_views_are_installed_when_one_changed_or_is_missing_and_not_otherwise(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -105,6 +105,7 @@ def assert_migrated(store: EmbeddedStore, directory: Path, answered: list[dict[s
     assert files_with(directory, ERASED) == {}
 
 
+@pytest.mark.slow(seconds=8, why="a store of before, migrated")
 def test_store_of_before_keeps_its_rows_and_figures(directory: Path, answered: list[dict[str, Any]]) -> None:
     """Rolls, slices, users, aliases, advice and the erased user are what they were; nothing is applied twice."""
     assert files_with(directory, ERASED), "the earlier version leaves the hash"

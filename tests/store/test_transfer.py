@@ -120,6 +120,7 @@ def test_every_view_answers_the_same_after_an_import(
         assert numbers["users"] == numbers["numbers"]
 
 
+@pytest.mark.slow(seconds=9, why="a store served")
 def test_server_is_sent_the_files(exported: tuple[Path, dict[str, list[Row]]], tmp_path: Path) -> None:
     """Sent through the client instead of read by the engine, every table has every row, once."""
     directory, rows = exported
@@ -130,6 +131,7 @@ def test_server_is_sent_the_files(exported: tuple[Path, dict[str, list[Row]]], t
         assert table_rows(store) == rows
 
 
+@pytest.mark.slow(seconds=6, why="a server stopped in an import")
 def test_server_that_was_stopped_while_rows_were_put_in_place_is_mended_by_the_next_import(
     exported: tuple[Path, dict[str, list[Row]]], tmp_path: Path
 ) -> None:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import threading
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from graphlib import CycleError, TopologicalSorter
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,7 +21,7 @@ from modeltally.errors import ParameterError, UnknownNameError
 from modeltally.store._include import PARAMETER, calls, filled, include, without_comments
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
 __all__ = [
     "ON_EACH_SHARD",
@@ -329,19 +331,51 @@ def _loaded(
     return Statement(name, alone, among)
 
 
+class _Views(Mapping[str, Statement]):
+    """Every view by its name, put together when it is asked for: a command reads a few of them."""
+
+    def __init__(self, instead: Mapping[str, str]) -> None:
+        self._instead = instead
+        self._paths = {path.stem: path for path in sorted((root() / "views").rglob("*.sql"))}
+        self._loaded: dict[str, Statement] = {}
+        self._loading: list[str] = []
+        self._lock = threading.RLock()  # what is being put together is one thread's
+
+    def __getitem__(self, name: str) -> Statement:
+        if name in self._loaded:
+            return self._loaded[name]
+        path = self._paths[name]
+        with self._lock:
+            if name in self._loading:
+                raise RuntimeError(f"views read each other in a circle: {', '.join((*self._loading, name))}")
+            self._loading.append(name)
+            try:
+                self._loaded[name] = _loaded(name, path.read_text(), self, self._instead)
+            finally:
+                self._loading.pop()
+        return self._loaded[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._paths
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def in_order(self) -> list[Statement]:
+        """Give each after the views it reads."""
+        texts = {name: without_comments(path.read_text()) for name, path in self._paths.items()}
+        named = re.compile(r"\b(" + "|".join(map(re.escape, texts)) + r")\b")
+        reads = {name: sorted({*named.findall(text)} - {name}) for name, text in texts.items()}
+        return [self[name] for name in TopologicalSorter(reads).static_order()]
+
+
 @cache
-def _views(*instead: tuple[str, str]) -> dict[str, Statement]:
-    """Every view, each after the views it reads; with pairs, calls of the first answered by the second."""
-    texts = {path.stem: path.read_text() for path in sorted((root() / "views").rglob("*.sql"))}
-    named = re.compile(r"\b(" + "|".join(map(re.escape, texts)) + r")\b")
-    reads = {name: sorted({*named.findall(without_comments(text))} - {name}) for name, text in texts.items()}
-    views: dict[str, Statement] = {}
-    try:
-        for name in TopologicalSorter(reads).static_order():
-            views[name] = _loaded(name, texts[name], views, dict(instead))
-    except CycleError as error:
-        raise RuntimeError(f"views read each other in a circle: {', '.join(error.args[1])}") from None
-    return views
+def _views(*instead: tuple[str, str]) -> _Views:
+    """Every view; with pairs, calls of the first answered by the second."""
+    return _Views(dict(instead))
 
 
 def view_names() -> list[str]:
@@ -397,4 +431,4 @@ def cover_asked(name: str) -> Statement | None:
 
 def views_in_order() -> list[Statement]:
     """Every view, each after the views it reads."""
-    return list(_views().values())
+    return _views().in_order()
