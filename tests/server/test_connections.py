@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import resource
-import select
+import selectors
 import socket
 from contextlib import closing
 from pathlib import Path
@@ -148,7 +148,9 @@ def test_a_body_that_drips_is_answered_408(start_server: StartServer, monkeypatc
 
 def is_answered(connection: socket.socket) -> bool:
     """Tell whether there is something to read."""
-    return bool(select.select([connection], [], [], 0.02)[0])
+    with selectors.DefaultSelector() as waiting:  # select() takes no descriptor beyond 1,023
+        waiting.register(connection, selectors.EVENT_READ)
+        return bool(waiting.select(0.02))
 
 
 def test_requests_in_one_piece_are_each_answered(server: LocalServer) -> None:
