@@ -545,7 +545,9 @@ def _requests(o: Oracle, window: tuple[int, int]) -> int:
     question: dict[str, object] = {
         "kind": "all",
         "operation": "model.request",
-        "by": "total",
+        "by": "",
+        "per": "",
+        "zone": "UTC",
         "since_us": window[0],
         "until_us": window[1],
         "as_of_us": window[1],

@@ -19,6 +19,8 @@ JANUARY = dt.datetime(2026, 1, 5, 9, tzinfo=UTC)
 MARCH = dt.datetime(2026, 3, 2, 10, tzinfo=UTC)
 AS_OF = dt.datetime(2026, 5, 10, tzinfo=UTC)
 ERASED = 0xFEEDFACECAFEBEEF
+DEVICE = {"modeltally.device": "cuda:0", "modeltally.gpu.memory.peak": "6000"}
+PARAMETERS = {"modeltally.diffusion.steps.requested": "30", "modeltally.context.type": "review"}
 GIVEN = Given(
     operations=[
         Operation(at=JANUARY, user=1, times=30, every_seconds=1801, model="old/one"),
@@ -30,6 +32,15 @@ GIVEN = Given(
         Operation(at=MARCH, id=7002),
         Operation(at=MARCH, span_id="no hex"),
         Operation(at=MARCH, operation="evaluation", id=7003),
+        Operation(at=MARCH, user=2, outcome="error", error_type="timeout"),
+        Operation(at=MARCH, operation="model.load", ms=20_000, instance="p1", attributes=DEVICE),
+        Operation(at=MARCH, operation="model.request", instance="p1", times=3, attributes={**DEVICE, **PARAMETERS}),
+        Operation(at=MARCH, operation="model.download", attributes={"modeltally.download.bytes": "4096"}),
+        *(
+            Operation(at=MARCH, operation="pattern.run", pattern=pattern, times=2, attributes={"session.id": session})
+            for pattern in ("outline", "sketch")
+            for session in ("s1", "s2")
+        ),
     ],
     heartbeats=[Heartbeat(at=MARCH, instance="p1", started=30, finished=29, dropped=1, reasons={"queue_full": 1})],
     aliases=[Alias(alias="old/one", name="flux")],
@@ -111,6 +122,11 @@ def few_questions(view: sql.Statement) -> list[dict[str, object]]:
     for values in questions(view):
         windows.setdefault(values.get("since"), []).append(values)
     return [asked[number % len(asked)] for number, asked in enumerate(windows.values())]
+
+
+def fewer_questions(view: sql.Statement) -> list[dict[str, object]]:
+    """All questions of a view that is about one thing, a few of one that is told whose figures it is to give."""
+    return few_questions(view) if "kind" in view.parameters else questions(view)
 
 
 def knows_where_to_read(view: sql.Statement) -> bool:
