@@ -37,7 +37,7 @@ ASKED_OF_EACH = re.compile(r"cluster\(tally, view\((.*)\)\)\Z", re.DOTALL)
 REPLICATED = re.compile(r"Replicated(\w*MergeTree)\('[^']*', '[^']*'(?:, )?")
 JANUARY_FIRST = "2026-01-01"
 # Answers of one shard each, and a count of the hours of each shard.
-PER_SHARD = {"usage_cover", "usage_figures", "usage_named_figures", "usage_coverage"}
+PER_SHARD = {"usage_cover", "cover_of_window", "usage_figures", "usage_named_figures", "usage_coverage"}
 COUNTED_PER_SHARD = "dirty_hours"
 
 
