@@ -66,17 +66,16 @@ def arguments_of(topic: Topic[R], given: Mapping[str, str | None], *, topics: It
         InputError: The topic needs one that is missing, takes none and has one, or has one that is not allowed.
     """
     wanted = {argument.parameter for argument in topic.arguments}
-    if any(value is not None for parameter, value in given.items() if parameter not in wanted):
-        flags = [
-            flag
-            for other in topics
-            for argument in other.arguments
-            if given.get(argument.parameter) is not None and argument.parameter not in wanted
-            for flag in (argument.flag,)
-        ]
-        takers = [other.name for other in topics if {argument.flag for argument in other.arguments} & set(flags)]
+    others = [
+        (argument.flag, other.name)
+        for other in topics
+        for argument in other.arguments
+        if given.get(argument.parameter) is not None and argument.parameter not in wanted
+    ]
+    if others:
+        flags, takers = (dict.fromkeys(names) for names in zip(*others, strict=True))
         raise InputError(
-            f"topic {topic.name!r} takes no {' and no '.join(dict.fromkeys(flags))};"
+            f"topic {topic.name!r} takes no {' and no '.join(flags)};"
             f" only {', '.join(takers)} {'does' if len(takers) == 1 else 'do'}"
         )
     values: dict[str, object] = {}
