@@ -60,6 +60,8 @@ def is_told(server: LocalServer, words: str) -> None:
     """Assert that everybody says so, though what is sent is still taken: a restart would mend nothing."""
     code, reason = health(server)
     assert (code, words in reason) == (200, True), reason
+    with closing(Sender(server.address.http_url)) as sender:
+        assert sender.send(b"", method="GET", path="/healthz").json()["status"] == "damaged"
     assert words in status(server)["engine_damage"]
     assert any(words in line for line in told(server))
     assert post(server.address, body(3, seed=99)).status == 200
