@@ -105,6 +105,7 @@ USES: dict[str, Callable[[Any], Any]] = {
     "value of a property": lambda made: (type(made.value), made.value, type(made).value.__doc__),
     "type of a method": lambda made: (type(made.method), type(type(made).__dict__["above"]), made.method(1)),
     "equality": lambda made: (made.method == made.method, len({made.method, made.method}), made.method(1)),
+    "shown": lambda made: ([repr(one).partition(" at ")[0] for one in (made.static, made.partial)], made.static(1)),
     "kept object": lambda made: made.method.__self__ is made and made.method(1),
 }
 

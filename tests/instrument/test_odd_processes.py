@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pytest
 
@@ -260,3 +261,82 @@ request()
     )
     subprocess.run([sys.executable, str(script)], env={**os.environ, "SINK": sink.url}, check=True, timeout=60)
     assert sink.wait_for(lambda: len(sink.operations) == 1)
+
+
+SERVED: Final = """
+import asyncio, json, sys, threading
+@modeltally.model_request("m", user="u")
+def plain(number):
+    return number
+@modeltally.model_request("m")
+async def awaited(number):
+    return number
+@modeltally.model_request("m")
+def streamed(number):
+    yield number
+@modeltally.model_request("m")
+def failing():
+    raise ValueError
+def serve():
+    for number in range(20):
+        assert plain(number) == number and list(streamed(number)) == [number]
+        with modeltally.load("m"):
+            pass
+        try:
+            failing()
+        except ValueError:
+            pass
+        try:
+            awaited(number).send(None)
+        except StopIteration as end:
+            assert end.value == number
+wrong = []
+threading.excepthook = lambda arguments: wrong.append(str(arguments.exc_value))
+def serve_at_once():
+    threads = [threading.Thread(target=serve) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+configure()
+is_busy = sys.argv[1] == "busy"
+if is_busy:
+    request()
+    assert modeltally.flush(60)
+held = fill()
+serve_at_once()
+if sys.argv[2] == "freed":
+    for each in held:
+        os.close(each)
+    assert modeltally.flush(60)
+else:
+    modeltally.shutdown(1)
+counters = modeltally.counters()
+print(json.dumps([counters.started - is_busy, counters.exported - is_busy, counters.lost, wrong]))
+"""
+
+
+@pytest.mark.slow(seconds=4, why="four processes")
+@pytest.mark.parametrize("end", ["freed", "never freed"])
+@pytest.mark.parametrize("start", ["idle", "busy"])
+def test_service_with_64_descriptors_works_and_knows_what_is_lost(
+    sink: Sink, tmp_path: Path, start: str, end: str
+) -> None:
+    """All are taken: calls work. With a connection from before everything comes, else what does not is counted."""
+    script = tmp_path / "script.py"
+    script.write_text(PREPARE + FULL + SERVED)
+    done = subprocess.run(
+        [sys.executable, str(script), start, end],
+        env={**os.environ, "SINK": sink.url},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    started, exported, lost, wrong = json.loads(done.stdout)
+    assert (started, wrong) == (8 * 20 * 5, [])
+    assert exported == len(sink.operations) - (start == "busy")
+    assert exported == (started if end == "freed" or start == "busy" else 0)
+    assert lost == started - exported

@@ -18,6 +18,7 @@ from modeltally.instrument._guard import problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
 __all__ = ["WatchedFunction", "watched"]
 
@@ -45,6 +46,9 @@ class _BoundFunction(BoundBase):
 
     __annotations__ = _annotations
 
+    def __repr__(self) -> str:
+        return repr(self.__wrapped__)
+
     def __copy__(self) -> _BoundFunction:
         """Return itself, as bound methods do."""
         return self
@@ -69,6 +73,9 @@ class WatchedFunction(FunctionBase):
 
     __annotations__ = _annotations
     __bound_function_wrapper__ = _BoundFunction
+
+    def __repr__(self) -> str:
+        return repr(self.__wrapped__)  # joblib's cache goes by it where there is no source
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """Bind: a function becomes a method of Python's own."""
@@ -104,7 +111,9 @@ class WatchedFunction(FunctionBase):
         function = self.__wrapped__
         module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
         if isinstance(module, str) and isinstance(name, str) and _is_found(self, module, name):
-            return _find, (module, name)
+            caller = sys._getframe(1)  # noqa: SLF001 - nothing else tells who is pickling
+            if not (module == "__main__" and _is_dill(caller)):
+                return _find, (module, name)
         call: Any = self._self_wrapper  # a method of the watch
         return _rebuild, (call.__self__, function)
 
@@ -135,6 +144,12 @@ def watched(function: Any, watch: Callable[[Any], Any], call: Callable[..., Any]
         )
         return function
     return WatchedFunction(function, call)
+
+
+def _is_dill(caller: FrameType) -> bool:
+    """Tell whether dill is pickling: what a script defines it sends whole, where everybody else sends its name."""
+    pickler = getattr(sys.modules.get("dill"), "Pickler", None)
+    return isinstance(pickler, type) and isinstance(caller.f_locals.get("self"), pickler)
 
 
 def _is_found(function: WatchedFunction, module: str, qualified_name: str) -> bool:
