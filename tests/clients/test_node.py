@@ -48,7 +48,13 @@ def test_clickhouse_client_reads(server: LocalServer) -> None:
     run(server, [NODE, PROGRAM, "spans", "json"], Path(NODE), PROGRAM)
     expected = models(server)
     said = answers(server, [NODE, PROGRAM, "ask"], Path(NODE), PROGRAM)
-    assert said.keys() == {"node", "node, answers compressed", "node, both compressed", "web"}
+    assert said.keys() == {
+        "node",
+        "node, answers compressed",
+        "node, both compressed",
+        "web",
+        "web, answers compressed",
+    }
     for answer in said.values():
         assert answer == {
             "ping": True,
@@ -59,9 +65,21 @@ def test_clickhouse_client_reads(server: LocalServer) -> None:
             "aborted": "stopped",
             "together": list(range(12)),
             "settings": 1,
+            "typed": {"yes": True, "day": "1970-01-01 00:00:00.000", "most": 1, "named": 7},
+            "table": [[{"x": 1}], 1],
+            "progressed": 1000,
+            "summary": "1",
+            "exec": '1,"a"',
+            "session": 1,
+            "in_headers": "2026-01-02T03:04:05.000Z",
+            "role": 0,
+            "broken": "395",  # in the middle of the answer
+            "crowd": [],  # forty at once are answered, or told that there are too many
             "wrong": "47",
             "insert": "164",
+            "insert_select": "164",
             "create": "164",
             "stranger": False,
+            "stranger_told": "516",
             "access_token": True,
         }

@@ -139,6 +139,7 @@ class _Interface:
         """Wait for the answer as long as the client does."""
         running = self._engine.submit(query)
         waiting = asyncio.wrap_future(running.answer)
+        waiting.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # else asyncio logs it
         loop = asyncio.get_running_loop()
         late = loop.time() + self._engine.limits.seconds + GRACE_SECONDS
         try:

@@ -98,6 +98,14 @@ async function cut() {
   }
 }
 
+// Reads a stream of Node's or of a browser's.
+async function all(stream) {
+  let text = '';
+  const decoder = new TextDecoder();
+  for await (const chunk of stream) text += typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true });
+  return text;
+}
+
 async function answers(client) {
   const rows = async (query, more = {}) => (await client.query({ query, format: 'JSONEachRow', ...more })).json();
   const code = async (call) => { try { await call(); return '0'; } catch (error) { return error.code; } };
@@ -106,14 +114,27 @@ async function answers(client) {
     'SELECT {text:String} AS text, {list:Array(String)} AS list, {map:Map(String, String)} AS map, {none:Nullable(String)} AS none',
     { query_params: { text, list: ["a'b", 'c\\d'], map: { k: "v'1" }, none: null } },
   );
+  const [typed] = await rows(
+    'SELECT {yes:Bool} AS yes, {day:DateTime64(3)} AS day, isInfinite({most:Float64}) AS most, {name:Identifier} AS named FROM (SELECT 7 AS seven)',
+    { query_params: { yes: true, day: new Date(0), most: Infinity, name: 'seven' } },
+  );
+  const table = await (await client.query({ query: 'SELECT 1 AS x', format: 'JSON' })).json();
+  const withProgress = await client.query({ query: 'SELECT number FROM numbers(1000)', format: 'JSONEachRowWithProgress' });
+  const progressed = (await withProgress.text()).split('\n').filter((line) => line.startsWith('{"row"'));
+  const plain = await client.exec({ query: "SELECT 1, 'a' FORMAT CSV" });
+  const bare = await all(plain.stream);
+  const inHeaders = { send_progress_in_http_headers: 1, http_headers_progress_interval_ms: '110000', date_time_output_format: 'iso' };
+  const broken = "SELECT number, throwIf(number = 900000, 'enough') FROM numbers(950000)";
+  const crowd = await Promise.allSettled(Array.from({ length: 40 }, (_, i) => rows(`SELECT ${i} AS n, max(sipHash64(number)) FROM numbers(1000000)`)));
   let streamed = 0;
   const stream = (await client.query({ query: 'SELECT number FROM numbers(150000)', format: 'JSONEachRow' })).stream();
   for await (const chunk of stream) streamed += chunk.length;
   const named = await client.query({ query: 'SELECT 1', query_id: 'mine', format: 'JSON' });
   await named.text();
   const stopped = new AbortController();
-  const ending = client.query({ query: 'SELECT sleep(3)', abort_signal: stopped.signal }).then(() => 'answered', () => 'stopped');
-  stopped.abort();
+  const ending = client.query({ query: 'SELECT max(sipHash64(number)) FROM numbers(10000000000)', abort_signal: stopped.signal })
+    .then(() => 'answered', (error) => (error.code ? error.code : 'stopped'));
+  setTimeout(() => stopped.abort(), 100);
   const together = await Promise.all(Array.from({ length: 12 }, (_, i) => rows(`SELECT ${i} AS n`)));
   return {
     ping: (await client.ping()).success && (await client.ping({ select: true })).success,
@@ -124,8 +145,19 @@ async function answers(client) {
     aborted: await ending,
     together: together.flat().map((row) => row.n),
     settings: (await rows('SELECT 1 AS one', { clickhouse_settings: { max_execution_time: 5, wait_end_of_query: 1 } }))[0].one,
+    typed,
+    table: [table.data, table.rows],
+    progressed: progressed.length,
+    summary: JSON.parse(named.response_headers['x-clickhouse-summary']).result_rows,
+    exec: plain.query_id.length > 0 && bare.trim(),
+    session: (await rows('SELECT 1 AS one', { session_id: 'mine' }))[0].one,
+    in_headers: (await rows("SELECT toDateTime64('2026-01-02 03:04:05', 3, 'UTC') AS at", { clickhouse_settings: inHeaders }))[0].at,
+    role: (await rows('SELECT currentUser() AS user, currentRoles() AS roles'))[0].roles.length,
+    broken: await code(async () => (await client.query({ query: broken, format: 'JSONEachRow' })).text()),
+    crowd: [...new Set(crowd.map((one) => (one.status === 'fulfilled' ? 'answered' : one.reason.code)))].filter((one) => !['answered', '202'].includes(one)),
     wrong: await code(() => rows('SELECT nope FROM usage_events')),
     insert: await code(() => client.insert({ table: 'otel_traces', values: [{ TraceId: 'x' }], format: 'JSONEachRow' })),
+    insert_select: await code(() => client.command({ query: "INSERT INTO otel_traces (TraceId) SELECT 'x'" })),
     create: await code(() => client.command({ query: 'CREATE TABLE t (a Int8) ENGINE = Memory' })),
   };
 }
@@ -140,12 +172,14 @@ async function ask() {
     ['node, answers compressed', createClient, { compression: { response: true } }],
     ['node, both compressed', createClient, { compression: { request: true, response: true } }],
     ['web', createWebClient, {}],
+    ['web, answers compressed', createWebClient, { compression: { response: true } }],
   ]) {
     const client = create({ ...here, ...more });
     said[name] = await answers(client);
     await client.close();
     const stranger = create({ ...here, password: 'no' });
     said[name].stranger = (await stranger.ping({ select: true })).success;
+    said[name].stranger_told = await stranger.query({ query: 'SELECT 1' }).then(() => 'answered', (error) => error.code);
     await stranger.close();
     const byToken = create({ url: CLICKHOUSE_URL, access_token: CLICKHOUSE_TOKEN, database: 'modeltally' });
     said[name].access_token = (await byToken.ping({ select: true })).success;
