@@ -21,7 +21,7 @@ ALLOWED = {
     "analytics": {"store", "instrument"},
     "recommend": {"analytics", "store"},
     "show": {"analytics", "recommend"},
-    "jobs": {"recommend", "store"},
+    "jobs": {"receiver", "recommend", "store"},
     "server": {"receiver", "clickhouse", "show", "store", "jobs", "asgi", "threads"},
     "connect": {"server", "jobs", "store"},
     "doctor": {"connect", "server", "show", "analytics", "store", "instrument"},

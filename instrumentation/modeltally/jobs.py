@@ -10,12 +10,13 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modeltally.errors import InputError
+from modeltally.errors import InputError, StoreError
+from modeltally.receiver.spool.refused import forget_users
 from modeltally.recommend.advise import run_advice
 from modeltally.recommend.kinds import ADVICE
 from modeltally.store import transfer_jobs
 from modeltally.store.check import run_checks
-from modeltally.store.erasure import erase_user, finish_erasures
+from modeltally.store.erasure import erase_user, erased_users, finish_erasures
 from modeltally.store.retention import expire
 from modeltally.store.rollup import Roller
 
@@ -63,17 +64,33 @@ def _roll(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
 
 
 def _expire(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
-    return expire(
+    dropped = expire(
         store.database,
         as_of=store.as_of(parameters),
         event_retention_days=store.settings.event_retention_days,
         landing_retention_days=store.settings.landing_retention_days,
         metrics_retention_days=store.settings.metrics_retention_days,
     )
+    _forget_set_aside(store)  # what came here since an erasure
+    return dropped
 
 
 def _erase_user(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
-    return erase_user(store.database, user_hash=str(parameters.get("user_hash", "")), as_of=store.as_of(parameters))
+    user_hash = str(parameters.get("user_hash", ""))
+    report = erase_user(store.database, user_hash=user_hash, as_of=store.as_of(parameters))
+    _forget_set_aside(store)
+    return report
+
+
+def _forget_set_aside(store: DatabaseStore) -> None:
+    """Take erased users out of what the spools beside a store in this process set aside."""
+    is_erased = erased_users(store.database) if store.database.is_embedded else None
+    if is_erased is None:
+        return
+    try:
+        forget_users(store.settings.dir, is_erased)
+    except OSError as error:
+        raise StoreError(f"what the spool set aside may still hold an erased user: {error}; run it again") from error
 
 
 _ADVICE_JOBS = tuple(Job(advice.job, functools.partial(run_advice, advice)) for advice in ADVICE.values())

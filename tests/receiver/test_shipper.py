@@ -8,9 +8,11 @@ import pytest
 
 from modeltally.errors import StoreError
 from modeltally.receiver.spool import shipper
+from modeltally.receiver.spool.record import read_records
 from modeltally.server import LocalServer
 from modeltally.store import EmbeddedStore, open_store
-from receiver.bodies import START_NS, all_spans, body, post, request
+from receiver.bodies import ATTRIBUTES, START_NS, all_spans, body, post, request
+from support.engine_files import files_with
 from support.servers import StartServer, settings_for
 from support.stores import ask, stored
 from support.waiting import wait_until
@@ -114,6 +116,32 @@ def test_a_span_the_store_refuses_does_not_take_its_batch_along(unsteady: Callab
     assert len(list((server.directory / "spool" / "refused").iterdir())) == 1
 
 
+@pytest.mark.slow(seconds=6, why="two batches tried until they are given up")
+def test_an_erased_user_leaves_what_was_set_aside(unsteady: Callable[..., LocalServer]) -> None:
+    """Batches that nobody can store lose the hash when the user is erased; those that come later at the next expiry."""
+    erased = str(ATTRIBUTES["user.hash"])
+    marks = [START_NS.to_bytes(8, "little"), (START_NS + 1_000_000).to_bytes(8, "little")]
+
+    def insert(store: EmbeddedStore, path: Path, batch_id: str) -> None:
+        if any(mark in path.read_bytes() for mark in marks):
+            raise StoreError("this span makes the engine fall over")
+        store.insert_spans(path, batch_id=batch_id)
+
+    server = unsteady(insert)
+    refused = server.directory / "spool" / "refused"
+    store = server._store
+    assert store is not None
+    for number, job in enumerate((("erase_user", {"user_hash": erased}), ("expire", {}))):
+        assert post(server.address, body(4, seed=number)).status == 200
+        assert server.wait_until_stored()
+        assert [path for path in refused.iterdir() if erased.encode() in path.read_bytes()], "else nothing is shown"
+        store.run(*job)
+        assert files_with(server.directory, int(erased, 16)) == {}
+    records = [record for path in refused.iterdir() for record in read_records(path.read_bytes())]
+    assert sum(record.items for record in records) == 8
+    assert server.problem() is None
+
+
 def test_nothing_is_quarantined_when_the_whole_store_is_down(unsteady: Callable[..., LocalServer]) -> None:
     """A store that refuses everything, the quarantine too, is waited for; health says so meanwhile."""
     down = True
@@ -176,7 +204,8 @@ def test_a_full_spool_answers_503_and_recovers(unsteady: Callable[..., LocalServ
     assert "the spool is full" in (server.problem() or "")
     down = False
     assert server.wait_until_stored()
-    assert post(server.address, body(100, seed=acknowledged)).status == 200
+    # there is room when what is stored is deleted, a moment later
+    assert wait_until(lambda: post(server.address, body(100, seed=acknowledged)).status == 200)
     server.stop()
     spans = 100 * (acknowledged + 1)
     assert stored(server.directory, COUNT) == [{"rows": spans, "spans": spans}]

@@ -7,14 +7,15 @@ import random
 import resource
 import shutil
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from modeltally.receiver.spool.record import Record, body_digest, read_records, scan
-from modeltally.receiver.spool.refused import damaged_segments
+from modeltally.receiver.spool.refused import damaged_segments, forget_users
 from modeltally.receiver.spool.spool import Spool, SpoolFullError
-from receiver.bodies import body
+from receiver.bodies import ATTRIBUTES, body
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -299,3 +300,37 @@ def test_nobody_else_reads_the_spool(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert [path for path in tmp_path.rglob("*") if path.stat().st_mode & 0o077] == []
+
+
+def set_aside(directory: Path, *users: str) -> Path:
+    """Set a segment aside, with a request of each user's; gives its place."""
+    spool, written = open_spool(directory), threading.Semaphore(0)
+    for number, user in enumerate(users):
+        content = body(3, seed=number).replace(str(ATTRIBUTES["user.hash"]).encode(), user.encode())
+        spool.append(content, items=3, received_ms=0, digest=body_digest(content), done=lambda _: written.release())
+        assert written.acquire(timeout=60)
+    segment = spool.next_segment(min_age_seconds=0, timeout_seconds=60)
+    assert segment is not None
+    place = spool.set_aside(segment)
+    spool.close()
+    return place
+
+
+def test_an_erased_user_is_taken_out_of_what_was_set_aside(tmp_path: Path) -> None:
+    """The hash is in no file, damaged ones included; what else they hold is as it was, record for record."""
+    erased, stays = "0123456789abcdef", "fedcba9876543210"
+    whole = set_aside(tmp_path / "spool", erased, stays, erased)
+    other = set_aside(tmp_path / "metrics_spool", stays)
+    content, untouched = whole.read_bytes(), other.read_bytes()
+    damaged = whole.with_name("a.spool.damaged")
+    cut = content[:40] + b"\xff" + content[41:-7]
+    damaged.write_bytes(cut)
+    assert forget_users(tmp_path, lambda digits: digits == erased) == 2
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and erased.encode() in path.read_bytes()] == []
+    assert other.read_bytes() == untouched
+
+    before, after = list(read_records(content)), list(read_records(whole.read_bytes()))
+    zeros = [replace(one, request=one.request.replace(erased.encode(), b"0" * 16)) for one in before]
+    assert (len(after), after) == (3, zeros)
+    assert damaged.read_bytes() == cut.replace(erased.encode(), b"0" * 16)
+    assert forget_users(tmp_path, lambda digits: digits == erased) == 0

@@ -90,7 +90,7 @@ class Template:
         """
         opened = database.open_directory(self.copy(directory) / "chdb")
         timed = {} if clock is None else {"clock": clock}
-        return EmbeddedStore(opened, settings=Settings(), jobs=runners(), **timed)
+        return EmbeddedStore(opened, settings=Settings(dir=directory), jobs=runners(), **timed)
 
     @contextlib.contextmanager
     def opened(

@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 import time
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -20,14 +21,15 @@ from modeltally.store.rollup import numbering_stopped
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from modeltally.store.client import Database, Row
 
-__all__ = ["erase_user", "finish_erasures", "forget_landed"]
+__all__ = ["erase_user", "erased_users", "finish_erasures", "forget_landed"]
 
 _HASH_DIGITS: Final = 16
 _HASH: Final = re.compile(f"[0-9a-fA-F]{{{_HASH_DIGITS}}}")
+_TOMBSTONE: Final = "modeltally erased user "  # before the digits, as in the statements
 _WITH_HASHES: Final = ("usage_events", "usage_late", "users")
 _LANDING: Final = "otel_traces"
 # A statement that reads a part keeps it: those that people ask end sooner than this.
@@ -94,6 +96,19 @@ def forget_landed(database: Database) -> None:
         database.command(sql.statement("erase/forget_again_in_landing"))
         if database.is_embedded:
             _delete_replaced(database, [_LANDING])
+
+
+def erased_users(database: Database) -> Callable[[str], bool] | None:
+    """Give what tells of the 16 hex digits of a hash whether its user is erased; None where nobody is.
+
+    Args:
+        database: Where the tombstones are.
+
+    Raises:
+        StoreError: The engine refused.
+    """
+    digests = {str(row["digest"]) for row in database.query(sql.statement("erase/digests"))}
+    return (lambda digits: sha256(f"{_TOMBSTONE}{digits}".encode()).hexdigest() in digests) if digests else None
 
 
 def _begun(database: Database) -> set[int]:

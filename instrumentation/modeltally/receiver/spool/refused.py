@@ -8,20 +8,27 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import threading
+from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from modeltally.receiver.spool import files
+from modeltally.receiver.spool.record import scan
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["DAMAGED_SUFFIX", "FOLDER", "Refused", "damaged_segments"]
+__all__ = ["DAMAGED_SUFFIX", "FOLDER", "Refused", "damaged_segments", "forget_users"]
 
 _LOGGER: Final = logging.getLogger(__name__)
 
 FOLDER: Final = "refused"
 DAMAGED_SUFFIX: Final = ".damaged"
+_HASH_DIGITS: Final = 16
+_HASH: Final = re.compile(rb"(?=([0-9a-f]{%d}))" % _HASH_DIGITS)  # wherever it stands, in damage too
 
 
 class Refused:
@@ -114,3 +121,48 @@ def damaged_segments(spool: Path) -> list[Path]:
         found = files.regular_files(spool / FOLDER)
         return [path for path, _ in found if path.suffix == DAMAGED_SUFFIX]
     return []
+
+
+def forget_users(directory: Path, is_erased: Callable[[str], bool]) -> int:
+    """Put zeros in the place of the hashes of erased users, in all that the spools of a data directory set aside.
+
+    Args:
+        directory: The data directory.
+        is_erased: Tells of the 16 hex digits of a hash whether its user is erased.
+
+    Returns:
+        How many files it changed.
+
+    Raises:
+        OSError: A file cannot be read or written.
+    """
+    known = cache(is_erased)
+    changed = 0
+    for folder in sorted(directory.glob(f"*/{FOLDER}")):
+        for path, _ in files.regular_files(folder):
+            content = files.read(path)
+            kept = _without_users(content, known)
+            if kept != content:
+                files.replace(path, kept)
+                changed += 1
+    return changed
+
+
+def _without_users(content: bytes, is_erased: Callable[[str], bool]) -> bytes:
+    """Keep the records of a whole segment readable; of a damaged one nothing but its length is kept."""
+    blank = _blank(content, is_erased)
+    if blank == content:
+        return content
+    found = list(scan(content))
+    if b"".join(message for _, message in found) != content or any(record is None for record, _ in found):
+        return blank
+    records = [record for record, _ in found if record is not None]
+    return b"".join(replace(record, request=_blank(record.request, is_erased)).message() for record in records)
+
+
+def _blank(content: bytes, is_erased: Callable[[str], bool]) -> bytes:
+    out = bytearray(content)
+    for found in _HASH.finditer(content):
+        if is_erased(found[1].decode()):
+            out[found.start() : found.start() + _HASH_DIGITS] = b"0" * _HASH_DIGITS
+    return bytes(out)
