@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -188,7 +189,7 @@ def test_migrate_goes_on_wherever_it_was_interrupted(tmp_path: Path) -> None:
 
 @pytest.mark.slow(seconds=5, why="every view installed twice")
 def test_views_are_installed_when_one_changed_or_is_missing_and_not_otherwise(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Opening a store that is up to date installs no view; one that was dropped or has another text comes back."""
     installed: list[str] = []
@@ -207,9 +208,10 @@ def test_views_are_installed_when_one_changed_or_is_missing_and_not_otherwise(
         counts.append(len(installed))
     views = len(sql.view_names())
     assert counts == [views, 0, views, 0]
-    ours = sql.views_in_order()
-    changed_view = sql.Statement(ours[-1].name, f"SELECT * FROM ({ours[-1].body})")  # noqa: S608 - a view of ours
-    monkeypatch.setattr(sql, "views_in_order", lambda: [*ours[:-1], changed_view])
+    changed = shutil.copytree(sql.root(), tmp_path / "sql")
+    one = changed / "views" / "usage" / "usage_by_model.sql"
+    one.write_text(f"{one.read_text()}\n-- changed\n")
+    monkeypatch.setattr(sql, "root", lambda: changed)
     installed.clear()
     assert migrate(database, as_of=AS_OF) == []
     assert len(installed) == views

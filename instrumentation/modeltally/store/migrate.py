@@ -86,11 +86,10 @@ def migrate(database: Database, *, as_of: dt.datetime) -> list[str]:
         database.command(statement)
         mark(view)
     apply(file for file in tables if file.is_removal)  # what fills the tables read it until now
-    readers = sql.views_in_order()
     # they hold nothing, so they are installed all together, whatever changed
-    together = sql.Statement(_VIEWS, "\n".join(reader.body for reader in readers))
-    if applied.get(_VIEWS) != _checksum(together) or not there.issuperset(reader.name for reader in readers):
-        for reader in readers:
+    together = sql.Statement(_VIEWS, sql.views_as_written(is_embedded=database.is_embedded))
+    if applied.get(_VIEWS) != _checksum(together) or not there.issuperset(sql.view_names()):
+        for reader in sql.views_to_install(is_embedded=database.is_embedded):
             database.install_view(reader)
         note(together)
     return done
