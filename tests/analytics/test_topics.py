@@ -39,7 +39,7 @@ PYTHON_TYPES = {
     **{f"{sign}Int{bits}": int for sign in ("", "U") for bits in (8, 16, 32, 64, 128)},
     **dict.fromkeys(("DateTime", "DateTime64"), dt.datetime),
 }
-VALUES = {"DateTime64(6, 'UTC')": "'2026-03-02'", "String": "'UTC'", "Float64": "1.0", "UInt32": "90"}
+VALUES = {"DateTime64(6, 'UTC')": "'2026-03-02'", "String": "'UTC'", "Float64": "1.0", "UInt32": "90", "UInt8": "1"}
 # views that others are made of, and the one that advice is read from
 # what advice is made from, and what it came to
 NO_TOPICS = {"days_watched", "recommendations_made"}

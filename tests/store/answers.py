@@ -76,6 +76,7 @@ VALUES: dict[str, list[object]] = {
     "user": ["", f"{2:016x}"],
     "bucket": ["day", "week", "month", "hour"],
     "width": [86400, 3600],
+    "within_hours": [1, 24, 4],
     "zone": ["UTC", "Asia/Tokyo"],
     "finest": ["day", "hour", "week"],
     "attribute": ["acme.team"],

@@ -22,6 +22,7 @@ __all__ = [
     "OF",
     "OPERATION",
     "USER",
+    "WITHIN",
     "ZONE",
     "arguments_of",
     "check_stretches",
@@ -47,6 +48,14 @@ OPERATION = Argument(
 USER = Argument("user", flag="--user", what="the user, by id or hash", example="alice", default="")
 BUCKET = Argument(
     "bucket", flag="--bucket", what="how time is cut", example="hour", default="day", allowed=tuple(BUCKETS)
+)
+WITHIN = Argument(
+    "within_hours",
+    flag="--within",
+    what="how many hours ahead to look",
+    example="4",
+    default="1",
+    allowed=tuple(map(str, range(1, 25))),
 )
 ZONE = Argument("zone", flag="--tz", what="the time zone in which days begin", example="Europe/Berlin", default="UTC")
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from modeltally.analytics.arguments import BUCKET, BY, OF, OPERATION, USER, ZONE, arguments_of
+from modeltally.analytics.arguments import BUCKET, BY, OF, OPERATION, USER, WITHIN, ZONE, arguments_of
 from modeltally.analytics.emptiness import why_empty
 from modeltally.analytics.readers import read
 from modeltally.analytics.topics import TOPICS, topic_named
@@ -58,6 +58,10 @@ def stats(  # noqa: PLR0913 - each is a flag
         str | None,
         typer.Option(metavar="LENGTH", help=f"How time is cut: {', '.join(BUCKET.allowed)}.", show_default=False),
     ] = None,
+    within: Annotated[
+        str | None,
+        typer.Option(metavar="HOURS", help=f"{WITHIN.what.capitalize()}, 1 to 24. Default: 1.", show_default=False),
+    ] = None,
     tz: Annotated[
         str | None,
         typer.Option(
@@ -76,6 +80,7 @@ def stats(  # noqa: PLR0913 - each is a flag
         USER.parameter: user,
         OPERATION.parameter: operation,
         BUCKET.parameter: bucket,
+        WITHIN.parameter: within,
         ZONE.parameter: tz,
     }
     arguments = arguments_of(asked, given, topics=TOPICS.values())

@@ -6,17 +6,19 @@ from datetime import datetime  # noqa: TC003 - the row types are read at run tim
 from typing import Annotated, TypedDict
 
 from modeltally.analytics import rows  # noqa: TC001 - the row types are read at run time
-from modeltally.analytics.arguments import BUCKET, BY, BY_OR_ALL, OF, OPERATION, ZONE
+from modeltally.analytics.arguments import BUCKET, BY, BY_OR_ALL, OF, OPERATION, WITHIN, ZONE
 from modeltally.analytics.topic import NO_REQUEST, Layout, Topic
 
 __all__ = [
     "ANOMALIES",
+    "CHANCE",
     "FORECAST",
     "PEAKS",
     "TIME",
     "TOPICS",
     "TRENDS",
     "AnomalyRow",
+    "ChanceRow",
     "ForecastRow",
     "HourOfWeekRow",
     "StretchRow",
@@ -165,6 +167,37 @@ FORECAST = Topic(
 )
 
 
+class ChanceRow(TypedDict):
+    """One subject that may be used soon."""
+
+    subject: rows.Subject
+    chance: Annotated[float, "The chance of a use within the hours asked for."]
+    times_like_now: Annotated[int, "How often it was like now before, for any subject of the kind."]
+    came_in_time: Annotated[int, "How often a use came in time then."]
+    idle_hours: Annotated[float, "Hours since the last use."]
+    usual_uses: Annotated[float, "Uses in the same hours of the day, the mean of the seven days before."]
+    level: Annotated[float, "How busy all are now, against the same hours of the seven days before: 1 is as usual."]
+    last_used_at: rows.LastUsed
+
+
+CHANCE = Topic(
+    name="chance",
+    group="Over time",
+    sentence="How likely each is used within the next hours, by what came when it was like now.",
+    view="usage_chance",
+    row=ChanceRow,
+    layout=Layout(
+        "Chance of use",
+        columns=("subject", "chance", "times_like_now", "came_in_time", "idle_hours", "usual_uses", "level"),
+        first_to_give_way=("level", "usual_uses"),
+        when_empty="a chance needs use in a window of more than a week and three hours, which ends with --until",
+    ),
+    settings=(),
+    arguments=(BY, OF, OPERATION, WITHIN),
+    has_as_of=False,
+)
+
+
 class AnomalyRow(TypedDict):
     """One hour that is out of the ordinary."""
 
@@ -191,4 +224,4 @@ ANOMALIES = Topic(
     has_as_of=False,
 )
 
-TOPICS = (TIME, TRENDS, PEAKS, FORECAST, ANOMALIES)
+TOPICS = (TIME, TRENDS, PEAKS, FORECAST, CHANCE, ANOMALIES)
