@@ -22,7 +22,7 @@ ALLOWED = {
     "recommend": {"analytics", "store"},
     "show": {"analytics", "recommend"},
     "jobs": {"receiver", "recommend", "store"},
-    "server": {"receiver", "clickhouse", "show", "store", "jobs", "asgi", "threads"},
+    "server": {"analytics", "receiver", "clickhouse", "show", "store", "jobs", "asgi", "threads"},
     "connect": {"server", "jobs", "store"},
     "doctor": {"connect", "server", "show", "analytics", "store", "instrument"},
     "replay": {"instrument"},

@@ -79,4 +79,6 @@ def test_view_reader_and_command_agree(directory: Path, as_of: dt.datetime, stat
     assert set(statistic["columns"]) <= set(columns)
     assert rows or statistic.get("may_be_empty")
     assert rows == by_view
-    assert json.loads(command.stdout) == written(rows)
+    answer = json.loads(command.stdout)
+    assert (answer["topic"], answer["rows"]) == (topic.name, written(rows))
+    assert answer["trust"]["as_of"] == window.parameters()["as_of"]

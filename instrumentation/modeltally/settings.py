@@ -141,6 +141,12 @@ class Settings(BaseModel):
         default=30, ge=1, le=MAX_DAYS, description="Days metrics are kept after receipt."
     )
     event_retention_days: int = Field(default=90, ge=1, le=MAX_DAYS, description="Days events are kept after receipt.")
+    cache_ttl_minutes: float = Field(
+        default=15.0,
+        ge=0,
+        le=MAX_WAIT_SECONDS / 60,
+        description="Minutes for which an answer is given again while nothing it was read from has changed; 0: never.",
+    )
     abandoned_after_seconds: float = Field(
         default=6 * 3600.0,
         gt=0,

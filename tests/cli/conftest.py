@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -76,6 +76,13 @@ def run_command(
         check=False,
         cwd=home,
     )
+
+
+def rows_of(printed: str) -> list[dict[str, Any]]:
+    """Give the rows of what a command printed as JSON: an answer, or rows alone."""
+    content = json.loads(printed)
+    rows: list[dict[str, Any]] = content["rows"] if isinstance(content, dict) else content
+    return rows
 
 
 @pytest.fixture(scope="session")

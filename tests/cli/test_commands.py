@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cli.conftest import COMMAND, HEADER, ROWS, start_server, stop_server
+from cli.conftest import COMMAND, HEADER, ROWS, rows_of, start_server, stop_server
 from modeltally.analytics.topics import TOPICS
 from modeltally.cli._exit import ExitCode
 from support.environment import clean_environment
@@ -31,8 +31,7 @@ def ask(run: Run, server: RunningServer, *arguments: str) -> list[dict[str, Any]
     """Run a command that answers in JSON."""
     answer = run(*arguments, "--dir", server.directory, "--format", "json")
     assert answer.returncode == ExitCode.OK, answer.stderr
-    rows: list[dict[str, Any]] = json.loads(answer.stdout)
-    return rows
+    return rows_of(answer.stdout)
 
 
 def test_stats_models_counts_what_was_imported(run: Run, filled: RunningServer) -> None:
@@ -102,7 +101,7 @@ def test_directory_answers_the_same_without_a_server(run: Run, trace: Path, home
     assert not (directory / "server.json").exists()
     opened = run("stats", "models", *WINDOW, "--dir", directory, "--format", "json")
     assert opened.returncode == ExitCode.OK, opened.stderr
-    assert json.loads(opened.stdout) == json.loads(asked.stdout)
+    assert rows_of(opened.stdout) == rows_of(asked.stdout)
     assert run("migrate", "--dir", directory).returncode == ExitCode.OK
 
 
@@ -112,7 +111,7 @@ def test_replay_starts_a_server_when_none_is_running(run: Run, here: Run, trace:
     imported = run("replay", trace, "--dir", tmp_path / "data")
     assert imported.returncode == ExitCode.OK, imported.stderr
     assert "starting one for the time of the import" in imported.stderr
-    rows = json.loads(here("stats", "overview", *WINDOW, "--dir", tmp_path / "data", "--format", "json").stdout)
+    rows = rows_of(here("stats", "overview", *WINDOW, "--dir", tmp_path / "data", "--format", "json").stdout)
     assert rows[0]["requests"] == 5
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from cli.conftest import rows_of
 from modeltally.cli._doctor import exit_code
 from modeltally.cli._exit import ExitCode
 from modeltally.doctor import machine
@@ -258,7 +259,7 @@ def test_doctor_sends_one_operation_and_finds_it(run: Run, server: RunningServer
     sent, stored = lines(found, "test")
     assert "ok: one operation 'doctor.test' was sent and taken" in sent
     assert stored.startswith("ok: it is in the local store")
-    rows = json.loads(run("stats", "operations", "--dir", server.directory, "--format", "json").stdout)
+    rows = rows_of(run("stats", "operations", "--dir", server.directory, "--format", "json").stdout)
     assert "doctor.test" in {row["operation"] for row in rows}
 
 

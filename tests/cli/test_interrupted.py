@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cli.conftest import COMMAND, HEADER, ROWS, TIMEOUT_SECONDS
+from cli.conftest import COMMAND, HEADER, ROWS, TIMEOUT_SECONDS, rows_of
 from modeltally.cli._console import guarded
 from modeltally.cli._exit import ExitCode
 from support.environment import clean_environment
@@ -61,5 +60,5 @@ def test_import_that_is_stopped_says_how_to_go_on(run: Run, server: RunningServe
     file.write_text("\n".join((HEADER, *rows)) + "\n")
     assert run("replay", file, "--dir", server.directory).returncode == ExitCode.OK
     window = ("--since", "2023-03-01", "--until", "2023-04-01", "--dir", server.directory, "--format", "json")
-    (overview,) = json.loads(run("stats", "overview", *window).stdout)
+    (overview,) = rows_of(run("stats", "overview", *window).stdout)
     assert overview["requests"] == len(rows)

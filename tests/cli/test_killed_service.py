@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import subprocess
 import sys
 import time
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cli.conftest import run_command, start_server, stop_server
+from cli.conftest import rows_of, run_command, start_server, stop_server
 from support.environment import clean_environment
 
 if TYPE_CHECKING:
@@ -35,8 +34,7 @@ def completeness(directory: Path, home: Path, *, as_of: str | None = None) -> li
     at = () if as_of is None else ("--as-of", as_of)
     listed = run_command("stats", "completeness", "--dir", directory, "--format", "json", *at, home=home)
     assert listed.returncode == 0, listed.stderr
-    rows: list[dict[str, Any]] = json.loads(listed.stdout)
-    return rows
+    return rows_of(listed.stdout)
 
 
 @pytest.mark.slow(seconds=7, why="a service and a server")

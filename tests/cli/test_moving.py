@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cli.conftest import COMMAND, TIMEOUT_SECONDS, Run, RunningServer, start_server, stop_server
+from cli.conftest import COMMAND, TIMEOUT_SECONDS, Run, RunningServer, rows_of, start_server, stop_server
 from support.environment import clean_environment
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def test_figures_are_the_same_after_a_move(
     before = run("stats", topic, *WINDOW, "--dir", filled.directory)
     after = run("stats", topic, *WINDOW, "--dir", moved[1])
     assert before.returncode == after.returncode == 0, before.stderr + after.stderr
-    assert json.loads(after.stdout) == json.loads(before.stdout) != []
+    assert rows_of(after.stdout) == rows_of(before.stdout) != []
 
 
 @pytest.mark.slow(seconds=15, why="two servers and a move")
@@ -67,7 +67,7 @@ def test_import_into_an_empty_running_server(moved: tuple[Path, Path], run: Run,
         assert imported.returncode == 0, imported.stderr
         here = run("stats", "models", *WINDOW, "--dir", server.directory)
         there = run("stats", "models", *WINDOW, "--dir", moved[1])
-        assert json.loads(here.stdout) == json.loads(there.stdout)
+        assert rows_of(here.stdout) == rows_of(there.stdout)
     finally:
         stop_server(server)
 

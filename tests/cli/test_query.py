@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cli.conftest import rows_of
 from modeltally.cli._exit import ExitCode
 from modeltally.instrument._privacy import Hasher
 from modeltally.keys import ensure_user_key
@@ -69,7 +70,7 @@ def test_user_is_named_by_id_or_hash_and_forgotten(here: Run, directory: Path) -
     def requests_of(user: str) -> int:
         done = here("stats", "by-user-and-model", "--user", user, *WINDOW, "--dir", directory)
         assert done.returncode == 0, done.stderr
-        return sum(row["requests"] for row in json.loads(done.stdout))
+        return sum(row["requests"] for row in rows_of(done.stdout))
 
     hashed = str(Hasher(ensure_user_key(directory)).user("bob"))
     assert (requests_of("alice"), requests_of("bob"), requests_of(hashed)) == (2, 3, 3)
@@ -79,7 +80,7 @@ def test_user_is_named_by_id_or_hash_and_forgotten(here: Run, directory: Path) -
     assert requests_of("bob") == 3
     assert here("erase-user", "bob", "--yes", "--dir", directory).returncode == 0
     assert (requests_of("alice"), requests_of("bob")) == (2, 0)
-    overview = json.loads(here("stats", "overview", *WINDOW, "--dir", directory).stdout)
+    overview = rows_of(here("stats", "overview", *WINDOW, "--dir", directory).stdout)
     assert [(row["requests"], row["users"]) for row in overview] == [(5, 2)]
 
 

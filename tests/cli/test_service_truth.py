@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import collections
-import json
 import signal
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from cli.conftest import run_command, start_server, stop_server
+from cli.conftest import rows_of, run_command, start_server, stop_server
 from support.environment import clean_environment
 from support.ports import free_port
 from support.waiting import wait_until
@@ -114,8 +113,7 @@ def test_figures_are_what_the_users_saw_though_the_server_was_killed(tmp_path: P
     def rows(topic: str) -> list[dict[str, Any]]:
         listed = run_command("stats", topic, "--since", "1h", "--dir", server.directory, "--format", "json", home=home)
         assert listed.returncode == 0, listed.stderr
-        found: list[dict[str, Any]] = json.loads(listed.stdout)
-        return found
+        return rows_of(listed.stdout)
 
     seen = users.seen
     assert min(seen[outcome] for outcome in ("success", "failure", "cancelled")) > 5, seen

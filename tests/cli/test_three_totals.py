@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from cli.conftest import run_command, start_server, stop_server
+from cli.conftest import rows_of, run_command, start_server, stop_server
 from modeltally.store import open_store, sql
 from support.environment import clean_environment
 
@@ -106,14 +105,14 @@ def test_three_totals_agree(tmp_path: Path, home: Path) -> None:
     assert stop_server(server) == 0
 
     listed = run_command("stats", "completeness", "--dir", server.directory, "--format", "json", home=home)
-    processes = json.loads(listed.stdout)
+    processes = rows_of(listed.stdout)
     assert len(processes) == 5
     assert {process["verdict"] for process in processes} == {"complete"}
     assert sum(process["started"] for process in processes) == sum(EXPECTED.values())
     assert sum(process["stored"] for process in processes) == sum(EXPECTED.values())
 
     listed = run_command("stats", "operations", "--dir", server.directory, "--format", "json", home=home)
-    counted = {row["operation"]: row["operations"] for row in json.loads(listed.stdout)}
+    counted = {row["operation"]: row["operations"] for row in rows_of(listed.stdout)}
     assert counted == {name: count for name, count in EXPECTED.items() if not name.startswith("nested ")}
 
     store = open_store(server.directory)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cli.conftest import rows_of
 from modeltally.cli._exit import ExitCode
 from queries.given import Given, Heartbeat, Operation, give
 from support.environment import clean_environment
@@ -68,8 +68,7 @@ def ask(run: Run, directory: Path, *arguments: str) -> list[dict[str, Any]]:
     """Run a command that answers in JSON."""
     answer = run(*arguments, "--dir", directory, "--format", "json")
     assert answer.returncode == ExitCode.OK, answer.stderr
-    rows: list[dict[str, Any]] = json.loads(answer.stdout)
-    return rows
+    return rows_of(answer.stdout)
 
 
 def test_attribute_is_told_apart_by_its_values(here: Run, directory: Path) -> None:

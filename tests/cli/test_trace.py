@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cli.conftest import RunningServer, start_server, stop_server
+from cli.conftest import RunningServer, rows_of, start_server, stop_server
 from cli.trace_truth import QUANTILE_TOLERANCE, ModelTruth, count, plain_cleanup, write_bursty
 from modeltally.server.client import find_server
 
@@ -49,7 +49,7 @@ def _assert_models(run: Run, server: RunningServer, expected: dict[str, ModelTru
     window = ("--since", SINCE, "--until", UNTIL)
     asked = run("stats", "models", "--dir", server.directory, *window, "--format", "json")
     assert asked.returncode == 0, asked.stderr
-    got = {row["model"]: row for row in json.loads(asked.stdout)}
+    got = {row["model"]: row for row in rows_of(asked.stdout)}
     assert got.keys() == expected.keys()
     for name, truth in expected.items():
         row = got[name]

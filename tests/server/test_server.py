@@ -17,6 +17,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from modeltally.analytics.statistics import Statistics
+from modeltally.analytics.topics.usage import OPERATIONS
+from modeltally.analytics.window import Window
 from modeltally.errors import ParameterError, ServerError, SettingError, StoreInUseError, UnknownNameError
 from modeltally.server import LocalServer, ServerAddress, find_server
 from modeltally.settings import Settings
@@ -30,10 +33,10 @@ if TYPE_CHECKING:
 
     from support.servers import StartServer
 
+END = dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
+DECADE = Window(dt.datetime(2020, 1, 1, tzinfo=dt.UTC), END, END)
 PARAMETERS = {
-    "since": dt.datetime(2020, 1, 1, tzinfo=dt.UTC),
-    "until": dt.datetime(2030, 1, 1, tzinfo=dt.UTC),
-    "as_of": dt.datetime(2030, 1, 1, tzinfo=dt.UTC),
+    **DECADE.parameters(),
     "abandoned_after_seconds": 3600.0,
 }
 
@@ -214,6 +217,7 @@ def test_a_server_that_went_away_is_named(server: LocalServer) -> None:
         remote.read("usage_by_model", PARAMETERS)
 
 
+@pytest.mark.parametrize("path", ["views/usage_by_model", "topics/models"])
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
@@ -225,12 +229,12 @@ def test_a_server_that_went_away_is_named(server: LocalServer) -> None:
     ],
 )
 def test_the_control_channel_wants_its_token_and_its_name(
-    server: LocalServer, headers: dict[str, str], status: int
+    server: LocalServer, headers: dict[str, str], status: int, path: str
 ) -> None:
     """Without the token nobody asks; a page that pretends to be on this machine is refused."""
     shown = {name: value.replace("the token", f"Bearer {server.address.token}") for name, value in headers.items()}
     sender = Sender(server.address.http_url)
-    answer = sender.send(b'{"parameters": []}', path="/control/views/usage_by_model", headers=shown or {"X": "y"})
+    answer = sender.send(b'{"parameters": []}', path=f"/control/{path}", headers=shown or {"X": "y"})
     sender.close()
     assert answer.status == status
     assert "error" in answer.json()
@@ -258,6 +262,35 @@ def test_status_and_health_tell_what_happened(start_server: StartServer) -> None
     health = sender.send(b"", method="GET", path="/healthz")
     assert (health.status, health.json()) == (200, {"status": "ok"})
     sender.close()
+
+
+def test_answers_are_kept_and_the_status_says_how_often(server: LocalServer) -> None:
+    """Whoever asks the same again gets the answer that was kept, with its age; the status has the hit rate."""
+
+    def cache() -> dict[str, object]:
+        sender = Sender(server.address.http_url)
+        try:
+            told: dict[str, object] = sender.send(b"", method="GET", path="/status").json()["cache"]
+        finally:
+            sender.close()
+        return told
+
+    remote = find_server(server.directory)
+    assert remote is not None
+    assert (cache()["hits"], cache()["hit_rate"]) == (0, None)
+    post(server.address, body(10))
+    assert server.wait_until_stored()
+    remote.run("roll", {})
+    statistics = Statistics(remote, settings=Settings(dir=server.directory))
+    first, second = (statistics.ask(OPERATIONS, DECADE) for _ in range(2))
+    assert [row["operations"] for row in first.rows] == [row["operations"] for row in second.rows] == [10]
+    assert (first.trust.n, first.trust.newest_at) == (10, second.trust.newest_at)
+    assert second.trust.answer_age_seconds > first.trust.answer_age_seconds == 0
+    told = cache()
+    assert (told["hits"], told["misses"], told["hit_rate"], told["answers"]) == (1, 1, 0.5, 1)
+    post(server.address, body(1, seed=1))
+    assert server.wait_until_stored()
+    assert statistics.ask(OPERATIONS, DECADE).rows[0]["operations"] == 11
 
 
 def test_health_is_bad_when_the_disk_is_at_its_floor(start_server: StartServer) -> None:

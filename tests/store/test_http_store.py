@@ -242,7 +242,8 @@ def run(server: Server, directory: Path, *words: object, **variables: str) -> su
 def rows_of(done: subprocess.CompletedProcess[str]) -> list[Row]:
     """Read the rows that a command printed as JSON."""
     assert done.returncode == 0, done.stderr
-    found: list[Row] = json.loads(done.stdout)
+    content = json.loads(done.stdout)
+    found: list[Row] = content["rows"] if isinstance(content, dict) else content
     return found
 
 

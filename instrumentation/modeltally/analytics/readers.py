@@ -1,4 +1,4 @@
-"""Typed reading: give a store, a topic and a window, get the topic's rows."""
+"""Rows of a topic, and nothing beside them: give a store, a topic and a window."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from modeltally.settings import Settings
     from modeltally.store import Store
 
-__all__ = ["read"]
+__all__ = ["read", "values_of"]
 
 
 def read(
@@ -44,6 +44,23 @@ def read(
         ServerError: The server could not be asked, or failed.
     """
     check_stretches(topic, window, arguments or {})
+    values = values_of(topic, window, settings=settings, arguments=arguments)
+    return cast("list[R]", store.read(topic.view, values))
+
+
+def values_of(
+    topic: Topic[R], window: Window, *, settings: Settings, arguments: Mapping[str, object] | None = None
+) -> dict[str, object]:
+    """Give the parameters of a topic's view.
+
+    Args:
+        topic: What is asked.
+        window: The window of the query.
+        settings: When an operation without an end counts as abandoned, and the like.
+        arguments: What the topic wants to know beside that, by parameter.
+
+    Returns:
+        A value for each parameter.
+    """
     values = window.parameters() if topic.has_as_of else window.bounds()
-    values |= {name: getattr(settings, name) for name in topic.settings}
-    return cast("list[R]", store.read(topic.view, {**values, **(arguments or {})}))
+    return {**values, **{name: getattr(settings, name) for name in topic.settings}, **(arguments or {})}

@@ -76,6 +76,8 @@ class Topic(Generic[R]):
         arguments: What it wants to know beside the window.
         has_as_of: It depends on the time of the answer.
         is_of_operations: Where no operation began there is nothing to tell.
+        counted: The column that adds up to how many operations the figures are of; empty where none does.
+        changes_by_silence: It tells of what has not been heard of for long, so no answer holds for a while.
     """
 
     name: str
@@ -88,6 +90,8 @@ class Topic(Generic[R]):
     arguments: tuple[Argument, ...] = ()
     has_as_of: bool = True
     is_of_operations: bool = True
+    counted: str = ""
+    changes_by_silence: bool = False
 
     @property
     def columns(self) -> list[Column]:

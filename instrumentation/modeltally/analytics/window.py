@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from modeltally.errors import InputError
 
-__all__ = ["BEGINNING", "DEFAULT_SPAN", "Window", "format_moment", "parse_window"]
+__all__ = ["BEGINNING", "DEFAULT_SPAN", "MOVING", "Window", "format_moment", "parse_window"]
 
 DEFAULT_SPAN = timedelta(days=30)
+MOVING = frozenset({"since", "until", "as_of"})
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _RELATIVE = re.compile(r"([0-9]{1,6})([mhdw])")
@@ -22,15 +23,37 @@ _LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A window in UTC."""
+    """A window in UTC.
+
+    Attributes:
+        since: Its begin.
+        until: Its end, itself not in it.
+        as_of: The moment of the query.
+        moving: Which of these were counted back from the present, and so move with it.
+    """
 
     since: datetime
     until: datetime
     as_of: datetime
+    moving: frozenset[str] = field(default=frozenset(), compare=False)
+
+    @classmethod
+    def last(cls, length: timedelta) -> Window:
+        """Give the window of a length up to now."""
+        now = datetime.now(UTC)
+        return cls(since=now - length, until=now, as_of=now, moving=MOVING)
 
     def bounds(self) -> dict[str, object]:
         """Give the window's ends as views and jobs take them: ISO 8601 strings in UTC."""
         return {"since": format_moment(self.since), "until": format_moment(self.until)}
+
+    def question(self) -> dict[str, str]:
+        """Say which window it is in words that stay the same while it moves: what moves is told from ``as_of``."""
+        ends = {"since": self.since, "until": self.until, "as_of": self.as_of}
+        return {
+            name: f"-{(self.as_of - end).total_seconds()}" if name in self.moving else format_moment(end)
+            for name, end in ends.items()
+        }
 
     def parameters(self) -> dict[str, object]:
         """Give the ends and the moment of the query, in the same form."""
@@ -63,7 +86,12 @@ def parse_window(since: str | None, until: str | None, as_of: str | None, *, now
             f"--since {format_moment(since_at)} is not before --until {format_moment(until_at)};"
             " the window holds what began at or after --since and before --until"
         )
-    return Window(since=since_at, until=until_at, as_of=as_of_at)
+    # each is counted back from the one before, unless it is a date
+    moves = {"as_of": as_of is None}
+    moves["until"] = moves["as_of"] and (until is None or _RELATIVE.fullmatch(until.strip()) is not None)
+    moves["since"] = moves["until"] and (since is None or _RELATIVE.fullmatch(since.strip()) is not None)
+    moving = frozenset(name for name, does_move in moves.items() if does_move)
+    return Window(since=since_at, until=until_at, as_of=as_of_at, moving=moving)
 
 
 def format_moment(moment: datetime) -> str:

@@ -6,7 +6,7 @@ import functools
 import logging
 import os
 import sys
-from typing import TYPE_CHECKING, NoReturn, ParamSpec
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec
 
 import typer
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-__all__ = ["error_console", "guarded", "log_to_stderr", "output_console", "print_rows"]
+    from modeltally.analytics.answers import Answer
+
+__all__ = ["error_console", "guarded", "log_to_stderr", "output_console", "print_answer", "print_rows"]
 
 P = ParamSpec("P")
 
@@ -63,6 +65,18 @@ def print_rows(rows: Sequence[Mapping[str, object]], format_name: str, *, column
     from modeltally.show.rows import write_rows
 
     write_rows(rows, format_name, columns=columns, file=sys.stdout)
+
+
+def print_answer(answer: Answer[Any], format_name: str) -> None:
+    """Print an answer for a program, with what it rests on where the format has room for that.
+
+    Args:
+        answer: The answer.
+        format_name: A format other than the table for people.
+    """
+    from modeltally.show.rows import write_answer
+
+    write_answer(answer, format_name, file=sys.stdout)
 
 
 def log_to_stderr() -> None:

@@ -8,13 +8,11 @@ from typing import Annotated
 import typer
 
 from modeltally.analytics.arguments import BUCKET, BY, OF, OPERATION, USER, WITHIN, ZONE, arguments_of
-from modeltally.analytics.emptiness import why_empty
-from modeltally.analytics.readers import read
+from modeltally.analytics.statistics import Statistics
 from modeltally.analytics.topics import TOPICS, topic_named
-from modeltally.analytics.topics.quality import CONTEXT
 from modeltally.analytics.topics.usage import ATTRIBUTE
 from modeltally.analytics.window import parse_window
-from modeltally.cli._console import output_console, print_rows
+from modeltally.cli._console import output_console, print_answer
 from modeltally.cli._options import TABLE, AsOf, Directory, Format, Since, Until
 from modeltally.cli._users import user_hash
 
@@ -93,19 +91,14 @@ def stats(  # noqa: PLR0913 - each is a flag
     if user and USER in asked.arguments:
         arguments[USER.parameter] = user_hash(user, settings)
     with open_reader(settings) as store:
-        rows = read(store, asked, window, settings=settings, arguments=arguments)
-        if output_format != TABLE:
-            print_rows(rows, output_format, columns=[column.name for column in asked.columns])
-            return
-        contexts = read(store, CONTEXT, window, settings=settings)
-        reason = None
-        if asked.is_of_operations and all(context["newest_at"] is None for context in contexts):
-            reason = why_empty(store, window, settings=settings)
+        answer = Statistics(store, settings=settings, keeps_answers=False).ask(asked, window, arguments=arguments)
+    if output_format != TABLE:
+        print_answer(answer, output_format)
+        return
 
-    from modeltally.cli._table import write_context, write_notes, write_table
+    from modeltally.cli._table import write_notes, write_table, write_trust
 
     console = output_console()
-    shown = write_table(rows, asked.layout, console=console, why_empty=reason)
+    shown = write_table(answer.rows, asked.layout, console=console, why_empty=answer.empty)
     write_notes(set(shown), console=console)
-    for context in contexts:
-        write_context(context, window, console=console)
+    write_trust(answer.trust, console=console)

@@ -9,7 +9,15 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from modeltally.show.units import Scale, column_header, format_scaled, format_value, is_number_like, scale_of
+from modeltally.show.units import (
+    Scale,
+    clean_text,
+    column_header,
+    format_scaled,
+    format_value,
+    is_number_like,
+    scale_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,10 +26,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from modeltally.analytics.topic import Layout
-    from modeltally.analytics.topics.quality import ContextRow
-    from modeltally.analytics.window import Window
+    from modeltally.analytics.trust import Trust
 
-__all__ = ["write_context", "write_notes", "write_table"]
+__all__ = ["write_notes", "write_table", "write_trust"]
 
 _WIDER_THAN_ANY_TERMINAL = 100_000
 _EMPTY = "-"
@@ -150,18 +157,36 @@ def format_cell(name: str, value: object, scale: Scale | None = None) -> Text:
     return Text(format_value(name, value) if scale is None else format_scaled(value, scale))
 
 
-def write_context(context: ContextRow, window: Window, *, console: Console) -> None:
+def write_trust(trust: Trust, *, console: Console) -> None:
     """Say which window an answer is about and how far it can be trusted.
 
     Args:
-        context: What the answer rests on.
-        window: The window asked about.
+        trust: What the answer rests on.
         console: Where to draw.
     """
-    since, until = (format_value("at", context[name]) for name in ("window_since", "window_until"))
-    parts = [f"{since} to {until} UTC as of {format_value('as_of_at', window.as_of)}"]
-    parts += [
-        f"{column_header(name)}: {format_value(name, context[name])}"
-        for name in ("newest_at", "coverage", "known_loss", "dirty_hours")
-    ]
+    since, until, as_of = (
+        format_value("at", moment) for moment in (trust.window_since, trust.window_until, trust.as_of)
+    )
+    parts = [f"{since} to {until} UTC as of {as_of}"]
+    if trust.zone != "UTC":
+        parts.append(f"days begin in {clean_text(trust.zone)}")
+    parts += [f"{column_header(name)}: {format_value(name, value)}" for name, value in _said(trust)]
     console.print(Text("; ".join(parts), style="dim"))
+
+
+def _said(trust: Trust) -> list[tuple[str, object]]:
+    said: list[tuple[str, object]] = [
+        ("n", trust.n),
+        ("newest_at", trust.newest_at),
+        ("data_age_seconds", trust.data_age_seconds),
+        ("coverage", trust.coverage),
+        ("known_loss", trust.known_loss),
+        ("dirty_hours", trust.dirty_hours),
+    ]
+    # what is true of nearly every answer is not worth the room
+    seldom: list[tuple[str, object]] = [
+        ("quarantined", trust.quarantined),
+        ("late", trust.late),
+        ("answer_age_seconds", trust.answer_age_seconds),
+    ]
+    return [*said, *(pair for pair in seldom if pair[1])]

@@ -119,7 +119,7 @@ class RemoteStore:
             ParameterError: A parameter is missing, unknown or of the wrong type.
             ServerError: The server could not be asked, or failed.
         """
-        return self._ask("view", name, parameters)
+        return _rows(self._ask("view", name, {"parameters": dict(parameters)}))
 
     def run(self, job: str, parameters: Mapping[str, object]) -> list[Row]:
         """Run a job by its name and give the rows it reports.
@@ -129,7 +129,27 @@ class RemoteStore:
             ParameterError: A parameter is not usable.
             ServerError: The server could not be asked, or failed.
         """
-        return self._ask("job", job, parameters)
+        return _rows(self._ask("job", job, {"parameters": dict(parameters)}))
+
+    def answer(self, topic: str, question: Mapping[str, object]) -> dict[str, Any]:
+        """Answer a topic whole.
+
+        Args:
+            topic: Its name.
+            question: The window and the view's parameters, as :class:`modeltally.analytics.statistics.Statistics`
+                words them.
+
+        Returns:
+            ``rows``, what they rest on as ``trust``, why there are none as ``empty``.
+
+        Raises:
+            UnknownNameError: There is no such topic.
+            ParameterError: A parameter is not usable.
+            ServerError: The server could not be asked, or failed.
+        """
+        content = self._ask("topic", topic, question)
+        trust = _from_json(content["trust"], content["trust_types"])
+        return {"rows": _rows(content), "trust": trust, "empty": content["empty"]}
 
     def status(self, *, timeout_seconds: float = _CONTROL_TIMEOUT_SECONDS) -> dict[str, Any]:
         """What the server says of itself.
@@ -145,11 +165,11 @@ class RemoteStore:
             raise ServerError(f"the server at {self.address.http_url} answered {status}: {content}")
         return content
 
-    def _ask(self, kind: str, name: str, parameters: Mapping[str, object]) -> list[Row]:
-        body = json.dumps({"parameters": dict(parameters)}, default=_to_json).encode()
+    def _ask(self, kind: str, name: str, asked: Mapping[str, object]) -> dict[str, Any]:
+        body = json.dumps(dict(asked), default=_to_json).encode()
         status, content = self._request("POST", f"/control/{kind}s/{quote(name, safe='')}", body)
         if status == _OK:
-            return [_from_json(row, content.get("types", {})) for row in content["rows"]]
+            return content
         message = str(content.get("error", f"HTTP status {status}"))
         if status == _NOT_FOUND:
             unknown = UnknownNameError(kind, name, [content["nearest"]] if content.get("nearest") else [])
@@ -201,6 +221,10 @@ def _to_json(value: object) -> str:
         utc = value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
         return utc.isoformat().replace("+00:00", "Z")
     return str(value)
+
+
+def _rows(content: Mapping[str, Any]) -> list[Row]:
+    return [_from_json(row, content.get("types", {})) for row in content["rows"]]
 
 
 def _from_json(row: dict[str, Any], types: Mapping[str, str]) -> Row:

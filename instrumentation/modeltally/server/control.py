@@ -35,6 +35,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 def control_app(
     store: Store,
     *,
+    answer: Callable[[str, Mapping[str, object]], dict[str, Any]],
     token: str,
     hosts: frozenset[str],
     status: Callable[[], dict[str, object]],
@@ -44,7 +45,8 @@ def control_app(
     """Build the application.
 
     Args:
-        store: What answers.
+        store: What answers queries of views, and runs jobs.
+        answer: Answers a topic, by its name and the question: rows, what they rest on, why there are none.
         token: What callers of the control channel must show.
         hosts: What requests may call the server.
         status: Gives the content of ``/status``.
@@ -64,16 +66,20 @@ def control_app(
         return _answer(status())
 
     async def read_view(request: Request) -> Response:
-        return await _call(store.read, request)
+        return await _call(lambda name, content: _rows(store.read(name, _parameters(content))), request)
 
     async def run_job(request: Request) -> Response:
-        return await _call(store.run, request)
+        return await _call(lambda name, content: _rows(store.run(name, _parameters(content))), request)
+
+    async def answer_topic(request: Request) -> Response:
+        return await _call(lambda name, content: _whole(answer(name, content)), request)
 
     return Starlette(
         routes=[
             Route("/healthz", get_health),
             Route("/status", get_status),
             Route("/control/views/{name}", _authorized(read_view, token), methods=["POST"]),
+            Route("/control/topics/{name}", _authorized(answer_topic, token), methods=["POST"]),
             Route("/control/jobs/{name}", _authorized(run_job, token), methods=["POST"]),
         ],
         middleware=[local_hosts_only(hosts)],
@@ -92,20 +98,20 @@ def _authorized(handler: Handler, token: str) -> Handler:
     return guarded
 
 
-async def _call(function: Callable[[str, Mapping[str, object]], list[Row]], request: Request) -> Response:
+async def _call(function: Callable[[str, Mapping[str, object]], dict[str, object]], request: Request) -> Response:
     try:
-        parameters = await _parameters(request)
-        rows = await run_in_threadpool(function, request.path_params["name"], parameters)
+        content = await _content(request)
+        answer = await run_in_threadpool(function, request.path_params["name"], content)
     except UnknownNameError as error:
         return JSONResponse({"error": str(error), "nearest": error.nearest}, status_code=404)
     except StoreError as error:
         return JSONResponse({"error": str(error)}, status_code=500)
     except ModelTallyError as error:
         return JSONResponse({"error": str(error)}, status_code=400)
-    return _answer({"rows": rows, "types": _types(rows)})
+    return _answer(answer)
 
 
-async def _parameters(request: Request) -> dict[str, object]:
+async def _content(request: Request) -> dict[str, object]:
     try:
         body = await read_body(request, max_bytes=MAX_BODY_BYTES, timeout_seconds=BODY_TIMEOUT_SECONDS)
         content = json.loads(body or b"{}")
@@ -113,10 +119,24 @@ async def _parameters(request: Request) -> dict[str, object]:
         raise ParameterError(str(error)) from None
     except (ValueError, RecursionError) as error:
         raise ParameterError(f"the body is not JSON: {error}") from None
-    parameters = content.get("parameters", {}) if isinstance(content, dict) else None
+    if not isinstance(content, dict):
+        raise ParameterError('the body must look like {"parameters": {...}}')
+    return content
+
+
+def _parameters(content: Mapping[str, object]) -> dict[str, object]:
+    parameters = content.get("parameters", {})
     if not isinstance(parameters, dict):
         raise ParameterError('the body must look like {"parameters": {...}}')
     return parameters
+
+
+def _rows(rows: list[Row]) -> dict[str, object]:
+    return {"rows": rows, "types": _types(rows)}
+
+
+def _whole(answer: Mapping[str, Any]) -> dict[str, object]:
+    return {**answer, **_rows(answer["rows"]), "trust_types": _types([answer["trust"]])}
 
 
 def _types(rows: Sequence[Row]) -> dict[str, str]:

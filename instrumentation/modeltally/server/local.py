@@ -11,6 +11,7 @@ import time
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
+from modeltally.analytics.statistics import Statistics
 from modeltally.asgi import local_names
 from modeltally.clickhouse.app import clickhouse_app
 from modeltally.clickhouse.engine import Engine
@@ -139,6 +140,7 @@ class LocalServer:
         self._cleanup = contextlib.ExitStack()
         self._web: Web | None = None
         self._store: ServerStore | None = None
+        self._statistics: Statistics | None = None
         self._receiver: Receiver | None = None
         self._scheduler: Scheduler | None = None
         self._started_at = time.monotonic()
@@ -240,8 +242,15 @@ class LocalServer:
         )
         hosts = local_names(settings.host, settings.allowed_host_names)
         otlp = otlp_http(receiver.acceptors, max_body_bytes=settings.max_body_bytes, hosts=hosts)
+        self._statistics = statistics = Statistics(store, settings=settings)
         control = control_app(
-            store, token=address.token, hosts=hosts, status=self._status, failing=self._failing, damage=self._damage
+            store,
+            answer=statistics.answer,
+            token=address.token,
+            hosts=hosts,
+            status=self._status,
+            failing=self._failing,
+            damage=self._damage,
         )
         engine = Engine(
             database_directory(directory), database=DATABASE_NAME, limits=Limits.of(settings), notice=store.notice
@@ -290,6 +299,7 @@ class LocalServer:
         return {
             **(self._receiver.status() if self._receiver is not None else {}),
             **{f"last_{name}": ran.get(name, {}) for name in (*intervals(self._settings), "verify")},
+            "cache": self._statistics.cache_status() if self._statistics is not None else None,
             "engine_damage": self._damage(),
             "problem": self.problem(),
             "uptime_seconds": round(time.monotonic() - self._started_at, 3),

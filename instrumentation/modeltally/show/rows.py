@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-__all__ = ["WRITERS", "Row", "Writer", "write_rows"]
+from modeltally.analytics.plain import plain
+
+if TYPE_CHECKING:
+    from modeltally.analytics.answers import Answer
+
+__all__ = ["WRITERS", "Row", "Writer", "write_answer", "write_rows"]
 
 Row = dict[str, object]
 
@@ -31,10 +34,24 @@ def write_rows(
     WRITERS[format_name](rows, columns, file)
 
 
+def write_answer(answer: Answer[Any], format_name: str, *, file: TextIO) -> None:
+    """Write an answer for a program: JSON says what the rows rest on, CSV holds the rows alone.
+
+    Args:
+        answer: The answer.
+        format_name: A key of ``WRITERS``.
+        file: Where to.
+    """
+    if format_name == "json":
+        file.write(json.dumps(answer.to_dict(), indent=2, ensure_ascii=False) + "\n")
+    else:
+        write_rows(answer.rows, format_name, file=file, columns=[column.name for column in answer.topic.columns])
+
+
 def _write_json(rows: Sequence[Mapping[str, object]], columns: Sequence[str], file: TextIO) -> None:
     """Write a list of objects."""
     del columns
-    file.write(json.dumps([_plain(row) for row in rows], indent=2, ensure_ascii=False) + "\n")
+    file.write(json.dumps([plain(row) for row in rows], indent=2, ensure_ascii=False) + "\n")
 
 
 def _write_csv(rows: Sequence[Mapping[str, object]], columns: Sequence[str], file: TextIO) -> None:
@@ -50,26 +67,6 @@ Writer = Callable[[Sequence[Mapping[str, object]], Sequence[str], TextIO], None]
 WRITERS: dict[str, Writer] = {"json": _write_json, "csv": _write_csv}
 
 
-def _plain(value: object) -> object:
-    """Reduce a value to what JSON knows; a number JSON cannot write is null."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, datetime):
-        return _iso(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    return str(value)
-
-
 def _csv_cell(value: object) -> object:
-    plain = _plain(value)
-    return json.dumps(plain, ensure_ascii=False) if isinstance(plain, dict | list) else plain
-
-
-def _iso(moment: datetime) -> str:
-    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return aware.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    cell = plain(value)
+    return json.dumps(cell, ensure_ascii=False) if isinstance(cell, dict | list) else cell

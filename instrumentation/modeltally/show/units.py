@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Scale", "clean_text", "column_header", "format_scaled", "format_value", "is_number_like", "scale_of"]
 
 _EMPTY = "-"
-_UNKNOWN_WHEN_EMPTY = frozenset({"unexplained"})  # where nothing would be read as none
+_UNKNOWN_WHEN_EMPTY = frozenset({"unexplained", "known_loss"})  # where nothing would be read as none
 _SECOND_MS = 1000
 _MINUTE_MS = 60 * _SECOND_MS
 _HOUR_MS = 60 * _MINUTE_MS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from modeltally.errors import UnknownNameError
@@ -73,6 +73,27 @@ class DatabaseStore:
         # an event's month goes by its receipt, which a clock that is ahead may be a day before its start
         kept = dt.timedelta(days=self.settings.event_retention_days - 1)
         return read(self.database, name, parameters, events_since=self._clock() - kept)
+
+    def state(self, views: Sequence[str]) -> str | None:
+        """Name the state of what views read: while it is the same, so are their answers to the same question.
+
+        Heartbeats are told apart by the losses they speak of alone: they come all the time and change no figure.
+
+        Args:
+            views: The views.
+
+        Returns:
+            The state; None where it cannot be told: over the shards of a cluster, or where tables are hidden.
+
+        Raises:
+            UnknownNameError: There is no such view.
+            StoreError: The engine refused.
+        """
+        if self.database.is_over_shards:
+            return None
+        read_by_them = sorted({name for view in views for name in sql.relations(view)} - {"heartbeats"})
+        (row,) = self.database.query(sql.statement("read/state"), {"tables": read_by_them})
+        return str(row["state"]) or None
 
     def run(self, job: str, parameters: Mapping[str, object]) -> list[Row]:
         """Run a job by its name.

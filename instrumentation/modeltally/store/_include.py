@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
-__all__ = ["PARAMETER", "calls", "filled", "include", "without_comments"]
+__all__ = ["PARAMETER", "RELATION", "calls", "filled", "include", "without_comments"]
 
 PARAMETER: Final = re.compile(r"\{(\w+):((?:[^{}]|\([^{}]*\))+)\}")
 _TEXT: Final = r"'(?:[^'\\]|\\.|'')*'"
@@ -28,7 +28,7 @@ _MARK: Final = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 _NAMED: Final = re.compile(r"(\w+) AS \(\s*(?:SELECT|WITH)\b")
-_RELATION: Final = re.compile(r"\b(?:FROM|JOIN)\s+(\w+)\b(?!\s*[(.])")
+RELATION: Final = re.compile(r"\b(?:FROM|JOIN)\s+(\w+)\b(?!\s*[(.])")
 
 
 def without_comments(text: str) -> str:
@@ -61,7 +61,7 @@ def include(
         callee = (instead or {}).get(called, called)
         text = view(callee) or ""
         values = _fitted(text, given) if instead else given
-        hidden = own & (set(_RELATION.findall(text)) - set(_NAMED.findall(text)))
+        hidden = own & (set(RELATION.findall(text)) - set(_NAMED.findall(text)))
         if hidden:
             raise RuntimeError(f"{name}: {min(hidden)} hides from {callee} the table of that name; call it otherwise")
         parts += [body[position:start], f"(\n{filled(name, callee, text, values)}\n)"]

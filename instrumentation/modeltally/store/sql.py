@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from modeltally.errors import ParameterError, UnknownNameError
 from modeltally.store import _include
-from modeltally.store._include import PARAMETER, calls, filled, include, without_comments
+from modeltally.store._include import PARAMETER, RELATION, calls, filled, include, without_comments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,6 +32,7 @@ __all__ = [
     "cover_asked",
     "ingest",
     "over_given_buckets",
+    "relations",
     "root",
     "schema",
     "statement",
@@ -398,6 +399,16 @@ def view(name: str) -> Statement:
         return _views()[name]
     except KeyError:
         raise UnknownNameError("view", name, _views()) from None
+
+
+@cache
+def relations(name: str) -> frozenset[str]:
+    """What a view reads from, by name: tables, and what it calls so itself.
+
+    Raises:
+        UnknownNameError: There is no such view.
+    """
+    return frozenset(RELATION.findall(view(name).body))
 
 
 def over_given_buckets(name: str, *, is_rolled: bool) -> Statement:

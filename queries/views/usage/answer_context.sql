@@ -1,6 +1,7 @@
 -- What an answer about a window rests on: the window as served, the newest data, what is known to be lost.
 -- A window over events that are gone snaps outward to whole hours. coverage is 'exact': only operations of our own
--- wrappers are counted, which no sampler touches. Losses are what each process said of itself.
+-- wrappers are counted, which no sampler touches; it is null where nothing began. Losses are what each process said of
+-- itself, null where none said anything in the window: then nobody knows.
 -- Grain: one row.
 -- Reads: usage_cover, usage_figures, heartbeats, usage_late, usage_quarantine
 -- Read by: every answer shown to a person
@@ -27,6 +28,19 @@ WITH
             FROM heartbeats
             WHERE at < {until:DateTime64(6, 'UTC')} AND dropped > 0
             GROUP BY instance
+        )
+    ),
+
+    heard AS (
+        -- a process speaks every half minute; three times that is the patience of completeness
+        SELECT count() > 0 AS speaks
+        FROM (
+            SELECT 1
+            FROM heartbeats
+            WHERE at >= {since:DateTime64(6, 'UTC')} - toIntervalSecond(90) AND at < {until:DateTime64(6, 'UTC')}
+            -- as they are stored, so that the first one ends it
+            ORDER BY instance, at
+            LIMIT 1
         )
     ),
 
@@ -62,13 +76,14 @@ SELECT
         arrayMap(hour -> toDateTime64(hour, 6, 'UTC') + 3600, served.hours), {until:DateTime64(6, 'UTC')}
     )) AS window_until,
     if(newest.received_at = 0, NULL, newest.received_at) AS newest_at,
-    'exact' AS coverage,
-    losses.dropped AS known_loss,
+    if(newest.received_at = 0, NULL, 'exact') AS coverage,
+    if(heard.speaks, losses.dropped, NULL) AS known_loss,
     length(served.raw) AS dirty_hours,
     refused.quarantined AS quarantined,
     late.late AS late
 FROM served
 CROSS JOIN losses
+CROSS JOIN heard
 CROSS JOIN newest
 CROSS JOIN refused
 CROSS JOIN late

@@ -59,6 +59,7 @@ DOWNLOADS = Topic(
         first_to_give_way=("last_begun_at", "mean_ms"),
         when_empty="no download began in this window",
     ),
+    counted="downloads",
 )
 
 
@@ -99,6 +100,7 @@ LOADS = Topic(
         first_to_give_way=("last_loaded_at", "requests"),
         when_empty="no model was asked, loaded or unloaded in this window",
     ),
+    counted="requests",
 )
 
 
@@ -131,6 +133,7 @@ STAYS = Topic(
         when_empty=_NO_LOAD,
     ),
     settings=_STAYING,
+    changes_by_silence=True,
 )
 
 
@@ -173,6 +176,7 @@ RESIDENCY = Topic(
         when_empty=_NO_LOAD,
     ),
     settings=(*_STAYING, "waiting_weight"),
+    changes_by_silence=True,
 )
 
 
@@ -202,6 +206,7 @@ STORAGE = Topic(
         when_empty="no model was ever seen",
     ),
     is_of_operations=False,
+    counted="requests",
 )
 
 
@@ -234,6 +239,7 @@ MEMORY = Topic(
         when_empty="no operation of this window was measured on a GPU",
     ),
     arguments=(OF,),
+    counted="measured",
 )
 
 TOPICS = (LOADS, STAYS, RESIDENCY, DOWNLOADS, STORAGE, MEMORY)

@@ -62,6 +62,7 @@ TIME = Topic(
         when_empty=NO_REQUEST,
     ),
     arguments=(BY_OR_ALL, OF, OPERATION, BUCKET, ZONE),
+    counted="operations",
 )
 
 
@@ -109,6 +110,7 @@ TRENDS = Topic(
     settings=(),
     arguments=(BY, OPERATION),
     has_as_of=False,
+    counted="operations",
 )
 
 
@@ -134,6 +136,7 @@ PEAKS = Topic(
     row=HourOfWeekRow,
     layout=Layout("Hours of the week", first_to_give_way=("mean_ms", "failures"), when_empty=NO_REQUEST),
     arguments=(BY_OR_ALL, OF, OPERATION, ZONE),
+    counted="operations",
 )
 
 

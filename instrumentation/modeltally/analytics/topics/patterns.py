@@ -55,6 +55,7 @@ PATTERNS = Topic(
     ),
     settings=("abandoned_after_seconds", "excellent_ms"),
     arguments=(OF,),
+    counted="runs",
 )
 
 

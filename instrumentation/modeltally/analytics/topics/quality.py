@@ -51,6 +51,7 @@ FAILURES = Topic(
         first_to_give_way=("first_seen_at", "mean_ms"),
         when_empty="no request failed",
     ),
+    counted="failures",
 )
 
 
@@ -76,6 +77,7 @@ FAILURES_BY_MODEL = Topic(
         "Failures by model", first_to_give_way=("first_seen_at", "last_seen_at"), when_empty="no request failed"
     ),
     arguments=(OF,),
+    counted="failures",
 )
 
 
@@ -105,6 +107,7 @@ LATENCY = Topic(
         first_to_give_way=("stddev_ms", "total_ms", "min_ms", "p99_ms", "mean_ms"),
         when_empty="no request of this window finished",
     ),
+    counted="requests",
 )
 
 
@@ -165,6 +168,8 @@ COMPLETENESS = Topic(
     ),
     settings=("event_retention_days",),
     is_of_operations=False,
+    counted="stored",
+    changes_by_silence=True,
 )
 
 
@@ -187,6 +192,8 @@ FOREIGN = Topic(
     settings=(),
     has_as_of=False,
     is_of_operations=False,
+    counted="spans",
+    changes_by_silence=True,
 )
 
 
@@ -196,8 +203,12 @@ class ContextRow(TypedDict):
     window_since: Annotated[datetime, "Where the window as it was served begins."]
     window_until: Annotated[datetime, "Where it ends."]
     newest_at: Annotated[datetime | None, "When the newest of its events was received."]
-    coverage: Annotated[str, "How much of it is counted; exact where no sampler had a hand in it."]
-    known_loss: Annotated[int, "Operations that processes say they lost in the window."]
+    coverage: Annotated[
+        str | None, "How much of it is counted; exact where no sampler had a hand in it, empty where nothing began."
+    ]
+    known_loss: Annotated[
+        int | None, "Operations that processes say they lost in the window; empty where no process said anything."
+    ]
     dirty_hours: Annotated[int, "Hours that were counted from their events, since no rollup of them is current."]
     quarantined: Annotated[int, "Spans received in the window that cannot be counted."]
     late: Annotated[int, "Events of the window that came after their month was closed."]
@@ -213,6 +224,7 @@ CONTEXT = Topic(
     settings=(),
     has_as_of=False,
     is_of_operations=False,
+    changes_by_silence=True,
 )
 
 TOPICS = (FAILURES, FAILURES_BY_MODEL, LATENCY, COMPLETENESS, FOREIGN, CONTEXT)

@@ -72,6 +72,7 @@ FREQUENCY = Topic(
     ),
     settings=(),
     arguments=(BY, OPERATION),
+    counted="operations",
 )
 
 
@@ -120,6 +121,7 @@ SUCCESS = Topic(
         when_empty=NO_REQUEST,
     ),
     arguments=(BY, OPERATION),
+    counted="operations",
 )
 
 
@@ -166,6 +168,7 @@ SPEED = Topic(
     ),
     settings=("abandoned_after_seconds", "excellent_ms", "performance_slow_seconds"),
     arguments=(BY, OPERATION),
+    counted="operations",
 )
 
 
@@ -195,6 +198,7 @@ TOKENS = Topic(
         when_empty=NO_REQUEST,
     ),
     arguments=(BY, OPERATION),
+    counted="operations",
 )
 
 
@@ -279,6 +283,7 @@ BY_USER = Topic(
         when_empty=_EVENTS_ARE_GONE,
     ),
     arguments=(BY_IF_ANY, OF, OPERATION),
+    counted="operations",
 )
 
 
@@ -311,6 +316,7 @@ BY_USER_AND_MODEL = Topic(
         when_empty=_EVENTS_ARE_GONE,
     ),
     arguments=(USER,),
+    counted="requests",
 )
 
 TOPICS = (FREQUENCY, SUCCESS, SPEED, TOKENS, DISTRIBUTION, PARAMETERS, BY_USER, BY_USER_AND_MODEL)

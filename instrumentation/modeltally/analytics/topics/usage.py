@@ -58,6 +58,7 @@ OVERVIEW = Topic(
     view="usage_overview",
     row=OverviewRow,
     layout=Layout("Overview", when_empty=NO_REQUEST, is_record=True),
+    counted="requests",
 )
 
 
@@ -106,6 +107,7 @@ MODELS = Topic(
         first_to_give_way=("p99_ms", "last_used_at", "abandoned", "p50_ms", "users"),
         when_empty=NO_REQUEST,
     ),
+    counted="requests",
 )
 
 
@@ -129,6 +131,7 @@ HOURS = Topic(
     view="usage_by_hour_of_day",
     row=HourRow,
     layout=Layout("Hours of the day (UTC)", when_empty=NO_REQUEST),
+    counted="requests",
 )
 
 
@@ -150,6 +153,7 @@ USERS = Topic(
     view="users_by_day",
     row=DayOfUsersRow,
     layout=Layout("Users by day (UTC)", when_empty=NO_REQUEST),
+    counted="requests",
 )
 
 
@@ -199,6 +203,7 @@ OPERATIONS = Topic(
         first_to_give_way=("p99_ms", "last_used_at", "abandoned", "p50_ms", "services"),
         when_empty=NO_REQUEST,
     ),
+    counted="operations",
 )
 
 
@@ -247,6 +252,7 @@ ATTRIBUTE = Topic(
             "operation", flag="--operation", what="the kind of operation to count", example="acme.upscale", default=""
         ),
     ),
+    counted="operations",
 )
 
 
@@ -269,6 +275,7 @@ STORED = Topic(
     settings=(),
     has_as_of=False,
     is_of_operations=False,
+    counted="operations",
 )
 
 TOPICS = (OVERVIEW, MODELS, HOURS, USERS, OPERATIONS, ATTRIBUTE, STORED)
