@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cli.conftest import COMMAND, HEADER, ROWS, Run, RunningServer
+from cli.conftest import COMMAND, HEADER, ROWS, Run, RunningServer, rows_of
 from modeltally import connect
 from modeltally.errors import ServerError
 from modeltally.server.binding import is_locked, lock_directory
@@ -104,5 +104,5 @@ def test_replay_says_which_dates_it_imported(run: Run, server: RunningServer, tm
     command = answer.stdout.splitlines()[-1].split()
     assert command[:3] == ["modeltally", "stats", "models"]
     assert "began between 2024-11-" in answer.stdout
-    shown = json.loads(run(*command[1:], "--dir", server.directory, "--format", "json").stdout)
+    shown = rows_of(run(*command[1:], "--dir", server.directory, "--format", "json").stdout)
     assert sum(row["requests"] for row in shown) == len(ROWS)

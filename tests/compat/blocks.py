@@ -382,6 +382,7 @@ RUN = [
     Block(4, 2, lambda: {"correlation_id": "c-1", "pattern_id": "p-1"}, _two_uses, {"uuid": STAND_INS}),
     Block(4, 5, _loop, _feedback),
     Block(1, 3, lambda: {"model_id": MODEL}, _stored_model),
+    Block(1, 9, then=_settings),
     Block(4, 3, lambda: {"tracker": compat.PatternUsageTrackerService(), "pattern_id": "p-1"}, _stored_pattern),
     Block(4, 6, lambda: _loop() | {"get_usage_tracker": compat.get_usage_tracker}, _event),
     Block(4, 7, lambda: {"PatternUsageTrackerService": _WithExample}, _one_use, {"asyncpg": STAND_INS}),
@@ -404,7 +405,6 @@ RUN = [
 WAITING = [
     Block(1, 4, reason=f"{_STATISTICS}, and the report of all"),
     Block(1, 5, lambda: {"tracked_models": [MODEL]}, _prioritized, reason=f"{_STATISTICS}, and {_MANAGER}"),
-    Block(1, 9, then=_settings, reason="the setting cache_ttl_minutes"),
     *(Block(3, at, _availability, _method_of("ModelAvailabilityManager"), reason=_MANAGER) for at in range(1, 7)),
     Block(4, 1, then=_answers_over_http, reason=_HTTP),
     Block(4, 4, then=_answers_over_http, reason=_HTTP),
