@@ -198,6 +198,7 @@ CHANCE = Topic(
     settings=(),
     arguments=(BY, OF, OPERATION, WITHIN),
     has_as_of=False,
+    changes_by_silence=True,
 )
 
 
