@@ -38,6 +38,7 @@ _UNIT_OF_ENDING = {
     "_rate": Unit.SHARE,
     "share": Unit.SHARE,
     "confidence": Unit.SHARE,
+    "chance": Unit.SHARE,
 }
 # bool before int, datetime before date: the first that fits counts
 _UNIT_OF_TYPE = {

@@ -14,6 +14,7 @@ __all__ = [
     "CHANCE",
     "FORECAST",
     "PEAKS",
+    "SEASONALITY",
     "TIME",
     "TOPICS",
     "TRENDS",
@@ -21,6 +22,7 @@ __all__ = [
     "ChanceRow",
     "ForecastRow",
     "HourOfWeekRow",
+    "SeasonRow",
     "StretchRow",
     "TrendRow",
 ]
@@ -170,6 +172,39 @@ FORECAST = Topic(
 )
 
 
+class SeasonRow(TypedDict):
+    """Whether one subject's use has seasons."""
+
+    subject: rows.Subject
+    operations: rows.Operations
+    days: Annotated[int, "Whole days of the window."]
+    daily_share: Annotated[float, "What knowing the hour of the day saves of the squared error of foretelling an hour."]
+    daily_confidence: Annotated[float, "How sure it is that the hour of the day matters: 1 - p."]
+    weekly_share: Annotated[float | None, "The same of knowing the day of the week, for a day; empty under four weeks."]
+    weekly_confidence: Annotated[float | None, "How sure it is that the day of the week matters: 1 - p."]
+    season: Annotated[str, "What is surer than 0.95: daily, weekly, daily and weekly, or none."]
+    busiest_hour: Annotated[int, "The hour of the day with most use, 0 to 23, in UTC."]
+    busiest_day: Annotated[int | None, "The day of the week with most use, 0 is Monday; empty under four weeks."]
+
+
+SEASONALITY = Topic(
+    name="seasonality",
+    group="Over time",
+    sentence="Whether use comes and goes with the hour of the day and the day of the week.",
+    view="usage_seasonality",
+    row=SeasonRow,
+    layout=Layout(
+        "Seasonality",
+        columns=("subject", "operations", "season", "daily_share", "weekly_share", "busiest_hour", "busiest_day"),
+        first_to_give_way=("busiest_day", "weekly_share"),
+        when_empty="seasons need use in a window of at least seven whole days",
+    ),
+    settings=(),
+    arguments=(BY_OR_ALL, OF, OPERATION),
+    has_as_of=False,
+)
+
+
 class ChanceRow(TypedDict):
     """One subject that may be used soon."""
 
@@ -228,4 +263,4 @@ ANOMALIES = Topic(
     has_as_of=False,
 )
 
-TOPICS = (TIME, TRENDS, PEAKS, FORECAST, CHANCE, ANOMALIES)
+TOPICS = (TIME, TRENDS, PEAKS, SEASONALITY, FORECAST, CHANCE, ANOMALIES)

@@ -6,7 +6,7 @@ from datetime import datetime  # noqa: TC003 - the row types are read at run tim
 from typing import Annotated, TypedDict
 
 from modeltally.analytics import rows  # noqa: TC001 - the row types are read at run time
-from modeltally.analytics.arguments import OF
+from modeltally.analytics.arguments import BY, OF, OPERATION
 from modeltally.analytics.topic import Layout, Topic
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "FAILURES_BY_MODEL",
     "FOREIGN",
     "LATENCY",
+    "QUALITY_TRENDS",
     "TOPICS",
     "CompletenessRow",
     "ContextRow",
@@ -23,6 +24,7 @@ __all__ = [
     "FailureRow",
     "ForeignRow",
     "LatencyRow",
+    "QualityTrendRow",
 ]
 
 
@@ -173,6 +175,40 @@ COMPLETENESS = Topic(
 )
 
 
+class QualityTrendRow(TypedDict):
+    """How quality and speed of one subject move."""
+
+    subject: rows.Subject
+    judged: Annotated[int, "Operations with a quality score."]
+    mean_quality: rows.MeanQuality
+    quality_slope_per_day: Annotated[float | None, "How much the quality changes in a day; empty under three days."]
+    quality_confidence: Annotated[float | None, "How sure it is that it changes: 1 - p."]
+    quality_trend: Annotated[str | None, "improving, worsening or steady; a change counts above a confidence of 0.96."]
+    durations: Annotated[int, "Operations that finished and were not cancelled."]
+    mean_ms: rows.Mean
+    ms_slope_per_day: Annotated[float | None, "How many milliseconds the mean duration grows in a day."]
+    speed_confidence: Annotated[float | None, "How sure it is that it changes: 1 - p."]
+    speed_trend: Annotated[str | None, "faster, slower or steady."]
+
+
+QUALITY_TRENDS = Topic(
+    name="quality-trends",
+    group="Quality",
+    sentence="Whether quality and speed get better or worse within the window.",
+    view="quality_trends",
+    row=QualityTrendRow,
+    layout=Layout(
+        "Quality trends",
+        columns=("subject", "mean_quality", "quality_slope_per_day", "quality_trend", "mean_ms", "speed_trend"),
+        first_to_give_way=("quality_slope_per_day",),
+        when_empty="nothing was judged or finished in this window",
+    ),
+    settings=(),
+    arguments=(BY, OF, OPERATION),
+    has_as_of=False,
+)
+
+
 class ForeignRow(TypedDict):
     """Generative calls that one service's other instrumentation told of."""
 
@@ -227,4 +263,4 @@ CONTEXT = Topic(
     changes_by_silence=True,
 )
 
-TOPICS = (FAILURES, FAILURES_BY_MODEL, LATENCY, COMPLETENESS, FOREIGN, CONTEXT)
+TOPICS = (FAILURES, FAILURES_BY_MODEL, LATENCY, QUALITY_TRENDS, COMPLETENESS, FOREIGN, CONTEXT)

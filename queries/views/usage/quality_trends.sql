@@ -1,0 +1,75 @@
+-- Whether quality and speed move within a window: a line through the means of its days, each day weighing as many
+-- operations as its mean is of (weighted least squares). trend: a two-sided t test of the slope, the spread of the days
+-- about the line taken as it is found, t made normal as by Wallace 1959; significant above a confidence of 0.96, as for
+-- use. Under three days with something to say nothing is said. Days begin at midnight in UTC; parts of days count.
+-- Grain: one row per subject of the kind with a judged or a finished operation, or for the one asked for.
+-- Reads: usage_named_figures
+-- Read by: stats quality-trends
+WITH
+    by_day AS (
+        SELECT
+            name,
+            told.1 AS fact,
+            intDiv(toInt64(toUnixTimestamp(bucket)), 86400) - intDiv(toUnixTimestamp64Micro(
+                {since:DateTime64(6, 'UTC')}), 86400000000) AS day,
+            toFloat64(sum(told.2)) AS n,
+            toFloat64(sum(told.3)) / n / told.4 AS mean
+        FROM usage_named_figures(
+            kind = {kind:String},
+            operation = {operation:String},
+            since = {since:DateTime64(6, 'UTC')},
+            until = {until:DateTime64(6, 'UTC')},
+            finest = 'day'
+        )
+        ARRAY JOIN [
+            ('quality', sums.qualities, sums.quality_sum_ppm, 1e6), ('ms', sums.durations, sums.duration_sum_us, 1e3)
+        ] AS told
+        WHERE told.2 > 0 AND ({subject:String} = '' OR name = {subject:String})
+        GROUP BY name, fact, told.4, day
+    ),
+
+    lines AS (
+        SELECT
+            name,
+            fact,
+            count() AS days,
+            sum(n) AS of_all,
+            sum(n * mean) / of_all AS middle,
+            sum(n * day) / of_all AS middle_day,
+            sum(n * day * day) - of_all * middle_day * middle_day AS sxx,
+            sum(n * day * mean) - of_all * middle_day * middle AS sxy,
+            sum(n * mean * mean) - of_all * middle * middle AS syy,
+            if(days < 3, NULL, sxy / sxx) AS slope,
+            -- no spread but rounding's is none
+            greatest(syy - sxy * sxy / sxx, 1e-12 * of_all * middle * middle, 1e-300) AS spread,
+            toFloat64(days) - 2 AS freedom,
+            slope / sqrt(spread / freedom / sxx) AS t_value,
+            (8 * freedom + 1) / (8 * freedom + 3) * sqrt(freedom * log(1 + t_value * t_value / freedom)) AS z_value,
+            1 - erfc(z_value / sqrt(2)) AS confidence,
+            multiIf(
+                isNull(slope), NULL,
+                NOT coalesce(confidence > 0.96, false), 'steady',
+                slope > 0, 'rising',
+                'falling'
+            ) AS trend
+        FROM by_day
+        GROUP BY name, fact
+    )
+
+SELECT
+    name AS subject,
+    toUInt64(maxIf(of_all, fact = 'quality')) AS judged,
+    if(judged = 0, NULL, maxIf(middle, fact = 'quality')) AS mean_quality,
+    anyIf(slope, fact = 'quality') AS quality_slope_per_day,
+    anyIf(confidence, fact = 'quality') AS quality_confidence,
+    nullIf(transform(anyIf(trend, fact = 'quality'), ['rising', 'falling'], ['improving', 'worsening'], 'steady'),
+        if(isNull(quality_slope_per_day), 'steady', '')) AS quality_trend,
+    toUInt64(maxIf(of_all, fact = 'ms')) AS durations,
+    if(durations = 0, NULL, maxIf(middle, fact = 'ms')) AS mean_ms,
+    anyIf(slope, fact = 'ms') AS ms_slope_per_day,
+    anyIf(confidence, fact = 'ms') AS speed_confidence,
+    nullIf(transform(anyIf(trend, fact = 'ms'), ['rising', 'falling'], ['slower', 'faster'], 'steady'),
+        if(isNull(ms_slope_per_day), 'steady', '')) AS speed_trend
+FROM lines
+GROUP BY name
+ORDER BY durations DESC, subject
