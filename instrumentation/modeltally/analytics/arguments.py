@@ -21,6 +21,7 @@ __all__ = [
     "BY_OR_ALL",
     "OF",
     "OPERATION",
+    "OPERATION_OF",
     "USER",
     "WITHIN",
     "ZONE",
@@ -37,12 +38,14 @@ BY = Argument("kind", flag="--by", what="whose figures", example="model", defaul
 BY_OR_ALL = Argument("kind", flag="--by", what="whose figures", example="model", default="all", allowed=("all", *KINDS))
 BY_IF_ANY = Argument("kind", flag="--by", what="what --of names", example="model", default="model", allowed=KINDS)
 OF = Argument("subject", flag="--of", what="the one to look at, by its name", example="flux", default="")
+# What is counted where nobody says what.
+OPERATION_OF: Final = {"pattern": "pattern.run", "": "model.request"}
 OPERATION = Argument(
     "operation",
     flag="--operation",
     what="the kind of operation to count",
     example="model.load",
-    default={"pattern": "pattern.run", "": "model.request"},
+    default=OPERATION_OF,
     default_by="kind",
 )
 USER = Argument("user", flag="--user", what="the user, by id or hash", example="alice", default="")

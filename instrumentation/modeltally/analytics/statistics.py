@@ -12,7 +12,7 @@ from modeltally.analytics.cache import ResultCache
 from modeltally.analytics.emptiness import why_empty
 from modeltally.analytics.readers import values_of
 from modeltally.analytics.topics import topic_named
-from modeltally.analytics.topics.quality import CONTEXT
+from modeltally.analytics.topics.quality import CONTEXT, ContextRow
 from modeltally.analytics.trust import Trust
 from modeltally.analytics.window import MOVING, Window
 from modeltally.errors import ParameterError
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from modeltally.analytics.topic import R, Topic
-    from modeltally.analytics.topics.quality import ContextRow
     from modeltally.settings import Settings
     from modeltally.store import Store
 
@@ -44,8 +43,8 @@ class AnswersTopics(Protocol):
 class KeepsState(Protocol):
     """A store that can tell whether what views read has changed."""
 
-    def state(self, views: Sequence[str]) -> str | None:
-        """Name the state of what views read; None where nobody can tell."""
+    def states(self, views: Sequence[str]) -> Sequence[str] | None:
+        """Name the state of what each view reads; None where nobody can tell."""
         ...
 
 
@@ -68,7 +67,10 @@ class Statistics:
         self._settings = settings
         self._cache: ResultCache[Answer[Any]] | None = None
         if keeps_answers and settings.cache_ttl_minutes and isinstance(store, KeepsState):
-            self._cache = ResultCache(ttl_seconds=settings.cache_ttl_minutes * 60, size_of=_size_bytes)
+            ttl_seconds = settings.cache_ttl_minutes * 60
+            self._cache = ResultCache(ttl_seconds=ttl_seconds, size_of=_size_bytes)
+            # several topics of one window rest on the same
+            self._contexts = ResultCache[ContextRow](ttl_seconds=ttl_seconds, size_of=lambda _: 20 * _CELL_BYTES)
 
     def ask(self, topic: Topic[R], window: Window, *, arguments: Mapping[str, object] | None = None) -> Answer[R]:
         """Read a topic.
@@ -123,21 +125,31 @@ class Statistics:
         return self._cache.status() if self._cache is not None else None
 
     def _answer(self, topic: Topic[R], window: Window, values: Mapping[str, object]) -> Answer[R]:
-        state = None
+        states = None
         if self._cache is not None and not topic.changes_by_silence and isinstance(self._store, KeepsState):
-            state = self._store.state((topic.view, CONTEXT.view))
-        if self._cache is None or state is None:
-            return self._compute(topic, window, values)
+            states = self._store.states((topic.view, CONTEXT.view))
+        if self._cache is None or states is None:
+            return self._compute(topic, window, values, self._context(window))
         others = {name: value for name, value in values.items() if name not in _ENDS}
         question = json.dumps([topic.name, window.question(), others], sort_keys=True, default=str)
-        kept, age = self._cache.get(question, state, lambda: self._compute(topic, window, values))
+        state, context_state = "; ".join(states), states[1]
+
+        def compute() -> Answer[R]:
+            bounds = json.dumps(window.bounds())
+            context, _ = self._contexts.get(bounds, context_state, lambda: self._context(window))
+            return self._compute(topic, window, values, context)
+
+        kept, age = self._cache.get(question, state, compute)
         # whoever has it may change it
         rows = [dict(row) for row in kept.rows]
         return Answer(topic=topic, rows=cast("list[R]", rows), trust=kept.trust.aged(age), empty=kept.empty)
 
-    def _compute(self, topic: Topic[R], window: Window, values: Mapping[str, object]) -> Answer[R]:
-        rows = cast("list[R]", self._store.read(topic.view, values))
+    def _context(self, window: Window) -> ContextRow:
         (context,) = cast("list[ContextRow]", self._store.read(CONTEXT.view, window.bounds()))
+        return context
+
+    def _compute(self, topic: Topic[R], window: Window, values: Mapping[str, object], context: ContextRow) -> Answer[R]:
+        rows = cast("list[R]", self._store.read(topic.view, values))
         n = sum(row[topic.counted] for row in rows) if topic.counted else None
         zone = str(values.get(ZONE.parameter, "UTC"))
         trust = Trust.of(context, as_of=window.as_of, zone=zone, n=n)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from modeltally.errors import UnknownNameError
 from modeltally.store import sql
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from modeltally.settings import Settings
 
 __all__ = ["DatabaseStore", "StoreJob"]
+
+_HEARTBEATS: Final = "heartbeats"
 
 StoreJob = Callable[["DatabaseStore", Mapping[str, object]], list[Row]]
 
@@ -74,16 +76,15 @@ class DatabaseStore:
         kept = dt.timedelta(days=self.settings.event_retention_days - 1)
         return read(self.database, name, parameters, events_since=self._clock() - kept)
 
-    def state(self, views: Sequence[str]) -> str | None:
-        """Name the state of what views read: while it is the same, so are their answers to the same question.
-
-        Heartbeats are told apart by the losses they speak of alone: they come all the time and change no figure.
+    def states(self, views: Sequence[str]) -> list[str] | None:
+        """Name the state of what each of some views reads: while it is the same, so are its answers.
 
         Args:
             views: The views.
 
         Returns:
-            The state; None where it cannot be told: over the shards of a cluster, or where tables are hidden.
+            A state for each; None where they cannot be told: over the shards of a cluster, and where no table can be
+            seen.
 
         Raises:
             UnknownNameError: There is no such view.
@@ -91,9 +92,13 @@ class DatabaseStore:
         """
         if self.database.is_over_shards:
             return None
-        read_by_them = sorted({name for view in views for name in sql.relations(view)} - {"heartbeats"})
-        (row,) = self.database.query(sql.statement("read/state"), {"tables": read_by_them})
-        return str(row["state"]) or None
+        read = [sql.relations(view) for view in views]
+        tables = sorted(frozenset[str]().union(*read) - {_HEARTBEATS})
+        rows = self.database.query(sql.statement("read/state"), {"tables": tables})
+        states = {str(row["table"]): str(row["state"]) for row in rows}
+        if states.keys() <= {_HEARTBEATS}:  # they hold nothing, or this user may not see them
+            return None
+        return [",".join(f"{name} {states[name]}" for name in sorted(names & states.keys())) for names in read]
 
     def run(self, job: str, parameters: Mapping[str, object]) -> list[Row]:
         """Run a job by its name.

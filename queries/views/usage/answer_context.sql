@@ -3,7 +3,7 @@
 -- wrappers are counted, which no sampler touches; it is null where nothing began. Losses are what each process said of
 -- itself, null where none said anything in the window: then nobody knows.
 -- Grain: one row.
--- Reads: usage_cover, usage_figures, heartbeats, usage_late, usage_quarantine
+-- Reads: usage_cover, usage_figures, losses_of_window, usage_late, usage_quarantine
 -- Read by: every answer shown to a person
 WITH
     served AS (
@@ -18,30 +18,8 @@ WITH
     ),
 
     losses AS (
-        -- what a process says is cumulated since it started
-        SELECT sum(dropped_at_end - dropped_before) AS dropped
-        FROM (
-            SELECT
-                instance,
-                max(dropped) AS dropped_at_end,
-                maxIf(dropped, at < {since:DateTime64(6, 'UTC')}) AS dropped_before
-            FROM heartbeats
-            WHERE at < {until:DateTime64(6, 'UTC')} AND dropped > 0
-            GROUP BY instance
-        )
-    ),
-
-    heard AS (
-        -- a process speaks every half minute; three times that is the patience of completeness
-        SELECT count() > 0 AS speaks
-        FROM (
-            SELECT 1
-            FROM heartbeats
-            WHERE at >= {since:DateTime64(6, 'UTC')} - toIntervalSecond(90) AND at < {until:DateTime64(6, 'UTC')}
-            -- as they are stored, so that the first one ends it
-            ORDER BY instance, at
-            LIMIT 1
-        )
+        SELECT dropped
+        FROM losses_of_window(since = {since:DateTime64(6, 'UTC')}, until = {until:DateTime64(6, 'UTC')})
     ),
 
     newest AS (
@@ -77,13 +55,12 @@ SELECT
     )) AS window_until,
     if(newest.received_at = 0, NULL, newest.received_at) AS newest_at,
     if(newest.received_at = 0, NULL, 'exact') AS coverage,
-    if(heard.speaks, losses.dropped, NULL) AS known_loss,
+    losses.dropped AS known_loss,
     length(served.raw) AS dirty_hours,
     refused.quarantined AS quarantined,
     late.late AS late
 FROM served
 CROSS JOIN losses
-CROSS JOIN heard
 CROSS JOIN newest
 CROSS JOIN refused
 CROSS JOIN late

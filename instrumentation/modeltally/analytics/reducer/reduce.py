@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-__all__ = ["execute_reduction", "execute_reductions"]
+__all__ = ["checked", "execute_reduction", "execute_reductions"]
 
 
 def execute_reduction(contract: ModelUsageAnalyticsInput) -> ModelUsageAnalyticsOutput:
@@ -41,7 +41,7 @@ def execute_reduction(contract: ModelUsageAnalyticsInput) -> ModelUsageAnalytics
     Raises:
         InputError: The contract or an execution cannot be used; the message says which, why, and what is allowed.
     """
-    granularity, loss = _checked(contract)
+    granularity, loss = checked(contract)
     columns = columns_of(contract.execution_data)
     window = window_of(contract.time_window_start, contract.time_window_end, contract.time_window_type, columns)
     return _reduce(contract, columns, window, granularity=granularity, loss=loss)
@@ -62,7 +62,7 @@ def execute_reductions(
     Raises:
         InputError: The contract, a window or an execution cannot be used; then nothing is computed.
     """
-    granularity, loss = _checked(contract)
+    granularity, loss = checked(contract)
     columns = columns_of(contract.execution_data)
     asked = [
         window_of(None, contract.time_window_end, window, columns)
@@ -73,7 +73,18 @@ def execute_reductions(
     return [_reduce(contract, columns, window, granularity=granularity, loss=loss) for window in asked]
 
 
-def _checked(contract: ModelUsageAnalyticsInput) -> tuple[AnalyticsGranularity, float]:
+def checked(contract: ModelUsageAnalyticsInput) -> tuple[AnalyticsGranularity, float]:
+    """Read what of a contract is neither executions nor the window.
+
+    Args:
+        contract: The contract.
+
+    Returns:
+        How much is computed, and the known share of losses.
+
+    Raises:
+        InputError: One of them is not allowed.
+    """
     try:
         granularity = AnalyticsGranularity(contract.granularity)
     except ValueError:
