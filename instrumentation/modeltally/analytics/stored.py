@@ -28,8 +28,8 @@ from modeltally.analytics.reducer.records import columns_of
 from modeltally.analytics.reducer.reduce import checked
 from modeltally.analytics.reducer.trend import trend
 from modeltally.analytics.reducer.window import ReductionWindow, window_of
-from modeltally.analytics.topics.over_time import FORECAST, TRENDS
 from modeltally.analytics.topics.answer_quality import ANSWER_QUALITY
+from modeltally.analytics.topics.over_time import FORECAST, TRENDS
 from modeltally.analytics.topics.subjects import DISTRIBUTION, FREQUENCY, SPEED, SUCCESS
 from modeltally.analytics.topics.usage import STORED
 from modeltally.analytics.window import BEGINNING, MOVING, Window

@@ -183,12 +183,12 @@ class QualityTrendRow(TypedDict):
     mean_quality: rows.MeanQuality
     quality_slope_per_day: Annotated[float | None, "How much the quality changes in a day; empty under three days."]
     quality_confidence: Annotated[float | None, "How sure it is that it changes: 1 - p."]
-    quality_trend: Annotated[str | None, "improving, worsening or steady; a change counts above a confidence of 0.96."]
+    quality_trend: Annotated[str | None, "Improving, worsening or steady; a change counts above a confidence of 0.96."]
     durations: Annotated[int, "Operations that finished and were not cancelled."]
     mean_ms: rows.Mean
     ms_slope_per_day: Annotated[float | None, "How many milliseconds the mean duration grows in a day."]
     speed_confidence: Annotated[float | None, "How sure it is that it changes: 1 - p."]
-    speed_trend: Annotated[str | None, "faster, slower or steady."]
+    speed_trend: Annotated[str | None, "Faster, slower or steady."]
 
 
 QUALITY_TRENDS = Topic(
