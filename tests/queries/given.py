@@ -246,15 +246,25 @@ def empty(store: DatabaseStore) -> None:
         store.database.command(sql.Statement("empty", f"TRUNCATE TABLE {table}"))
 
 
-def give(store: DatabaseStore, given: Given, *, first_id: int = 1) -> None:
-    """Bring what is given into a store, the way it comes in life."""
+def rows_of(given: Given, *, first_id: int = 1) -> list[Sequence[object]]:
+    """Give the spans of what is given, as rows of ``otel_traces``."""
     rows: list[Sequence[object]] = []
     for operation in given.operations:
         rows.extend(operation.rows(first_id + len(rows)))
     for beat in given.heartbeats:
         rows.extend(beat.span().rows(first_id + len(rows)))
+    return rows
+
+
+def give_rows(store: DatabaseStore, rows: Sequence[Sequence[object]]) -> None:
+    """Hand spans over in one part."""
     if rows:
         store.database.insert_rows("otel_traces", _COLUMNS, rows)
+
+
+def give(store: DatabaseStore, given: Given, *, first_id: int = 1) -> None:
+    """Bring what is given into a store, the way it comes in life."""
+    give_rows(store, rows_of(given, first_id=first_id))
     for alias in given.aliases:
         values = {"kind": alias.kind, "alias": alias.alias, "name": alias.name, "as_of": alias.at}
         store.database.command(sql.statement("set_alias"), values)

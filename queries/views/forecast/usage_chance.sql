@@ -123,7 +123,7 @@ WITH
                 one -> one.1 > first_place,
                 arrayMap(
                     (at, later, last, uses, level) -> (at, later > 0, (begin + at) * 3600000000 - last, uses, level),
-                    range(first_asked, toUInt32(end - within + 1))::Array(Int64),
+                    range(first_asked, toUInt32(greatest(end - within + 1, first_asked)))::Array(Int64),
                     coming,
                     arraySlice(lasts_before, 1, end - first_asked - within + 1),
                     arraySlice(usual, 1, end - first_asked - within + 1),

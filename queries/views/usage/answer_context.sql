@@ -34,13 +34,14 @@ WITH
     ),
 
     refused AS (
-        SELECT count() AS quarantined
+        -- what is sent again is refused again
+        SELECT uniqExact(trace_id, span_id, reason, detail) AS quarantined
         FROM usage_quarantine
         WHERE received_at >= {since:DateTime64(6, 'UTC')} AND received_at < {until:DateTime64(6, 'UTC')}
     ),
 
     late AS (
-        SELECT count() AS late
+        SELECT uniqExact(start, trace_id, span_id) AS late
         FROM usage_late
         WHERE start >= {since:DateTime64(6, 'UTC')} AND start < {until:DateTime64(6, 'UTC')}
     )
