@@ -35,6 +35,7 @@ BORDERS = (
     dt.datetime(2027, 1, 1, tzinfo=UTC),
 )
 WINDOWS = ((dt.datetime(2024, 1, 1, tzinfo=UTC), dt.datetime(2027, 2, 1, tzinfo=UTC)), (BORDERS[1], BORDERS[0]))
+JUDGED = {"modeltally.quality.score": "0.7"}
 LATER = dt.datetime(2029, 1, 1, tzinfo=UTC)
 AT_BORDERS = Given(
     operations=[
