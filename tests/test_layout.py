@@ -23,7 +23,7 @@ ALLOWED = {
     "show": {"analytics", "recommend"},
     "jobs": {"receiver", "recommend", "store"},
     "server": {"analytics", "receiver", "clickhouse", "show", "store", "jobs", "asgi", "threads"},
-    "connect": {"server", "jobs", "store"},
+    "connect": {"analytics", "server", "jobs", "store"},
     "doctor": {"connect", "server", "show", "analytics", "store", "instrument"},
     "replay": {"instrument"},
     "demo": {"replay"},

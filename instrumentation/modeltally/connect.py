@@ -10,8 +10,10 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Final
 
+from modeltally.analytics.statistics import Statistics
 from modeltally.errors import InputError, ServerError, SettingError
 from modeltally.server.client import find_server
+from modeltally.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,6 +32,7 @@ __all__ = [
     "open_directory",
     "open_reader",
     "open_served",
+    "open_statistics",
     "running_server",
     "serve",
     "temporary_server",
@@ -97,6 +100,27 @@ def open_reader(settings: Settings) -> Iterator[Store]:
         raise InputError(f"there is {what} {settings.dir}; start one with `modeltally up`, or give another --dir")
     with open_any(settings) as store:
         yield store
+
+
+@contextlib.contextmanager
+def open_statistics(settings: Settings | None = None) -> Iterator[Statistics]:
+    """Open whatever can answer queries, and answer topics from it; keep it open in a process that asks often.
+
+    Args:
+        settings: Name the ClickHouse server or the data directory; read from file and environment when not given.
+
+    Yields:
+        What answers. It keeps answers for ``cache_ttl_minutes``, unless a running server answers, which keeps its own.
+
+    Raises:
+        InputError: There is no such directory, or no store in it.
+        SettingError: No server runs there and the engine is not installed, or an address cannot be used.
+        ServerError: The ClickHouse server cannot be reached.
+        StoreInUseError: A process that is no server of ours owns the directory.
+    """
+    used = settings or load_settings()
+    with open_reader(used) as store:
+        yield Statistics(store, settings=used)
 
 
 @contextlib.contextmanager

@@ -12,13 +12,14 @@ import secrets
 import tempfile
 from pathlib import Path
 
-from modeltally.errors import SettingError
-from modeltally.instrument._privacy import KEY_FILE_NAME
+from modeltally.errors import InputError, SettingError
+from modeltally.instrument._privacy import KEY_FILE_NAME, Hasher
 
-__all__ = ["ensure_user_key", "read_user_key"]
+__all__ = ["ensure_user_key", "read_user_key", "user_hash"]
 
 _KEY_BYTES = 32
 _KEY_PATTERN = re.compile(r"[0-9a-f]{64}")
+_HASH_PATTERN = re.compile(r"[0-9a-fA-F]{16}")
 
 
 def ensure_user_key(directory: Path) -> str:
@@ -55,6 +56,30 @@ def read_user_key(directory: Path) -> str | None:
     """
     path = directory / KEY_FILE_NAME
     return _read(path) if path.exists() else None
+
+
+def user_hash(user: str, directory: Path) -> str:
+    """Give the stored hash of a user.
+
+    Args:
+        user: The id as the service says it, or the hash itself, 16 hex digits.
+        directory: Where the key is that hashes ids, unless ``MODELTALLY_USER_KEY`` has it.
+
+    Returns:
+        16 hex digits, in lower case.
+
+    Raises:
+        InputError: It is an id, and there is no key to hash it with.
+    """
+    if _HASH_PATTERN.fullmatch(user):
+        return user.lower()
+    hashed = Hasher(os.environ.get("MODELTALLY_USER_KEY") or read_user_key(directory)).user(user)
+    if hashed is None:
+        raise InputError(
+            f"user {user!r} is no hash of 16 hex digits, and there is no key to hash an id with: set"
+            f" MODELTALLY_USER_KEY, or give with --dir the directory whose user.key services use (now {directory})"
+        )
+    return hashed
 
 
 def _read(path: Path) -> str:

@@ -66,3 +66,27 @@ def test_unknown_bucket_and_missing_store_are_named(tmp_path: Path) -> None:
         asyncio.run(compat.PatternUsageTrackerService().get_usage_stats(group_by="fortnight"))
     with pytest.raises(InputError, match="no data directory"):
         asyncio.run(compat.get_usage_statistics_for_model(MODEL, directory=tmp_path / "none"))
+
+
+@pytest.mark.slow(seconds=15, why="eight questions of a store that is opened for each")
+def test_questions_about_generations_are_answered() -> None:
+    """The six questions give rows with what they rest on, by the parameters that they were given with."""
+
+    async def ask() -> None:
+        overview = await compat.get_generation_overview(30)
+        assert (overview.rows[0]["requests"], overview.trust.n, overview.trust.coverage) == (60, 60, "exact")
+        trends = await compat.get_generation_trends(7, interval="hour")
+        assert sum(row["operations"] for row in trends.rows) == 60
+        assert 168 <= len(trends.rows) <= 169
+        user = await compat.get_user_generation_analytics(f"{1:016x}", days=7)
+        assert [(row["model"], row["requests"]) for row in user.rows] == [(MODEL, 60)]
+        assert [row["model"] for row in (await compat.get_model_performance()).rows] == [MODEL]
+        failures = await compat.get_failure_analysis(days=7)
+        assert (failures.by_type.rows, failures.by_type.empty) == ([], "no request failed")
+        assert [row["parameter"] for row in failures.by_parameter.rows] == ["steps"]
+        assert json.loads(json.dumps(failures.to_dict()))["by_model"]["topic"] == "failures-by-model"
+        peaks = await compat.get_peak_usage_times(days=7)
+        assert sum(row["operations"] for row in peaks.rows) == 60
+        assert {row["day_of_week"] for row in peaks.rows} <= set(range(7))
+
+    asyncio.run(ask())

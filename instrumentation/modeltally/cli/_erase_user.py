@@ -8,7 +8,6 @@ import typer
 
 from modeltally.cli._console import output_console, print_rows
 from modeltally.cli._options import TABLE, Directory, Format
-from modeltally.cli._users import user_hash
 
 __all__ = ["erase_user"]
 
@@ -28,7 +27,9 @@ def erase_user(
     from modeltally.settings import load_settings
 
     settings = load_settings(dir=directory)
-    hashed = user_hash(user, settings)
+    from modeltally.keys import user_hash
+
+    hashed = user_hash(user, settings.dir)
     if not yes:
         output_console().print(
             f"user {hashed} would be forgotten for good in {settings.store or settings.dir};"

@@ -14,7 +14,6 @@ from modeltally.analytics.topics.usage import ATTRIBUTE
 from modeltally.analytics.window import parse_window
 from modeltally.cli._console import output_console, print_answer
 from modeltally.cli._options import TABLE, AsOf, Directory, Format, Since, Until
-from modeltally.cli._users import user_hash
 
 __all__ = ["stats"]
 
@@ -89,7 +88,9 @@ def stats(  # noqa: PLR0913 - each is a flag
 
     settings = load_settings(dir=directory)
     if user and USER in asked.arguments:
-        arguments[USER.parameter] = user_hash(user, settings)
+        from modeltally.keys import user_hash
+
+        arguments[USER.parameter] = user_hash(user, settings.dir)
     with open_reader(settings) as store:
         answer = Statistics(store, settings=settings, keeps_answers=False).ask(asked, window, arguments=arguments)
     if output_format != TABLE:

@@ -7,6 +7,7 @@
 | ``get_usage_tracker``, ``PatternUsageTrackerService``, ``UsageOutcome`` | one ``pattern.run`` each use |
 | ``NodeUsageAnalyticsReducer`` and the types of its contract | ``modeltally.analytics.reducer`` |
 | ``get_model_usage_analytics``, ``get_usage_statistics_for_model`` | ``modeltally stats`` of one model |
+| ``get_generation_overview``, ``get_generation_trends`` and the like | ``modeltally stats``, its answers |
 | ``get_cleanup_recommendations``, ``get_preload_recommendations`` | ``modeltally recommend`` |
 
 What differs: prompts become a hash and a length, messages of errors are not recorded, a rate is None where nothing can
@@ -22,6 +23,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from modeltally.compat.advice import get_cleanup_recommendations, get_preload_recommendations
     from modeltally.compat.events import UsageEventType, track_generation_usage, track_model_usage_event
+    from modeltally.compat.generation_queries import (
+        FailureAnalysis,
+        get_failure_analysis,
+        get_generation_overview,
+        get_generation_trends,
+        get_model_performance,
+        get_peak_usage_times,
+        get_user_generation_analytics,
+    )
     from modeltally.compat.generations import (
         MetricsService,
         record_generation_cancellation,
@@ -44,7 +54,10 @@ if TYPE_CHECKING:
     )
     from modeltally.compat.statistics import (
         ModelUsageAnalytics,
+        PatternUsageData,
+        UsageDataPoint,
         UsageStatistics,
+        UsageStatsResponse,
         get_model_usage_analytics,
         get_usage_statistics_for_model,
     )
@@ -52,26 +65,36 @@ if TYPE_CHECKING:
 __all__ = [
     "AnalyticsGranularity",
     "ContextDistribution",
+    "FailureAnalysis",
     "MetricsService",
     "ModelUsageAnalytics",
     "ModelUsageAnalyticsInput",
     "ModelUsageAnalyticsOutput",
     "NodeUsageAnalyticsReducer",
+    "PatternUsageData",
     "PatternUsageTrackerService",
     "PerformanceMetrics",
     "SuccessMetrics",
     "TimeWindowType",
     "TrendAnalysis",
+    "UsageDataPoint",
     "UsageEventType",
     "UsageFrequencyMetrics",
     "UsageOutcome",
     "UsageStatistics",
+    "UsageStatsResponse",
     "UsageTrendType",
     "get_cleanup_recommendations",
+    "get_failure_analysis",
+    "get_generation_overview",
+    "get_generation_trends",
+    "get_model_performance",
     "get_model_usage_analytics",
+    "get_peak_usage_times",
     "get_preload_recommendations",
     "get_usage_statistics_for_model",
     "get_usage_tracker",
+    "get_user_generation_analytics",
     "record_generation_cancellation",
     "record_generation_completion",
     "record_generation_request",
@@ -82,6 +105,15 @@ __all__ = [
 _HOMES = {
     "advice": ("get_cleanup_recommendations", "get_preload_recommendations"),
     "events": ("UsageEventType", "track_generation_usage", "track_model_usage_event"),
+    "generation_queries": (
+        "FailureAnalysis",
+        "get_failure_analysis",
+        "get_generation_overview",
+        "get_generation_trends",
+        "get_model_performance",
+        "get_peak_usage_times",
+        "get_user_generation_analytics",
+    ),
     "generations": (
         "MetricsService",
         "record_generation_cancellation",
@@ -104,7 +136,10 @@ _HOMES = {
     ),
     "statistics": (
         "ModelUsageAnalytics",
+        "PatternUsageData",
+        "UsageDataPoint",
         "UsageStatistics",
+        "UsageStatsResponse",
         "get_model_usage_analytics",
         "get_usage_statistics_for_model",
     ),

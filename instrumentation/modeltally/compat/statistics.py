@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from modeltally.analytics.arguments import arguments_of
-from modeltally.analytics.readers import read
+from modeltally.analytics.pattern_stats import PatternUsageData, UsageDataPoint, UsageStatsResponse, usage_stats
 from modeltally.analytics.topics import TOPICS, topic_named
 from modeltally.analytics.window import Window
-from modeltally.connect import open_reader
+from modeltally.connect import open_statistics
 from modeltally.settings import load_settings
 
 if TYPE_CHECKING:
@@ -20,12 +20,16 @@ if TYPE_CHECKING:
     from pathlib import Path
     from uuid import UUID
 
-    from modeltally.settings import Settings
-    from modeltally.store import Store
+    from modeltally.analytics.answers import Answer
+    from modeltally.analytics.statistics import Statistics
+    from modeltally.analytics.trust import Trust
 
 __all__ = [
     "ModelUsageAnalytics",
+    "PatternUsageData",
+    "UsageDataPoint",
     "UsageStatistics",
+    "UsageStatsResponse",
     "get_model_usage_analytics",
     "get_usage_statistics_for_model",
     "pattern_effectiveness",
@@ -53,6 +57,7 @@ class UsageStatistics:
         peak_hours: The hours of the day (UTC) with the most requests, at most three.
         daily_usage: Requests by day, the oldest first.
         common_parameters: The commonest value of each parameter that requests came with.
+        trust: What it rests on.
     """
 
     model_id: str
@@ -68,10 +73,11 @@ class UsageStatistics:
     peak_hours: tuple[int, ...]
     daily_usage: dict[str, int]
     common_parameters: dict[str, str]
+    trust: Trust
 
     def to_dict(self) -> dict[str, Any]:
         """Give it as a dict."""
-        return asdict(self)
+        return asdict(self) | {"trust": self.trust.to_dict()}
 
 
 class ModelUsageAnalytics:
@@ -137,28 +143,9 @@ def pattern_usage(
     Raises:
         ModelTallyError: There is no store, or it cannot be asked.
     """
-    with _asking(directory) as (store, settings):
-        window = _last(timedelta(hours=hours))
-        of = {"subject": str(pattern_id)} if pattern_id is not None else {}
-        rows = _rows(store, settings, "time", window, {"kind": "pattern", "bucket": bucket, **of})
-    patterns: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
-        stamp = row["begin_at"].astimezone(UTC).isoformat().replace("+00:00", "Z")
-        patterns.setdefault(row["subject"], []).append({"timestamp": stamp, "count": row["operations"]})
-    return {
-        "patterns": [
-            {
-                "pattern_id": name,
-                "pattern_name": name,
-                "usage_data": points,
-                "total_usage": sum(point["count"] for point in points),
-            }
-            for name, points in patterns.items()
-        ],
-        "time_range": f"{hours:g}h",
-        "granularity": bucket,
-        "total_patterns": len(patterns),
-    }
+    with _asking(directory) as statistics:
+        of = None if pattern_id is None else str(pattern_id)
+        return usage_stats(statistics, of, time_range=f"{hours:g}h", group_by=bucket).to_dict()
 
 
 def pattern_effectiveness(
@@ -177,25 +164,24 @@ def pattern_effectiveness(
     Raises:
         ModelTallyError: There is no store, or it cannot be asked.
     """
-    with _asking(directory) as (store, settings):
-        window = _last(timedelta(hours=hours))
-        rows = _rows(store, settings, "patterns", window, {"subject": str(pattern_id)})
-    return dict(rows[0]) if rows else None
+    with _asking(directory) as statistics:
+        answer = _answer(statistics, "patterns", Window.last(timedelta(hours=hours)), {"subject": str(pattern_id)})
+    return {**answer.rows[0], "trust": answer.trust.to_dict()} if answer.rows else None
 
 
 def _statistics(model: str, directory: Path | None) -> UsageStatistics:
-    window = _last(timedelta(days=_DAYS))
-    with _asking(directory) as (store, settings):
+    window = Window.last(timedelta(days=_DAYS))
+    with _asking(directory) as statistics:
 
         def one(topic: str) -> dict[str, Any]:
-            rows = _rows(store, settings, topic, window, {"kind": "model"})
+            rows = _answer(statistics, topic, window, {"kind": "model"}).rows
             return next((dict(row) for row in rows if row["subject"] == model), {})
 
         of = {"kind": "model", "subject": model}
         frequency, success, speed, trend = one("frequency"), one("success"), one("speed"), one("trends")
-        hours = _rows(store, settings, "peaks", window, of)
-        days = _rows(store, settings, "time", window, of)
-        parameters = _rows(store, settings, "parameters", window, of)
+        hours = _answer(statistics, "peaks", window, of).rows
+        days = _answer(statistics, "time", window, of)
+        parameters = _answer(statistics, "parameters", window, of).rows
     by_hour: dict[int, int] = {}
     for row in hours:
         by_hour[row["hour_of_day"]] = by_hour.get(row["hour_of_day"], 0) + row["operations"]
@@ -215,28 +201,20 @@ def _statistics(model: str, directory: Path | None) -> UsageStatistics:
         last_used=frequency.get("last_used_at"),
         trend_type=trend.get("trend_type"),
         peak_hours=tuple(busiest[:3]),
-        daily_usage={row["begin_at"].astimezone(UTC).date().isoformat(): row["operations"] for row in days},
+        daily_usage={row["begin_at"].astimezone(UTC).date().isoformat(): row["operations"] for row in days.rows},
         common_parameters=commonest,
+        trust=days.trust,
     )
 
 
-def _last(length: timedelta) -> Window:
-    now = datetime.now(UTC)
-    return Window(since=now - length, until=now, as_of=now)
-
-
-def _rows(
-    store: Store, settings: Settings, name: str, window: Window, given: Mapping[str, str]
-) -> list[Mapping[str, Any]]:
+def _answer(statistics: Statistics, name: str, window: Window, given: Mapping[str, str]) -> Answer[Any]:
     topic = topic_named(name)
     taken = {argument.parameter for argument in topic.arguments}
     wanted = {parameter: value for parameter, value in given.items() if parameter in taken}
-    arguments = arguments_of(topic, wanted, topics=TOPICS.values())
-    return list(read(store, topic, window, settings=settings, arguments=arguments))
+    return statistics.ask(topic, window, arguments=arguments_of(topic, wanted, topics=TOPICS.values()))
 
 
 @contextlib.contextmanager
-def _asking(directory: Path | None) -> Iterator[tuple[Store, Settings]]:
-    settings = load_settings(dir=directory)
-    with open_reader(settings) as store:
-        yield store, settings
+def _asking(directory: Path | None) -> Iterator[Statistics]:
+    with open_statistics(load_settings(dir=directory)) as statistics:
+        yield statistics
