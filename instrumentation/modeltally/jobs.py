@@ -17,6 +17,7 @@ from modeltally.recommend.kinds import ADVICE
 from modeltally.store import transfer_jobs
 from modeltally.store.check import run_checks
 from modeltally.store.erasure import erase_user, erased_users, finish_erasures
+from modeltally.store.prices import set_price
 from modeltally.store.retention import expire
 from modeltally.store.rollup import Roller
 
@@ -101,6 +102,7 @@ JOBS: dict[str, Job] = {
         Job("roll", _roll, every="roll_interval_seconds", counts=("buckets", "buckets rolled")),
         Job("expire", _expire, every="expire_interval_seconds", counts=(None, "partitions dropped")),
         Job("erase_user", _erase_user),
+        Job("set_price", set_price),
         Job("check", run_checks),
         *_ADVICE_JOBS,
         # with files beside the engine, where a server's are not

@@ -32,6 +32,7 @@ TABLES = (
     "heartbeats",
     "other_spans",
     "otel_traces",
+    "prices",
     "recommendations",
     "tombstones",
     "usage_events",

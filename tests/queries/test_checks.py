@@ -54,6 +54,7 @@ BREAKS = {
         f"INSERT INTO usage_events ({EVENT}) "  # noqa: S608 - a test's own text
         "VALUES ('2026-05-03 10:00:00', 'a', 'b', '2026-05-03 10:00:00', 'model.request', 'maybe', false, 0)"
     ),
+    "prices_sensible": "INSERT INTO prices (model, unit, valid_from, valid_until) VALUES ('', 'hour', 0, 1)",
     "roll_keys_unique": (
         "INSERT INTO usage_rolls (kind, section, grain, bucket, consumed, operation, subject) VALUES "
         "('model', 'other', 'hour', '2026-05-01 01:00:00', 1, ['model.load', 'model.load'], ['flux', 'flux'])"

@@ -27,7 +27,7 @@ def export(
     quiet: Quiet = False,
     directory: Directory = None,
 ) -> None:
-    """Write events, figures, users, aliases, erasures and advice to a directory, as they are at this moment.
+    """Write events, figures, users, aliases, prices, erasures and advice to a directory, as they are at this moment.
 
     A server may be running and go on receiving: what comes after the beginning is not in the export.
     """

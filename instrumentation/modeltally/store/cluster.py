@@ -47,6 +47,7 @@ EVERYWHERE: Final = frozenset(
         "erasing",
         "users",
         "aliases",
+        "prices",
         "recommendations",
         "imports",
     }

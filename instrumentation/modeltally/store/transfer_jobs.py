@@ -54,6 +54,7 @@ ALWAYS: Final = (
     "frozen_months",
     "tombstones",
     "aliases",
+    "prices",
     "recommendations",
 )
 LANDING: Final = ("otel_traces",)
