@@ -136,6 +136,35 @@ class Alias(_Strict):
     at: Time = EPOCH
 
 
+class Evaluation(_Strict):
+    """What was said of an operation after it ran: of the one with this id that began then."""
+
+    at: Time
+    of: int
+    of_at: Time
+    score: float | str = 1
+    name: str = "sharpness"
+    source: str = "user"
+    times: int = 1
+
+    def span(self) -> Operation:
+        """The span that carries it."""
+        return Operation(
+            at=self.at,
+            operation="evaluation",
+            times=self.times,
+            every_seconds=0,
+            attributes={
+                "modeltally.evaluation.name": self.name,
+                "modeltally.evaluation.trace_id": f"{self.of:032x}",
+                "modeltally.evaluation.span_id": f"{self.of:016x}",
+                "modeltally.evaluation.start": str((self.of_at - EPOCH) // dt.timedelta(microseconds=1) * 1000),
+                "modeltally.quality.score": str(self.score),
+                "modeltally.quality.source": self.source,
+            },
+        )
+
+
 class Heartbeat(_Strict):
     """What one process says of itself, cumulated since it started; ``times``, each ``every_seconds`` after the last."""
 
@@ -186,6 +215,7 @@ class Given(_Strict):
     operations: list[Operation] = Field(default_factory=list)
     aliases: list[Alias] = Field(default_factory=list)
     heartbeats: list[Heartbeat] = Field(default_factory=list)
+    evaluations: list[Evaluation] = Field(default_factory=list)
     # users erased after the operations came
     erased: list[int] = Field(default_factory=list)
     # jobs that ran after all that
@@ -254,6 +284,8 @@ def rows_of(given: Given, *, first_id: int = 1) -> list[Sequence[object]]:
         rows.extend(operation.rows(first_id + len(rows)))
     for beat in given.heartbeats:
         rows.extend(beat.span().rows(first_id + len(rows)))
+    for evaluation in given.evaluations:
+        rows.extend(evaluation.span().rows(first_id + len(rows)))
     return rows
 
 

@@ -1,12 +1,12 @@
 -- Every operation of a window once, from its events: for what rolls do not know. It answers for what is still there,
 -- 90 days as a rule; what usage_figures tells of a window is the same count.
 -- kind and subject choose whose: a model, pattern, project, agent, service, session, context, user (by the hex of the
--- hash) and so on by name; kind '' is everybody's. operation is the one to read, '' reads each. What ran inside another
--- operation of its kind is part of that one and not here.
+-- hash) and so on by name; kind '' is everybody's, kind 'evaluated' those that somebody evaluated. operation is the one
+-- to read, '' reads each. What ran inside another operation of its kind is part of that one and not here.
 -- Copies collapse as figures_raw has it: a copy that does not count wins over those of the service it speaks of, then a
 -- finished one over an unfinished one, then the first received. Of the columns only those asked for are read.
 -- Grain: one row per operation.
--- Reads: usage_events, aliases
+-- Reads: usage_events, aliases, evaluations
 -- Read by: usage_by_attribute, the views about one subject
 WITH
     (
@@ -42,7 +42,7 @@ FROM (
         AND e.start < {until:DateTime64(6, 'UTC')}
         -- all copies of what any copy says of the subject; which of them counts may say otherwise
         AND (
-            {kind:String} = ''
+            {kind:String} IN ('', 'evaluated')
             OR (e.start, e.trace_id, e.span_id) IN (
                 SELECT (s.start, s.trace_id, s.span_id)
                 FROM usage_events AS s
@@ -69,6 +69,17 @@ FROM (
                     AND if({kind:String} = 'user', s.user_hash = user_asked, true)
             )
         )
+        -- by the key of the table, so that what nobody evaluated is not read
+        AND if(
+            {kind:String} = 'evaluated',
+            (e.start, e.trace_id, e.span_id) IN (
+                SELECT (v.start, v.trace_id, v.span_id)
+                FROM evaluations AS v
+                WHERE v.start >= {since:DateTime64(6, 'UTC')}
+                    AND v.start < {until:DateTime64(6, 'UTC')}
+            ),
+            true
+        )
     ORDER BY
         e.start, e.trace_id, e.span_id,
         multiIf(
@@ -79,6 +90,16 @@ FROM (
                 WHERE NOT c.is_counted
                     AND c.start >= {since:DateTime64(6, 'UTC')}
                     AND c.start < {until:DateTime64(6, 'UTC')}
+                    AND if(
+                        {kind:String} = 'evaluated',
+                        (c.start, c.trace_id, c.span_id) IN (
+                            SELECT (w.start, w.trace_id, w.span_id)
+                            FROM evaluations AS w
+                            WHERE w.start >= {since:DateTime64(6, 'UTC')}
+                                AND w.start < {until:DateTime64(6, 'UTC')}
+                        ),
+                        true
+                    )
             ), 2,
             0
         ),

@@ -1,11 +1,12 @@
 -- How effective each pattern is, and what to do with it. effectiveness_score = 0.5 success rate + 0.3 mean quality (the
--- success rate where nothing was judged) + 0.2 speed, moved towards 0.5 by n / (n + 10): a few runs prove little.
+-- success rate where nothing was judged) + 0.2 speed, moved towards 0.5 by n / (n + 10): a few runs prove little. The
+-- quality of a run is what it said itself, else how it was evaluated afterwards.
 -- speed is 1 up to a p95 of excellent_ms and falls to 0 at four times that. recommendation, the first that fits: retire
 -- (abandoned), investigate (a score below 0.5, or a warning: success below 0.8, errors above 0.2, quality below 0.7, a
 -- failed quality gate, p95 above twice the median and above excellent_ms), promote (0.8 or more, not declining), keep.
 -- trend: increasing, decreasing or stable, as usage_trends has it.
 -- Grain: one row per pattern with a rated run in the window, or for the one asked for.
--- Reads: usage_summary, usage_trends
+-- Reads: usage_summary, usage_trends, evaluated_quality
 -- Read by: stats patterns
 WITH
     runs AS (
@@ -24,6 +25,19 @@ WITH
         )
     ),
 
+    afterwards AS (
+        SELECT subject, sum(q.evaluated) AS evaluated, sum(q.evaluated_sum_ppm) AS sum_ppm
+        FROM evaluated_quality(
+            kind = 'pattern',
+            operation = 'pattern.run',
+            since = {since:DateTime64(6, 'UTC')},
+            until = {until:DateTime64(6, 'UTC')},
+            as_of = {as_of:DateTime64(6, 'UTC')},
+            abandoned_after_seconds = {abandoned_after_seconds:Float64}
+        ) AS q
+        GROUP BY subject
+    ),
+
     trends AS (
         SELECT subject, trend_type
         FROM usage_trends(
@@ -39,7 +53,9 @@ SELECT
     r.operations AS runs,
     r.success_rate AS success_rate,
     r.error_rate AS error_rate,
-    r.mean_quality AS mean_quality,
+    r.judged + a.evaluated AS judged,
+    a.evaluated AS evaluated,
+    if(judged = 0, NULL, (r.quality_sum_ppm + a.sum_ppm) / judged / 1e6) AS mean_quality,
     r.quality_gate_failures AS quality_gate_failures,
     r.p50_ms AS p50_ms,
     r.p95_ms AS p95_ms,
@@ -72,5 +88,6 @@ SELECT
     r.last_used_at AS last_used_at
 FROM runs AS r
 LEFT JOIN trends AS t ON t.subject = r.key
+LEFT JOIN afterwards AS a ON a.subject = r.key
 WHERE r.rated > 0 AND ({subject:String} = '' OR r.key = {subject:String})
 ORDER BY effectiveness_score DESC, pattern

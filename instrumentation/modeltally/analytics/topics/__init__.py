@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modeltally.analytics.topics import answer_quality, cost, lifecycle, over_time, patterns, quality, subjects, usage
+from modeltally.analytics.topics import answer_quality, cost, evaluations, lifecycle, over_time, patterns, quality, subjects, usage
 from modeltally.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TOPICS", "topic_named"]
 
-_MODULES = (usage, subjects, over_time, quality, answer_quality, lifecycle, patterns, cost)
+_MODULES = (usage, subjects, over_time, quality, evaluations, answer_quality, lifecycle, patterns, cost)
 
 TOPICS: dict[str, Topic[Any]] = {topic.name: topic for module in _MODULES for topic in module.TOPICS}
 

@@ -18,6 +18,8 @@ class PatternRow(TypedDict):
     runs: Annotated[int, "Runs that began in the window."]
     success_rate: rows.SuccessRate
     error_rate: rows.ErrorRate
+    judged: rows.Judged
+    evaluated: rows.Evaluated
     mean_quality: rows.MeanQuality
     quality_gate_failures: Annotated[int, "Runs that failed a quality gate."]
     p50_ms: rows.Median

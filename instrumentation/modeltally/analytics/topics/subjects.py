@@ -93,7 +93,8 @@ class SuccessRow(TypedDict):
     quality_gate_failures: Annotated[int, "Failures and errors by a quality gate."]
     success_rate: rows.SuccessRate
     error_rate: rows.ErrorRate
-    judged: Annotated[int, "Those that have a quality score."]
+    judged: rows.Judged
+    evaluated: rows.Evaluated
     mean_quality: rows.MeanQuality
 
 

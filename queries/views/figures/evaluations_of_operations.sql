@@ -1,0 +1,52 @@
+-- What was said of operations after they ran: of each the newest evaluation by each name and source, beside whose the
+-- operation is, by its name. One whose operation has not come, or is not stored any more, is not here, nor one of what
+-- ran inside another operation of its kind.
+-- Read from the events, which are kept for 90 days as a rule: evaluations that come late change no roll.
+-- Grain: one row per operation, name and source.
+-- Reads: evaluations, usage_operations
+-- Read by: evaluated_quality, evaluations_by_subject
+WITH
+    newest AS (
+        SELECT
+            e.start AS start,
+            lower(hex(e.trace_id)) AS trace,
+            lower(hex(e.span_id)) AS span,
+            e.name AS name,
+            e.source AS source,
+            e.evaluated_at AS evaluated_at,
+            e.score_ppm AS score_ppm
+        FROM evaluations AS e FINAL
+        WHERE e.start >= {since:DateTime64(6, 'UTC')}
+            AND e.start < {until:DateTime64(6, 'UTC')}
+    )
+
+SELECT
+    multiIf(
+        {kind:String} = 'model', o.model,
+        {kind:String} = 'pattern', o.pattern,
+        {kind:String} = 'project', o.project::String,
+        {kind:String} = 'agent', o.agent::String,
+        {kind:String} = 'context_type', o.context_type::String,
+        {kind:String} = 'file_type', o.file_type::String,
+        {kind:String} = 'error_type', o.error_type::String,
+        {kind:String} = 'service', o.service::String,
+        ''
+    ) AS subject,
+    o.start AS start,
+    o.trace AS trace,
+    o.span AS span,
+    v.name::String AS evaluation,
+    v.source::String AS source,
+    v.evaluated_at AS evaluated_at,
+    v.score_ppm AS score_ppm,
+    isNotNull(o.quality_ppm) AS has_own_quality
+FROM usage_operations(
+    kind = 'evaluated',
+    subject = '',
+    operation = {operation:String},
+    since = {since:DateTime64(6, 'UTC')},
+    until = {until:DateTime64(6, 'UTC')},
+    as_of = {as_of:DateTime64(6, 'UTC')},
+    abandoned_after_seconds = {abandoned_after_seconds:Float64}
+) AS o
+INNER JOIN newest AS v ON v.start = o.start AND v.trace = o.trace AND v.span = o.span
