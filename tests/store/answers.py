@@ -73,6 +73,7 @@ VALUES: dict[str, list[object]] = {
     "anomaly_min_score": [2.0],
     "performance_slow_seconds": [300.0],
     "excellent_ms": [500.0],
+    "only": ["", "evaluated"],
     "user": ["", f"{2:016x}"],
     "bucket": ["day", "week", "month", "hour"],
     "width": [86400, 3600],

@@ -19,6 +19,7 @@ __all__ = [
     "BY",
     "BY_IF_ANY",
     "BY_OR_ALL",
+    "BY_OR_USER",
     "OF",
     "OPERATION",
     "OPERATION_OF",
@@ -36,6 +37,9 @@ _MAX_STRETCHES: Final = 20_000
 
 BY = Argument("kind", flag="--by", what="whose figures", example="model", default="model", allowed=KINDS)
 BY_OR_ALL = Argument("kind", flag="--by", what="whose figures", example="model", default="all", allowed=("all", *KINDS))
+BY_OR_USER = Argument(
+    "kind", flag="--by", what="whose figures", example="user", default="model", allowed=("all", "user", *KINDS)
+)
 BY_IF_ANY = Argument("kind", flag="--by", what="what --of names", example="model", default="model", allowed=KINDS)
 OF = Argument("subject", flag="--of", what="the one to look at, by its name", example="flux", default="")
 # What is counted where nobody says what.

@@ -8,7 +8,7 @@
 -- kind 'user' goes by the hash; operations that say no subject of the kind are one row with an empty one, so that the
 -- rows of a currency add up to all. Read from the events, which are kept for 90 days as a rule.
 -- Grain: one row per subject and currency; one with an empty currency where a subject has neither cost nor price.
--- Reads: usage_operations, prices, aliases
+-- Reads: operations_by_subject, prices, aliases
 -- Read by: stats cost
 WITH
     (
@@ -47,17 +47,7 @@ WITH
     -- what is priced alike: one model, one day, and saying the same of itself
     alike AS (
         SELECT
-            multiIf(
-                {kind:String} = 'model', model,
-                {kind:String} = 'pattern', pattern,
-                {kind:String} = 'project', project::String,
-                {kind:String} = 'agent', agent::String,
-                {kind:String} = 'context_type', context_type::String,
-                {kind:String} = 'file_type', file_type::String,
-                {kind:String} = 'service', service::String,
-                {kind:String} = 'user' AND user_hash != 0, leftPad(lower(hex(user_hash)), 16, '0'),
-                ''
-            ) AS whose,
+            whose,
             model AS of_model,
             toDate(start, 'UTC') AS day,
             input_tokens > 0 AS says_input,
@@ -74,9 +64,9 @@ WITH
             sum(output_tokens) AS tokens_out,
             sumIf(assumeNotNull(duration_us), has_duration) AS busy_us,
             sum(coalesce(cost_millionths, 0)) AS said_millionths
-        FROM usage_operations(
-            kind = '',
-            subject = '',
+        FROM operations_by_subject(
+            kind = {kind:String},
+            only = '',
             operation = {operation:String},
             since = {since:DateTime64(6, 'UTC')},
             until = {until:DateTime64(6, 'UTC')},

@@ -3,7 +3,7 @@
 -- ran inside another operation of its kind.
 -- Read from the events, which are kept for 90 days as a rule: evaluations that come late change no roll.
 -- Grain: one row per operation, name and source.
--- Reads: evaluations, usage_operations
+-- Reads: evaluations, operations_by_subject
 -- Read by: evaluated_quality, evaluations_by_subject
 WITH
     newest AS (
@@ -21,17 +21,7 @@ WITH
     )
 
 SELECT
-    multiIf(
-        {kind:String} = 'model', o.model,
-        {kind:String} = 'pattern', o.pattern,
-        {kind:String} = 'project', o.project::String,
-        {kind:String} = 'agent', o.agent::String,
-        {kind:String} = 'context_type', o.context_type::String,
-        {kind:String} = 'file_type', o.file_type::String,
-        {kind:String} = 'error_type', o.error_type::String,
-        {kind:String} = 'service', o.service::String,
-        ''
-    ) AS subject,
+    o.whose AS subject,
     o.start AS start,
     o.trace AS trace,
     o.span AS span,
@@ -40,9 +30,9 @@ SELECT
     v.evaluated_at AS evaluated_at,
     v.score_ppm AS score_ppm,
     isNotNull(o.quality_ppm) AS has_own_quality
-FROM usage_operations(
-    kind = 'evaluated',
-    subject = '',
+FROM operations_by_subject(
+    kind = {kind:String},
+    only = 'evaluated',
     operation = {operation:String},
     since = {since:DateTime64(6, 'UTC')},
     until = {until:DateTime64(6, 'UTC')},

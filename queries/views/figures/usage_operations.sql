@@ -7,7 +7,7 @@
 -- finished one over an unfinished one, then the first received. Of the columns only those asked for are read.
 -- Grain: one row per operation.
 -- Reads: usage_events, aliases, evaluations
--- Read by: usage_by_attribute, the views about one subject
+-- Read by: operations_by_subject, usage_by_attribute, the views about one subject
 WITH
     (
         SELECT tuple(groupArray(alias), groupArray(name))

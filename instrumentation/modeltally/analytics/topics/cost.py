@@ -5,19 +5,11 @@ from __future__ import annotations
 from datetime import date, datetime  # noqa: TC003 - the row types are read at run time
 from typing import Annotated, TypedDict
 
-from modeltally.analytics.arguments import BY, OPERATION
+from modeltally.analytics.arguments import BY_OR_USER, OPERATION
 from modeltally.analytics.topic import Argument, Layout, Topic
 
 __all__ = ["COST", "PRICES", "TOPICS", "CostRow", "PriceRow"]
 
-_BY_OR_USER = Argument(
-    BY.parameter,
-    flag=BY.flag,
-    what=BY.what,
-    example=BY.example,
-    default=BY.default,
-    allowed=("all", "user", *BY.allowed),
-)
 # what costs is asked of a model, whoever's it is
 _OPERATION = Argument(
     OPERATION.parameter, flag=OPERATION.flag, what=OPERATION.what, example=OPERATION.example, default="model.request"
@@ -63,7 +55,7 @@ COST = Topic(
         first_to_give_way=("cost_of_requests", "cost_of_tokens", "cost_of_gpu_time"),
         when_empty="nothing is stored of this window: this is read from events, which expire",
     ),
-    arguments=(_BY_OR_USER, _OPERATION),
+    arguments=(BY_OR_USER, _OPERATION),
 )
 
 

@@ -6,12 +6,13 @@ from datetime import date  # noqa: TC003 - the row types are read at run time
 from typing import Annotated, TypedDict
 
 from modeltally.analytics import rows  # noqa: TC001 - the row types are read at run time
-from modeltally.analytics.arguments import BY, BY_IF_ANY, OF, OPERATION, USER, ZONE
+from modeltally.analytics.arguments import BY, BY_IF_ANY, BY_OR_USER, OF, OPERATION, USER, ZONE
 from modeltally.analytics.topic import NO_REQUEST, Layout, Topic
 
 __all__ = [
     "BY_USER",
     "BY_USER_AND_MODEL",
+    "CONTEXTS",
     "DISTRIBUTION",
     "FREQUENCY",
     "PARAMETERS",
@@ -19,6 +20,7 @@ __all__ = [
     "SUCCESS",
     "TOKENS",
     "TOPICS",
+    "ContextsRow",
     "DistributionRow",
     "FrequencyRow",
     "ParameterRow",
@@ -73,6 +75,29 @@ FREQUENCY = Topic(
     settings=(),
     arguments=(BY, OPERATION),
     counted="operations",
+)
+
+
+class ContextsRow(TypedDict):
+    """In how many contexts one subject is used."""
+
+    subject: rows.Subject
+    operations: rows.Operations
+    contexts: Annotated[int, "Different contexts: ids, or types where an operation says no id."]
+    context_types: Annotated[int, "Different types of context."]
+    operations_in_context: Annotated[int, "Operations that say a context."]
+    operations_per_context: Annotated[float | None, "Of those, on average in each; empty where none says one."]
+    users_or_agents: Annotated[int, "Different users, and agents of operations without a user."]
+
+
+CONTEXTS = Topic(
+    name="contexts",
+    group="Subjects",
+    sentence="In how many different contexts each model, pattern, user or other subject is used.",
+    view="contexts_by_subject",
+    row=ContextsRow,
+    layout=Layout("Contexts", first_to_give_way=("context_types", "users_or_agents"), when_empty=_EVENTS_ARE_GONE),
+    arguments=(BY_OR_USER, OPERATION),
 )
 
 
@@ -320,4 +345,4 @@ BY_USER_AND_MODEL = Topic(
     counted="requests",
 )
 
-TOPICS = (FREQUENCY, SUCCESS, SPEED, TOKENS, DISTRIBUTION, PARAMETERS, BY_USER, BY_USER_AND_MODEL)
+TOPICS = (FREQUENCY, CONTEXTS, SUCCESS, SPEED, TOKENS, DISTRIBUTION, PARAMETERS, BY_USER, BY_USER_AND_MODEL)
