@@ -98,6 +98,7 @@ CONTEXTS = Topic(
     row=ContextsRow,
     layout=Layout("Contexts", first_to_give_way=("context_types", "users_or_agents"), when_empty=_EVENTS_ARE_GONE),
     arguments=(BY_OR_USER, OPERATION),
+    counted="operations",
 )
 
 
