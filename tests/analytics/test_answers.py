@@ -12,15 +12,17 @@ import pytest
 from modeltally.analytics.arguments import arguments_of
 from modeltally.analytics.statistics import Statistics
 from modeltally.analytics.topics import TOPICS
+from modeltally.analytics.topics.cost import COST
 from modeltally.analytics.topics.over_time import TIME
 from modeltally.analytics.topics.quality import COMPLETENESS
+from modeltally.analytics.topics.subjects import SUCCESS
 from modeltally.analytics.topics.usage import MODELS, OVERVIEW
 from modeltally.analytics.window import Window
 from modeltally.errors import ParameterError, SettingError, UnknownNameError
 from modeltally.settings import Settings
 from modeltally.store import sql
 from modeltally.store.rollup import Roller
-from queries.given import Alias, Given, Heartbeat, Operation, empty, give
+from queries.given import Alias, Evaluation, Given, Heartbeat, Operation, empty, give
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -257,6 +259,23 @@ def test_change_is_in_the_next_answer(store: EmbeddedStore, change: str) -> None
     assert asked.reads > reads
     assert figure(after) == wanted
     assert change == "an erasure" or figure(before) != wanted
+
+
+def test_price_and_evaluation_are_in_the_next_answer(store: EmbeddedStore) -> None:
+    """What is told of operations that are long over changes what was kept of them."""
+    statistics = Statistics(store, settings=SETTINGS)
+    arguments = {"kind": "all", "operation": "model.request"}
+    (cost,) = statistics.ask(COST, DAY, arguments=arguments).rows
+    assert cost["cost_by_price"] is None
+    told = {"model": "all", "unit": "request", "amount": "0.5", "currency": "USD", "valid_from": "2026-01-01"}
+    store.run("set_price", told)
+    (cost,) = statistics.ask(COST, DAY, arguments=arguments).rows
+    assert cost["cost_by_price"] == 2
+    (success,) = statistics.ask(SUCCESS, DAY, arguments=arguments).rows
+    assert success["mean_quality"] is None
+    give(store, Given(evaluations=[Evaluation(at=NOON, of=1, of_at=NOON, score=0.25)]), first_id=900)
+    (success,) = statistics.ask(SUCCESS, DAY, arguments=arguments).rows
+    assert (success["judged"], success["evaluated"], success["mean_quality"]) == (1, 1, 0.25)
 
 
 def test_heartbeat_without_a_loss_leaves_answers(store: EmbeddedStore) -> None:

@@ -18,7 +18,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from modeltally.errors import StoreError
 from modeltally.jobs import runners
@@ -27,6 +27,7 @@ from modeltally.store import sql
 from modeltally.store.client import Database
 from modeltally.store.embedded import EmbeddedStore
 from modeltally.store.rollup import Roller
+from queries.oracle_events import Evaluated, EventTruth, Price, asked, evaluations_of, prices, rows_by_key, view_of
 from queries.oracle_truth import (
     DAY_US,
     FIRST_DAY,
@@ -45,7 +46,7 @@ from queries.oracle_truth import (
 from store.answers import FINEST
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from modeltally.store.client import Row
 
@@ -83,6 +84,17 @@ CONTROLS: dict[str, dict[str, tuple[tuple[str, str], ...]]] = {
     },
     "slices never rolled again": {
         "slices_of_hours": (("consumed = stored", "consumed > 0"),),
+    },
+    "events by span id alone": {
+        "usage_operations": (("LIMIT 1 BY e.start, e.trace_id, e.span_id", "LIMIT 1 BY e.span_id"),),
+    },
+    "the price set first counts": {
+        "cost_by_subject": (("-toUnixTimestamp64Micro(tuple", "toUnixTimestamp64Micro(tuple"),),
+    },
+    "every evaluation counts": {
+        "0013_create_evaluations": (("ReplacingMergeTree(evaluated_at)", "MergeTree"),),
+        "evaluations_of_operations": (("FROM evaluations AS e FINAL", "FROM evaluations AS e"),),
+        "evaluations_by_subject": (("FROM evaluations AS e FINAL", "FROM evaluations AS e"),),
     },
     "any copy that does not count wins": {
         "figures_raw": (("(start, trace_id, span_id, service) IN (", "(start, trace_id, span_id, '') NOT IN ("),),
@@ -143,6 +155,7 @@ class Oracle:
         # a control may count hours in other units than rows; they must not cut the work into windows of an hour
         self.roller = Roller(database, max_rows=2**63) if edits else Roller(database)
         self.truth = Truth()
+        self.events = EventTruth(self.truth)
         self.compared = 0
         self.wrong = 0
         self.first_difference = ""
@@ -176,6 +189,17 @@ class Oracle:
             {"kind": kind, "alias": alias, "name": name, "as_of": FIRST_DAY + dt.timedelta(days=edited)},
         )
 
+    def set_price(self, price: Price) -> None:
+        """Set a price, or take one away."""
+        self.events.set_price(price)
+        self.store.run("set_price", price.parameters())
+
+    def evaluate(self, evaluated: Sequence[Evaluated]) -> None:
+        """Store evaluations, the way the collector does."""
+        self.events.evaluate(evaluated)
+        rows = [_evaluation(one, number) for number, one in enumerate(evaluated)]
+        self.store.database.insert_rows("otel_traces", _COLUMNS, rows)
+
     def erase(self, user: int) -> None:
         """Erase a user."""
         self.truth.erase(user)
@@ -205,6 +229,15 @@ class Oracle:
             if difference:
                 wrong += 1
                 self.first_difference = self.first_difference or f"{step}: {question}: {difference}"
+        for view, kind, operation, since, until in asked(random.Random(f"{step}{self.compared}"), days=DAYS):
+            want = self.events.answer(view, kind, operation, since, until)
+            rows = rows_by_key(view, self.store.read(view, view_of(kind, operation, since, until)))
+            self.compared += 1
+            difference = _difference(want, rows)
+            if difference:
+                wrong += 1
+                said = f"{view} {kind} {operation} {since} {until}"
+                self.first_difference = self.first_difference or f"{step}: {said}: {difference}"
         self.wrong += wrong
         seconds = time.perf_counter() - began
         print(f"{'ok   ' if not wrong else 'WRONG'} {step:58s} {wrong} wrong, {seconds:.1f} s", flush=True)  # noqa: T201 - a script's progress
@@ -274,9 +307,9 @@ class Oracle:
         }
 
 
-def _difference(expected: dict[Key, dict[str, object]], got: dict[Key, dict[str, object]]) -> str:
+def _difference(expected: Mapping[Any, Mapping[str, object]], got: Mapping[Any, Mapping[str, object]]) -> str:
     if expected.keys() != got.keys():
-        return f"keys {sorted(expected.keys() ^ got.keys())[:5]} on one side only"
+        return f"keys {sorted(expected.keys() ^ got.keys(), key=str)[:5]} on one side only"
     for key, figures in expected.items():
         for name, value in figures.items():
             given = got[key][name]
@@ -288,6 +321,21 @@ def _difference(expected: dict[Key, dict[str, object]], got: dict[Key, dict[str,
             if not same:
                 return f"{key!r} {name}: expected {value!r}, got {given!r}"
     return ""
+
+
+def _evaluation(one: Evaluated, number: int) -> list[object]:
+    start_ns, trace_id, span_id = one.identity
+    attributes = {
+        "modeltally.operation": "evaluation",
+        "modeltally.evaluation.name": one.name,
+        "modeltally.evaluation.trace_id": f"{trace_id:032x}",
+        "modeltally.evaluation.span_id": f"{span_id:016x}",
+        "modeltally.evaluation.start": str(start_ns),
+        "modeltally.quality.score": f"{one.score_ppm / 10**6:.6f}",
+        "modeltally.quality.source": one.source,
+    }
+    own = f"{one.at_us * 1000 + number % 1000:032x}"
+    return [one.at_us * 1000, own, own[16:], "evaluate", "judge", attributes, 0, moment(one.at_us)]
 
 
 def _span(copy: Copy) -> list[object]:
@@ -306,6 +354,11 @@ def _span(copy: Copy) -> list[object]:
         "gen_ai.usage.input_tokens": str(copy.input_tokens),
         "modeltally.download.bytes": str(copy.moved_bytes),
         "modeltally.model.size": str(copy.size_bytes),
+        "gen_ai.usage.cache_read.input_tokens": str(copy.cached_tokens),
+        "modeltally.cost.amount": "" if copy.cost_millionths is None else f"{copy.cost_millionths / 10**6:.6f}",
+        "modeltally.cost.currency": copy.currency,
+        "modeltally.context.id": copy.context,
+        "modeltally.context.type": copy.context_type,
         "modeltally.quality.score": "" if copy.quality_ppm is None else str(copy.quality_ppm / 10**6),
     }
     return [
@@ -354,20 +407,19 @@ def _play(o: Oracle, operations: int) -> None:
     for wave in (first, late, replays, before, after):
         rng.shuffle(wave)
     half = len(first) // 2
+    evaluated = evaluations_of(rng.sample(ops, operations // 8), rng, days=DAYS)
+    rng.shuffle(evaluated)
+    told = list(prices(rng, 60, days=DAYS, since=0))
+    some = len(evaluated) // 3
 
-    o.send(before)
-    o.send(first[:half])
-    o.check("half inserted, started copies and markers first, nothing rolled")
-    o.roll()
-    o.check("rolled")
-    o.send(first[half:])
-    o.check("other half, dirty")
-    o.roller.roll_events("hour", o.roller.dirty().hours[:200], as_of=END)
-    o.check("stopped after some hours")
-    o.roller.roll_events("hour", o.roller.dirty().hours, as_of=END)
-    o.check("hours rolled, days not")
-    o.roller.roll_parts("day", o.roller.dirty().days, as_of=END)
-    o.check("days rolled, weeks not")
+    for price in told[:30]:
+        o.set_price(price)
+    o.evaluate(evaluated[:some])
+    _half_by_half(o, before, first)
+    o.evaluate(evaluated[some : 2 * some])
+    for price in told[30:]:
+        o.set_price(price)
+    o.check("evaluated, and other prices")
     o.roll()
     o.check("rolled")
     o.send(after)
@@ -383,12 +435,33 @@ def _play(o: Oracle, operations: int) -> None:
     o.check("nine days late, dirty")
     o.roll()
     o.check("rolled")
+    o.evaluate(evaluated[some // 2 :][::-1])
+    for price in told[::3]:
+        o.set_price(replace(price, is_removed=True, set_at=price.set_at + dt.timedelta(days=1)))
+    o.check("evaluated, again, in another order, and some prices taken away")
     _edit_aliases(o)
     _erase_users(o, ops, replays)
     _new_users_without_numbers(o, operations // 10)
     _two_rollers(o, operations // 5)
     _reads_beside_writes_and_rolls(o, operations // 5)
     _expire_months(o, operations // 20, first)
+
+
+def _half_by_half(o: Oracle, before: list[Copy], first: list[Copy]) -> None:
+    half = len(first) // 2
+    o.send(before)
+    o.send(first[:half])
+    o.check("half inserted, started copies and markers first, nothing rolled")
+    o.roll()
+    o.check("rolled")
+    o.send(first[half:])
+    o.check("other half, dirty")
+    o.roller.roll_events("hour", o.roller.dirty().hours[:200], as_of=END)
+    o.check("stopped after some hours")
+    o.roller.roll_events("hour", o.roller.dirty().hours, as_of=END)
+    o.check("hours rolled, days not")
+    o.roller.roll_parts("day", o.roller.dirty().days, as_of=END)
+    o.check("days rolled, weeks not")
 
 
 def _replayed(op: Copy, rng: random.Random) -> Copy:

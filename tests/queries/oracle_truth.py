@@ -79,6 +79,12 @@ class Copy:
     project: str = ""
     # the service whose span this copy marks, where it is not its own
     marked_service: str = ""
+    # of what is asked of events alone
+    cached_tokens: int = 0
+    cost_millionths: int | None = None
+    currency: str = ""
+    context: str = ""
+    context_type: str = ""
 
     @property
     def identity(self) -> tuple[int, int, int]:
@@ -127,6 +133,7 @@ def generate(count: int, *, days: int, rng: random.Random, users_from: int = 1) 
         unfinished = rng.random() < 0.01
         number = rng.choices(range(30), weights)[0]
         failed = outcome in {"failure", "error"} and not unfinished
+        draw = span_id % 12  # an id is as good as a draw, and leaves every other draw as it was
         made.append(
             Copy(
                 start_ns=start_us * 1000 + rng.randrange(1000),
@@ -151,6 +158,11 @@ def generate(count: int, *, days: int, rng: random.Random, users_from: int = 1) 
                 size_bytes=rng.randrange(10**10) if operation == "model.download" else 0,
                 quality_ppm=rng.randrange(10**6 + 1) if operation == "pattern.run" else None,
                 project=rng.choice(["", "atlas", "comet"]),
+                cached_tokens=trace_id % 3000 if draw % 3 == 0 else 0,
+                cost_millionths=trace_id % 10**7 if draw % 4 == 0 else None,
+                currency=("USD", "EUR", "")[draw % 3] if draw % 4 == 0 else "",
+                context=f"c{trace_id % 40}" if draw % 2 else "",
+                context_type=("", "review", "c1")[trace_id % 3],
             )
         )
     return made
@@ -272,6 +284,21 @@ class Truth:
                 self.received[identity] = erased
                 self.copies[identity] = winner(erased)
 
+    def name_of(self, kind: str, subject: str) -> str:
+        """What a subject is called."""
+        return self.aliases.get((kind, subject), subject)
+
+    def readable(self, operation: str, since_us: int, until_us: int) -> list[Copy]:
+        """The operations of a window whose events are still there."""
+        return [
+            copy
+            for copy in self.copies.values()
+            if copy.is_counted
+            and copy.operation == operation
+            and since_us <= copy.start_us < until_us
+            and month_of(copy.start_us) not in self.dropped
+        ]
+
     def answer(  # noqa: PLR0913 - a question has as many parts
         self,
         *,
@@ -286,6 +313,18 @@ class Truth:
         abandoned_after_us: int,
     ) -> dict[tuple[str, dt.datetime, int], dict[str, object]]:
         """The expected rows of ``usage_summary``, by key and stretch. A window over dropped events has whole hours."""
+        groups = self.groups(
+            kind=kind, operation=operation, by=by, per=per, zone=zone, since_us=since_us, until_us=until_us
+        )
+        return {
+            key: figures.expected(kind=kind, as_of_us=as_of_us, abandoned_after_us=abandoned_after_us)
+            for key, figures in groups.items()
+        }
+
+    def groups(
+        self, *, kind: str, operation: str, by: str, per: str, zone: str, since_us: int, until_us: int
+    ) -> dict[tuple[str, dt.datetime, int], Figures]:
+        """The operations behind the rows of ``usage_summary``."""
         since_hour, until_hour = since_us // HOUR_US * HOUR_US, -(-until_us // HOUR_US) * HOUR_US
         groups: dict[tuple[str, dt.datetime, int], Figures] = defaultdict(Figures)
         for copy in self.copies.values():
@@ -298,9 +337,6 @@ class Truth:
             subject = "" if kind == "all" else getattr(copy, kind)
             if not subject and kind != "all":
                 continue
-            name = self.aliases.get((kind, subject), subject)
+            name = self.name_of(kind, subject)
             groups[name if by == "subject" else "", *stretch(at, per, zone)].rows.append(copy)
-        return {
-            key: figures.expected(kind=kind, as_of_us=as_of_us, abandoned_after_us=abandoned_after_us)
-            for key, figures in groups.items()
-        }
+        return groups
