@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modeltally.analytics.topics import answer_quality, cost, evaluations, lifecycle, over_time, patterns, quality, subjects, usage
+from modeltally.analytics.topics import (
+    answer_quality,
+    cost,
+    evaluations,
+    lifecycle,
+    over_time,
+    patterns,
+    quality,
+    subjects,
+    usage,
+)
 from modeltally.errors import UnknownNameError
 
 if TYPE_CHECKING:
