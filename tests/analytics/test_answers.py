@@ -205,6 +205,21 @@ def test_cache_can_be_switched_off(store: EmbeddedStore) -> None:
     assert statistics.cache_status() is None
 
 
+def test_answer_about_nothing_is_never_kept(store: EmbeddedStore) -> None:
+    """Spans of others change no figure, and end the sentence that says why there are none."""
+    statistics = Statistics(store, settings=SETTINGS)
+    before = Window(DAY.since - dt.timedelta(days=9), DAY.until - dt.timedelta(days=9), DAY.as_of)
+    first = statistics.ask(MODELS, before)
+    other = Operation(
+        at=before.since + dt.timedelta(hours=1), operation="", attributes={"gen_ai.operation.name": "chat"}
+    )
+    give(store, Given(operations=[other]), first_id=77)
+    second = statistics.ask(MODELS, before)
+    assert first.empty is not None
+    assert "1 spans of other instrumentations came" not in first.empty
+    assert "1 spans of other instrumentations came" in str(second.empty)
+
+
 def test_what_changes_by_silence_is_never_kept(store: EmbeddedStore) -> None:
     """A process that falls silent sends nothing that could end a kept answer, so there is none."""
     asked = Counted(store)

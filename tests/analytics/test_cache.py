@@ -104,6 +104,15 @@ def test_huge_answer_is_not_kept() -> None:
     assert [text[0] for text in calls] == ["x", "y", "y"]
 
 
+def test_what_is_not_to_be_kept_is_computed_each_time() -> None:
+    """Who asks says which answers may be given again."""
+    calls = list[str]()
+    kept = ResultCache[str](ttl_seconds=60, size_of=len, is_kept=lambda answer: answer != "no")
+    for text in ("no", "yes", "yes"):
+        kept.get("q", "s", answering(text, calls))
+    assert calls == ["no", "yes"]
+
+
 def test_equal_questions_at_once_are_answered_once() -> None:
     """Who asks while the answer is being found waits for it; other questions do not."""
     kept, calls = cache(Clock()), list[str]()

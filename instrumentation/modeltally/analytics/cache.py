@@ -41,6 +41,7 @@ class ResultCache(Generic[T]):
         *,
         ttl_seconds: float,
         size_of: Callable[[T], int],
+        is_kept: Callable[[T], bool] = lambda _: True,
         max_entries: int = _MAX_ENTRIES,
         max_bytes: int = _MAX_BYTES,
         clock: Callable[[], float] = time.monotonic,
@@ -50,12 +51,14 @@ class ResultCache(Generic[T]):
         Args:
             ttl_seconds: How long an answer is kept at most.
             size_of: Says how many bytes an answer takes, roughly.
+            is_kept: Says whether an answer is one to keep.
             max_entries: How many answers are kept at most.
             max_bytes: How many bytes they take at most.
             clock: Counts seconds.
         """
         self._ttl_seconds = ttl_seconds
         self._size_of = size_of
+        self._is_kept = is_kept
         self._max_entries = max_entries
         self._max_bytes = max_bytes
         self._clock = clock
@@ -108,7 +111,7 @@ class ResultCache(Generic[T]):
         at = self._clock()
         try:
             answer = compute()
-            size = self._size_of(answer)
+            size, is_kept = self._size_of(answer), self._is_kept(answer)
         except BaseException as error:
             with self._lock:
                 del self._computing[question, state]
@@ -116,7 +119,8 @@ class ResultCache(Generic[T]):
             raise
         with self._lock:
             del self._computing[question, state]
-            self._keep(question, _Kept(state, answer, at, size))
+            if is_kept:
+                self._keep(question, _Kept(state, answer, at, size))
         own.set_result(answer)
         return answer
 

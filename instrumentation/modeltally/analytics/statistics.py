@@ -68,7 +68,10 @@ class Statistics:
         self._cache: ResultCache[Answer[Any]] | None = None
         if keeps_answers and settings.cache_ttl_minutes and isinstance(store, KeepsState):
             ttl_seconds = settings.cache_ttl_minutes * 60
-            self._cache = ResultCache(ttl_seconds=ttl_seconds, size_of=_size_bytes)
+            # why nothing began is told by more than the topic reads
+            self._cache = ResultCache(
+                ttl_seconds=ttl_seconds, size_of=_size_bytes, is_kept=lambda answer: answer.trust.newest_at is not None
+            )
             # several topics of one window rest on the same
             self._contexts = ResultCache[ContextRow](ttl_seconds=ttl_seconds, size_of=lambda _: 20 * _CELL_BYTES)
 

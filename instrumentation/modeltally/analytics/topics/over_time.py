@@ -202,6 +202,7 @@ SEASONALITY = Topic(
     settings=(),
     arguments=(BY_OR_ALL, OF, OPERATION),
     has_as_of=False,
+    counted="operations",
 )
 
 
