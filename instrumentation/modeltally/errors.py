@@ -17,7 +17,7 @@ Nothing in ``modeltally.instrument`` raises these: telemetry never breaks the ca
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,6 +32,8 @@ __all__ = [
     "StoreInUseError",
     "UnknownNameError",
 ]
+
+_SHOWN_CHARACTERS: Final = 80
 
 
 class ModelTallyError(Exception):
@@ -58,10 +60,11 @@ class UnknownNameError(ModelTallyError):
             known: Every name there is.
         """
         names = sorted(known)
-        close = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+        shown = name if len(name) <= _SHOWN_CHARACTERS else f"{name[:_SHOWN_CHARACTERS]}..."
+        close = difflib.get_close_matches(shown, names, n=1, cutoff=0.4)
         self.nearest: str | None = close[0] if close else None
         hint = f"did you mean {self.nearest!r}?" if close else f"there are: {', '.join(names)}"
-        super().__init__(f"no {kind} is named {name!r}; {hint}")
+        super().__init__(f"no {kind} is named {shown!r}; {hint}")
 
 
 class ParameterError(ModelTallyError):

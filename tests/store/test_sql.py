@@ -9,6 +9,7 @@ import pytest
 
 from modeltally.errors import ParameterError, UnknownNameError
 from modeltally.store import sql
+from modeltally.store.words import WORDS
 
 INDIA = dt.timezone(dt.timedelta(hours=5, minutes=30))
 
@@ -181,4 +182,5 @@ def test_every_statement_takes_types_callers_can_pass() -> None:
     }
     for path in sql.root().rglob("*.sql"):
         found = sql.Statement(path.stem, path.read_text())
-        found.bind({name: examples.get(kind, 1) for name, kind in found.parameters.items()})
+        words = {"zone": "UTC"} | {name: allowed[0] for name, allowed in WORDS.items()}
+        found.bind({name: words.get(name, examples.get(kind, 1)) for name, kind in found.parameters.items()})

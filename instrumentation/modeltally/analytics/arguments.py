@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from modeltally.analytics.topic import Argument
 from modeltally.errors import InputError, UnknownNameError
@@ -134,10 +133,10 @@ def _allowed(argument: Argument, value: str) -> str:
     if argument.allowed and value not in argument.allowed:
         raise UnknownNameError(f"value of {argument.flag}", value, argument.allowed)
     if argument is ZONE:
+        from modeltally.store.words import check_word  # noqa: PLC0415 - the store is slow to import
+
         try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise InputError(
-                f"--tz {value!r} is no time zone; allowed: names of the IANA database, for example {ZONE.example}"
-            ) from None
+            check_word(ZONE.parameter, value)
+        except ValueError as error:
+            raise InputError(f"--tz {value[:80]!r} {error}") from None
     return value

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import threading
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 from modeltally.errors import ParameterError, UnknownNameError
 from modeltally.store import _include
 from modeltally.store._include import PARAMETER, RELATION, calls, filled, include, without_comments
+from modeltally.store.words import check_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,6 +61,8 @@ _MADE_LIKE = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+) AS (\w+)")
 _ADDS_COLUMN = re.compile(r"ALTER TABLE (?P<table>\w+)(?P<change>\s+ADD COLUMN\b.+)", re.DOTALL)
 # The longest text a parameter may hold: subjects are at most 4 KiB, nothing else comes near.
 _MAX_TEXT = 64 * 1024
+# Categories of characters: what controls a terminal, and halves of characters, which bytes that are no UTF-8 become.
+_NO_TEXT: Final = frozenset({"Cc", "Cs"})
 # The most values a list may hold: the hours of eleven years.
 _MAX_VALUES = 100_000
 
@@ -143,9 +147,14 @@ class Statement:
         if convert is None:
             raise ParameterError(f"{self.name}: {name} has the type {kind}, which no caller can pass")
         try:
-            return convert(value)
+            converted = convert(value)
         except (TypeError, ValueError) as error:
             raise ParameterError(f"{self.name}: {name} = {str(value)[:80]!r} is no {kind}: {error}") from None
+        try:
+            check_word(name, converted)
+        except ValueError as error:
+            raise ParameterError(f"{self.name}: {name} = {str(value)[:80]!r} {error}") from None
+        return converted
 
 
 @dataclass(frozen=True)
@@ -230,7 +239,7 @@ def _plain_text(value: object) -> str:
     text = str(value)
     if len(text) > _MAX_TEXT:
         raise ValueError(f"longer than {_MAX_TEXT} characters")
-    if not text.isprintable():
+    if not text.isprintable() and any(unicodedata.category(character) in _NO_TEXT for character in text):
         raise ValueError("control characters are not allowed")
     return text
 

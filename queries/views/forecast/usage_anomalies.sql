@@ -31,32 +31,42 @@ WITH
         GROUP BY name, place
     ),
 
+    -- Below, arrays go hour by hour; they are cut and put beside each other, not indexed in a lambda, which would copy
+    -- a whole array for each of its places.
     past AS (
         SELECT
             name,
-            mapFromArrays(groupArray(b.place), groupArray(toFloat64(b.operations))) AS seen,
+            toUInt32(end - oldest) AS hours,
             greatest(min(b.place), 0) AS first,
-            arrayMap(at -> seen[toInt64(at)], range(toUInt32(greatest(end - oldest, 0)))) AS counts,
-            range(
-                toUInt32(least(greatest(judged_from - oldest, first + 672), greatest(end - oldest, 0))),
-                toUInt32(greatest(end - oldest, 0))
-            ) AS judged,
+            arraySort(groupArrayIf((b.place, toFloat64(b.operations)), b.place >= 0 AND b.place < hours)) AS used,
+            used.1 AS places,
             arrayMap(
-                at -> arraySort(arrayMap(
-                    before -> counts[before + 1],
-                    arrayFilter(
-                        before -> before >= first,
-                        arrayFlatten(arrayMap(
-                            week -> [at - 168 * week - 1, at - 168 * week, at - 168 * week + 1], range(1, 9)
-                        ))
-                    )
-                )),
-                judged
+                (one, next) -> next - one - 1, places, arrayPushBack(arrayPopFront(places), toInt64(hours))
+            ) AS gaps,
+            arrayConcat(
+                arrayWithConstant(if(empty(places), hours, places[1]), 0.),
+                arrayFlatten(arrayMap(
+                    (number, gap) -> arrayConcat([number], arrayWithConstant(gap, 0.)), used.2, gaps
+                ))
+            ) AS counts,
+            least(greatest(judged_from - oldest, first + 672), hours) AS judged_first,
+            hours - judged_first AS judged_hours,
+            arraySlice(counts, judged_first + 1, judged_hours) AS judged,
+            -- what is before the first use tells nothing; one more, so that the earliest hour beside another is there
+            arrayConcat(arrayWithConstant(first + 1, NULL), arraySlice(counts, first + 1)) AS known,
+            arrayMap(
+                lag -> arraySlice(known, judged_first - lag + 2, judged_hours),
+                arrayFlatten(arrayMap(week -> [168 * week - 1, 168 * week, 168 * week + 1], range(1, 9)))
             ) AS bases,
             arrayMap(
-                base -> arraySum(arraySlice(base, 2, length(base) - 2)) / (length(base) - 2) + 1 / length(base), bases
+                (total, least_one, largest, size) ->
+                    assumeNotNull(total - least_one - largest) / (size - 2) + 1 / size,
+                arrayReduce('sumForEach', bases),
+                arrayReduce('minForEach', bases),
+                arrayReduce('maxForEach', bases),
+                arrayReduce('countForEach', bases)
             ) AS means,
-            arraySort(arrayMap((at, mean) -> pow(counts[at + 1] - mean, 2), judged, means)) AS left_over,
+            arraySort(arrayMap((operations, mean) -> pow(operations - mean, 2), judged, means)) AS left_over,
             if(empty(judged), 1, greatest(
                 1,
                 arrayAvg(arraySlice(left_over, 1, greatest(intDiv(length(left_over) * 99, 100), 1))) / arrayAvg(means)
@@ -68,15 +78,15 @@ WITH
 
 SELECT
     name AS subject,
-    toDateTime64((one.1 + oldest) * 3600, 6, 'UTC') AS begin_at,
-    toUInt64(counts[one.1 + 1]) AS operations,
-    one.2 AS expected,
+    toDateTime64((one.1 + judged_first - 1 + oldest) * 3600, 6, 'UTC') AS begin_at,
+    toUInt64(one.2) AS operations,
+    one.3 AS expected,
     if(operations > expected,
         (sqrt(dispersion * expected + 4 * dispersion / 3 * (operations - expected + dispersion / 3))
             - sqrt(dispersion * expected)) / (2 * dispersion / 3),
         (operations - expected) / sqrt(dispersion * expected)) AS score,
     if(score > 0, 'more', 'less') AS direction
 FROM past
-ARRAY JOIN arrayZip(judged, means) AS one
-WHERE one.1 + oldest >= begin AND abs(score) >= {anomaly_min_score:Float64}
+ARRAY JOIN arrayZip(arrayEnumerate(judged), judged, means) AS one
+WHERE one.1 + judged_first - 1 + oldest >= begin AND abs(score) >= {anomaly_min_score:Float64}
 ORDER BY begin_at, subject
