@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from pathlib import Path
 
 import pytest
 
 from modeltally.errors import ParameterError, UnknownNameError
 from modeltally.store import sql
-from modeltally.store.words import WORDS
+from modeltally.store.allowed import WORDS
 
 INDIA = dt.timezone(dt.timedelta(hours=5, minutes=30))
 
@@ -103,6 +104,7 @@ def test_time_is_bound_in_utc(value: object, expected: str) -> None:
         ("String", "flux-dev", "flux-dev"),
         ("String", "", ""),
         ("String", "'; DROP TABLE users --", "'; DROP TABLE users --"),
+        ("String", "模型\u3000\u202e\u200d", "模型\u3000\u202e\u200d"),
         ("Float64", "0.5", 0.5),
         ("Float64", 3, 3.0),
         ("UInt8", 255, 255),
@@ -129,14 +131,19 @@ def test_value_that_fits_is_bound(kind: str, value: object, expected: object) ->
         ("DateTime64(6, 'UTC')", "yesterday"),
         ("DateTime64(6, 'UTC')", 17),
         ("DateTime64(6, 'UTC')", None),
+        ("DateTime64(6, 'UTC')", "0001-01-01"),
+        ("DateTime64(6, 'UTC')", "2262-05-01"),
         ("Date", "2026-02-30"),
         ("Date", "2026-03-02 10:00"),
         ("String", "line\nbreak"),
         ("String", "null\0byte"),
         ("String", "\x1b[31m"),
+        ("String", "half a character \udcff"),
         ("String", "x" * 70_000),
         ("Float64", "many"),
         ("Float64", None),
+        ("Float64", "nan"),
+        ("Float64", "-inf"),
         ("UInt8", 256),
         ("UInt32", -1),
         ("UInt32", 1.5),
@@ -159,6 +166,29 @@ def test_value_that_does_not_fit_is_refused(kind: str, value: object) -> None:
     """The message names statement, parameter and type."""
     with pytest.raises(ParameterError, match=r"statement: value = .* is no "):
         bound(kind, value)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "value", "message"),
+    [
+        (
+            "per",
+            "String",
+            "fortnight",
+            "is none of: '', hour, day, week, month, hour_of_day, day_of_week, hour_of_week",
+        ),
+        ("bucket", "String", "", "is none of: hour, day, week, month"),
+        ("width", "UInt32", 0, "is none of: 3600, 86400"),
+        ("zone", "String", "Europe/Berln", "is no time zone; did you mean 'Europe/Berlin'?"),
+        ("zone", "String", "../../etc/passwd", "is no time zone; "),
+        ("abandoned_after_seconds", "Float64", -1, "is not in 0..1000000000"),
+        ("abandoned_after_seconds", "Float64", 2**63, "is not in 0..1000000000"),
+    ],
+)
+def test_value_that_its_parameter_does_not_take_is_refused(name: str, kind: str, value: object, message: str) -> None:
+    """It is of the right type, and would be answered with something else."""
+    with pytest.raises(ParameterError, match=re.escape(message)):
+        sql.Statement("statement", f"SELECT {{{name}:{kind}}}").bind({name: value})
 
 
 def test_type_no_caller_can_pass_is_refused() -> None:

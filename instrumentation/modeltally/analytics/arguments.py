@@ -133,10 +133,10 @@ def _allowed(argument: Argument, value: str) -> str:
     if argument.allowed and value not in argument.allowed:
         raise UnknownNameError(f"value of {argument.flag}", value, argument.allowed)
     if argument is ZONE:
-        from modeltally.store.words import check_word  # noqa: PLC0415 - the store is slow to import
+        from modeltally.store.allowed import check_value  # noqa: PLC0415 - the store is slow to import
 
         try:
-            check_word(ZONE.parameter, value)
+            check_value(ZONE.parameter, value)
         except ValueError as error:
             raise InputError(f"--tz {value[:80]!r} {error}") from None
     return value

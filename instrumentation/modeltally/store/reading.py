@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from modeltally.errors import ParameterError
 from modeltally.store import sql
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ __all__ = ["read"]
 
 # More hours of events than this are not worth a statement of their own, nor a list in a request.
 _MAX_RAW_HOURS: Final = 400
+# Their columns are states of aggregates.
+_WITH_STATES: Final = frozenset({"usage_figures", "usage_named_figures"})
 
 
 def read(database: Database, name: str, values: Mapping[str, object], *, events_since: dt.datetime) -> list[Row]:
@@ -40,11 +43,13 @@ def read(database: Database, name: str, values: Mapping[str, object], *, events_
 
     Raises:
         UnknownNameError: There is no such view.
-        ParameterError: A parameter is missing, unknown or of the wrong type.
+        ParameterError: A parameter is missing, unknown or of the wrong type, the window ends before it begins, or
+            the view is one for other views.
         StoreError: The engine refused.
     """
     view = sql.view(name)
     view.bind(values)
+    _check(name, values)
     asked = sql.cover_asked(name)
     if asked is None or database.is_over_shards:
         return database.query(view, values)
@@ -60,3 +65,13 @@ def read(database: Database, name: str, values: Mapping[str, object], *, events_
     statement = sql.over_given_buckets(name, is_rolled=is_rolled)
     known = {**values, **buckets}
     return database.query(statement, {taken: known[taken] for taken in statement.parameters})
+
+
+def _check(name: str, values: Mapping[str, object]) -> None:
+    if name in _WITH_STATES:
+        raise ParameterError(
+            f"view {name} has states instead of figures, for other views; usage_summary has the figures"
+        )
+    since, until = sql.time_of(values, "since"), sql.time_of(values, "until")
+    if since is not None and until is not None and since > until:
+        raise ParameterError(f"{name}: since = {since.isoformat()} is after until = {until.isoformat()}")

@@ -8,6 +8,7 @@ of a statement. Where a file calls a view of ours, the view's text is put in whe
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 import threading
 import unicodedata
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 from modeltally.errors import ParameterError, UnknownNameError
 from modeltally.store import _include
 from modeltally.store._include import PARAMETER, RELATION, calls, filled, include, without_comments
-from modeltally.store.words import check_word
+from modeltally.store.allowed import check_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -61,6 +62,9 @@ _MADE_LIKE = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+) AS (\w+)")
 _ADDS_COLUMN = re.compile(r"ALTER TABLE (?P<table>\w+)(?P<change>\s+ADD COLUMN\b.+)", re.DOTALL)
 # The longest text a parameter may hold: subjects are at most 4 KiB, nothing else comes near.
 _MAX_TEXT = 64 * 1024
+# Times that the engine can compare with those it stores, and move by years.
+_FIRST_YEAR: Final = 1970
+_LAST_YEAR: Final = 2200
 # Categories of characters: what controls a terminal, and halves of characters, which bytes that are no UTF-8 become.
 _NO_TEXT: Final = frozenset({"Cc", "Cs"})
 # The most values a list may hold: the hours of eleven years.
@@ -151,7 +155,7 @@ class Statement:
         except (TypeError, ValueError) as error:
             raise ParameterError(f"{self.name}: {name} = {str(value)[:80]!r} is no {kind}: {error}") from None
         try:
-            check_word(name, converted)
+            check_value(name, converted)
         except ValueError as error:
             raise ParameterError(f"{self.name}: {name} = {str(value)[:80]!r} {error}") from None
         return converted
@@ -221,7 +225,10 @@ def _converter(kind: str) -> Callable[[object], object] | None:
 
 
 def _microseconds(value: object) -> str:
-    return as_utc(value).strftime("%Y-%m-%d %H:%M:%S.%f")
+    moment = as_utc(value)
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise ValueError(f"not in the years {_FIRST_YEAR} to {_LAST_YEAR}")
+    return moment.strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
 def _whole_seconds(value: object) -> int:
@@ -245,7 +252,10 @@ def _plain_text(value: object) -> str:
 
 
 def _float(value: object) -> float:
-    return float(value)  # type: ignore[arg-type] # anything float() refuses is an error that says so
+    number = float(value)  # type: ignore[arg-type] # anything float() refuses is an error that says so
+    if not math.isfinite(number):
+        raise ValueError("not a finite number")
+    return number
 
 
 def _unsigned(value: object, bits: int) -> int:

@@ -1,4 +1,7 @@
-"""The words that some parameters of views take: any other one would be answered as if it were the last of them."""
+"""Which values parameters take where their type says too little: another word would be answered as if it were the last.
+
+A parameter means the same in every statement, so that its name is enough.
+"""
 
 from __future__ import annotations
 
@@ -9,36 +12,39 @@ from zoneinfo import ZoneInfo, available_timezones
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["WORDS", "check_word"]
+__all__ = ["MAX_SECONDS", "WORDS", "check_value"]
 
 _GRAINS: Final = ("hour", "day", "week")
 _ZONE: Final = "zone"
 _SHOWN_CHARACTERS: Final = 80
+# Thirty years, before which no time that is stored can be moved out of the engine's range.
+MAX_SECONDS: Final = 1_000_000_000
 
-# By the name of the parameter, which means the same in every statement.
-WORDS: Final[Mapping[str, tuple[str, ...]]] = {
+WORDS: Final[Mapping[str, tuple[object, ...]]] = {
     "bucket": (*_GRAINS, "month"),
     "by": ("", "subject", "operation"),
     "finest": _GRAINS,
     "per": ("", *_GRAINS, "month", "hour_of_day", "day_of_week", "hour_of_week"),
+    "width": (3600, 86_400),
 }
 
 
-def check_word(parameter: str, value: object) -> None:
-    """Refuse what a parameter that takes certain words, or names of time zones, does not know.
+def check_value(parameter: str, value: object) -> None:
+    """Refuse a value that its parameter does not take, though it is of the right type.
 
     Args:
-        parameter: Its name; of most, any text will do.
+        parameter: The name.
         value: What is given for it.
 
     Raises:
-        ValueError: It is no such word; the message goes on behind the value, and offers the nearest or all.
+        ValueError: It is not allowed; the message goes on behind the value, and offers what is nearest or all there is.
     """
     if parameter == _ZONE:
         _check_zone(str(value))
     elif parameter in WORDS and value not in WORDS[parameter]:
-        words = ", ".join(word or "''" for word in WORDS[parameter])
-        raise ValueError(f"is none of: {words}")
+        raise ValueError(f"is none of: {', '.join(str(word) or repr('') for word in WORDS[parameter])}")
+    elif parameter.endswith("_seconds") and not 0 <= float(str(value)) <= MAX_SECONDS:
+        raise ValueError(f"is not in 0..{MAX_SECONDS}")
 
 
 def _check_zone(name: str) -> None:
