@@ -146,7 +146,8 @@ class Typed:
         assert "Traceback" not in done.stderr, (about, done.stderr[-2000:])
         if done.returncode == 0:
             assert done.stderr == "", about
-            rows: list[dict[str, Any]] = json.loads(done.stdout)
+            answer = json.loads(done.stdout)
+            rows: list[dict[str, Any]] = answer["rows"] if arguments[0] == "stats" else answer
             return rows
         assert done.returncode == ExitCode.USAGE, (about, done.returncode, done.stderr[-2000:])
         assert done.stdout == "", about
