@@ -209,6 +209,16 @@ def test_a_long_window_has_what_a_short_one_has(typed: Typed) -> None:
         assert [row["requests"] for row in short] == [row["requests"] for row in long] == [REQUESTS]
 
 
+def test_who_is_named_is_looked_at_without_a_kind(typed: Typed) -> None:
+    """A model, where nothing else is said; together with all it is a contradiction, which is told."""
+    for name, topic in TOPICS.items():
+        kind = next((argument for argument in topic.arguments if argument.flag == "--by"), None)
+        if kind is None or kind.default != "all" or not any(argument.flag == "--of" for argument in topic.arguments):
+            continue
+        assert typed("stats", name, "--of=flux", *DAY) == typed("stats", name, "--of=flux", "--by=model", *DAY)
+        assert "--by all is all together" in typed("stats", name, "--of=flux", "--by=all", *DAY)
+
+
 def questions() -> list[tuple[str, dict[str, str]]]:
     """Give each view that can be asked by hand, with values for what it takes beside the window."""
     found = []

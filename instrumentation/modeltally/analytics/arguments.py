@@ -97,6 +97,10 @@ def arguments_of(topic: Topic[R], given: Mapping[str, str | None], *, topics: It
     for argument in topic.arguments:
         value = given.get(argument.parameter)
         values[argument.parameter] = _default(topic, argument, values) if not value else _allowed(argument, value)
+    if values.get(OF.parameter) and values.get(BY.parameter) == "all":  # who is named is one of a kind
+        if given.get(BY.parameter):
+            raise InputError(f"--by all is all together, and --of names one: {BY.flag} {BY.example}, say")
+        values[BY.parameter] = BY.default
     return values
 
 
