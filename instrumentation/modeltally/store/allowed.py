@@ -24,6 +24,7 @@ WORDS: Final[Mapping[str, tuple[object, ...]]] = {
     "bucket": (*_GRAINS, "month"),
     "by": ("", "subject", "operation"),
     "finest": _GRAINS,
+    "only": ("", "evaluated"),
     "per": ("", *_GRAINS, "month", "hour_of_day", "day_of_week", "hour_of_week"),
     "width": (3600, 86_400),
 }
