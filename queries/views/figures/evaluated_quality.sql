@@ -3,7 +3,7 @@
 -- is in usage_summary.
 -- Grain: one row per subject and hour with such an operation.
 -- Reads: evaluations_of_operations
--- Read by: success_by_subject, usage_over_time, pattern_effectiveness
+-- Read by: success_by_subject, usage_over_time, quality_trends, pattern_effectiveness
 SELECT
     subject,
     toStartOfHour(start)::DateTime('UTC') AS hour,

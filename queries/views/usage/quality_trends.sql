@@ -1,19 +1,14 @@
 -- Whether quality and speed move within a window: a line through the means of its days, each day weighing as many
 -- operations as its mean is of (weighted least squares). trend: a two-sided t test of the slope, the spread of the days
 -- about the line taken as it is found, t made normal as by Wallace 1959; significant above a confidence of 0.96, as for
--- use. Under three days with something to say nothing is said. Days begin at midnight in UTC; parts of days count.
+-- use. Quality is what operations said themselves, else how they were evaluated afterwards.
+-- Under three days with something to say nothing is said. Days begin at midnight in UTC; parts of days count.
 -- Grain: one row per subject of the kind with a judged or a finished operation, or for the one asked for.
--- Reads: usage_named_figures
+-- Reads: usage_named_figures, evaluated_quality
 -- Read by: stats quality-trends
 WITH
-    by_day AS (
-        SELECT
-            name,
-            told.1 AS fact,
-            intDiv(toInt64(toUnixTimestamp(bucket)), 86400) - intDiv(toUnixTimestamp64Micro(
-                {since:DateTime64(6, 'UTC')}), 86400000000) AS day,
-            toFloat64(sum(told.2)) AS n,
-            toFloat64(sum(told.3)) / n / told.4 AS mean
+    said AS (
+        SELECT name, bucket, told.1 AS fact, told.2 AS many, told.3 AS total, told.4 AS scale
         FROM usage_named_figures(
             kind = {kind:String},
             operation = {operation:String},
@@ -24,8 +19,29 @@ WITH
         ARRAY JOIN [
             ('quality', sums.qualities, sums.quality_sum_ppm, 1e6), ('ms', sums.durations, sums.duration_sum_us, 1e3)
         ] AS told
-        WHERE told.2 > 0 AND ({subject:String} = '' OR name = {subject:String})
-        GROUP BY name, fact, told.4, day
+        UNION ALL
+        SELECT subject, hour, 'quality', evaluated, evaluated_sum_ppm, 1e6
+        FROM evaluated_quality(
+            kind = {kind:String},
+            operation = {operation:String},
+            since = {since:DateTime64(6, 'UTC')},
+            until = {until:DateTime64(6, 'UTC')},
+            as_of = {until:DateTime64(6, 'UTC')},
+            abandoned_after_seconds = 0
+        )
+    ),
+
+    by_day AS (
+        SELECT
+            name,
+            fact,
+            intDiv(toInt64(toUnixTimestamp(bucket)), 86400) - intDiv(toUnixTimestamp64Micro(
+                {since:DateTime64(6, 'UTC')}), 86400000000) AS day,
+            toFloat64(sum(many)) AS n,
+            toFloat64(sum(total)) / n / scale AS mean
+        FROM said
+        WHERE many > 0 AND ({subject:String} = '' OR name = {subject:String})
+        GROUP BY name, fact, scale, day
     ),
 
     lines AS (
