@@ -91,10 +91,9 @@ CONTROLS: dict[str, dict[str, tuple[tuple[str, str], ...]]] = {
     "the price set first counts": {
         "cost_by_subject": (("-toUnixTimestamp64Micro(tuple", "toUnixTimestamp64Micro(tuple"),),
     },
-    "every evaluation counts": {
+    "the oldest evaluation counts": {
         "0013_create_evaluations": (("ReplacingMergeTree(evaluated_at)", "MergeTree"),),
-        "evaluations_of_operations": (("FROM evaluations AS e FINAL", "FROM evaluations AS e"),),
-        "evaluations_by_subject": (("FROM evaluations AS e FINAL", "FROM evaluations AS e"),),
+        "evaluations_of_operations": (("argMax(e.score_ppm", "argMin(e.score_ppm"),),
     },
     "any copy that does not count wins": {
         "figures_raw": (("(start, trace_id, span_id, service) IN (", "(start, trace_id, span_id, '') NOT IN ("),),

@@ -30,8 +30,14 @@ FROM (
         abandoned_after_seconds = {abandoned_after_seconds:Float64}
     )
     UNION ALL
-    SELECT 1, '', e.name::String, e.source::String, e.evaluated_at, e.score_ppm
-    FROM evaluations AS e FINAL
+    SELECT
+        1,
+        '',
+        e.name::String,
+        e.source::String,
+        max(e.evaluated_at),
+        argMax(e.score_ppm, (e.evaluated_at, e.score_ppm))
+    FROM evaluations AS e
     WHERE e.start >= {since:DateTime64(6, 'UTC')}
         AND e.start < {until:DateTime64(6, 'UTC')}
         AND (e.start, e.trace_id, e.span_id) NOT IN (
@@ -46,6 +52,7 @@ FROM (
                         AND v.start < {until:DateTime64(6, 'UTC')}
                 )
         )
+    GROUP BY e.start, e.trace_id, e.span_id, e.name, e.source
 )
 GROUP BY subject, evaluation, source, known_first
 ORDER BY known_first, evaluated DESC, subject, evaluation, source

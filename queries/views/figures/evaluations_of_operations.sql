@@ -13,11 +13,13 @@ WITH
             lower(hex(e.span_id)) AS span,
             e.name AS name,
             e.source AS source,
-            e.evaluated_at AS evaluated_at,
-            e.score_ppm AS score_ppm
-        FROM evaluations AS e FINAL
+            -- not by FINAL, which on a cluster knows one shard: an evaluation is on the shard of its own span
+            max(e.evaluated_at) AS last_at,
+            argMax(e.score_ppm, (e.evaluated_at, e.score_ppm)) AS last_ppm
+        FROM evaluations AS e
         WHERE e.start >= {since:DateTime64(6, 'UTC')}
             AND e.start < {until:DateTime64(6, 'UTC')}
+        GROUP BY start, trace, span, name, source
     )
 
 SELECT
@@ -27,8 +29,8 @@ SELECT
     o.span AS span,
     v.name::String AS evaluation,
     v.source::String AS source,
-    v.evaluated_at AS evaluated_at,
-    v.score_ppm AS score_ppm,
+    v.last_at AS evaluated_at,
+    v.last_ppm AS score_ppm,
     isNotNull(o.quality_ppm) AS has_own_quality
 FROM operations_by_subject(
     kind = {kind:String},
