@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cli.conftest import run_command
-from modeltally.settings import Settings
-from modeltally.store import open_store, sql
+from modeltally.store import sql
 from queries.given import Given, Operation, give
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from modeltally.store import DatabaseStore
@@ -98,18 +96,6 @@ def test_chance_is_that_of_the_formula(template: Template, tmp_path: Path, hours
     assert {row["subject"]: row["chance"] for row in rows} == pytest.approx(
         {name: chance for name, (chance, _, _) in expected.items()}
     )
-
-
-@pytest.fixture(scope="module")
-def replayed(gentd26: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseStore]:
-    """Open a store with a published trace in it."""
-    directory = tmp_path_factory.mktemp("trace")
-    done = run_command("replay", gentd26, "--dir", directory / "data", "--quiet", home=directory)
-    assert done.returncode == 0, done.stderr
-    store = open_store(directory / "data", settings=Settings(dir=directory / "data"))
-    store.migrate()
-    yield store
-    store.close()
 
 
 @pytest.mark.slow(seconds=60, why="a trace replayed, and asked each hour of six days")
