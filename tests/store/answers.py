@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modeltally.store import sql
-from queries.given import Alias, Given, Heartbeat, Operation, give
+from queries.given import Alias, Evaluation, Given, Heartbeat, Operation, Run, give
 
 if TYPE_CHECKING:
     from modeltally.store import DatabaseStore, Row
@@ -21,6 +21,14 @@ AS_OF = dt.datetime(2026, 5, 10, tzinfo=UTC)
 ERASED = 0xFEEDFACECAFEBEEF
 DEVICE = {"modeltally.device": "cuda:0", "modeltally.gpu.memory.peak": "6000"}
 PARAMETERS = {"modeltally.diffusion.steps.requested": "30", "modeltally.context.type": "review"}
+PRICE = {
+    "model": "all",
+    "unit": "request",
+    "amount": "0.5",
+    "currency": "EUR",
+    "valid_from": "2026-03-01",
+    "as_of": "2026-03-01",
+}
 GIVEN = Given(
     operations=[
         Operation(at=JANUARY, user=1, times=30, every_seconds=1801, model="old/one"),
@@ -44,6 +52,12 @@ GIVEN = Given(
     ],
     heartbeats=[Heartbeat(at=MARCH, instance="p1", started=30, finished=29, dropped=1, reasons={"queue_full": 1})],
     aliases=[Alias(alias="old/one", name="flux")],
+    evaluations=[
+        Evaluation(at=MARCH, of=7002, of_at=MARCH),
+        Evaluation(at=MARCH, of=7001, of_at=MARCH, score=0.25),
+        Evaluation(at=MARCH, of=7999, of_at=MARCH, score=0.5),
+    ],
+    runs=[Run(job="set_price", ask=PRICE)],
 )
 # After the January events are rolled and dropped, and a user is erased, more comes: late, dirty, from a new user, and
 # once more what was there.

@@ -107,7 +107,7 @@ def test_delivery_changes_no_figure(
     """Any split, order, overlap, repetition and delay gives the same, with some hours rolled and with all."""
     rng = random.Random(seed)
     with template.opened(tmp_path, clock=lambda: LATER) as store:
-        give(store, Given(aliases=[*GIVEN.aliases, *AT_BORDERS.aliases]))
+        give(store, Given(aliases=[*GIVEN.aliases, *AT_BORDERS.aliases], runs=GIVEN.runs))
         _deliver(store, [*rows_of(GIVEN), *rows_of(AT_BORDERS, first_id=5000)], rng)
         for state in ("as it came", "rolled"):
             if state == "rolled":
