@@ -161,6 +161,10 @@ class Case:
         is_expected = self.is_interrupting or self.is_at_limit
         return is_expected and (kind == "caught" or (kind == "raised" and self._may_raise(what[0])))
 
+    def is_interruption(self, error: BaseException) -> bool:
+        """Tell whether an exception came from inside the object, to interrupt whatever ran."""
+        return self.is_interrupting and error is not self.error and self._may_raise(error)
+
     def call(self, action: Callable[[], Any]) -> Any:
         """Call a function of the library's, which must not raise."""
         try:

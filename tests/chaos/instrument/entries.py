@@ -169,7 +169,10 @@ def task(case: Case) -> None:
                 task.cancel()
             result: Any = (await asyncio.gather(task, return_exceptions=True))[0]
             if issubclass(type(result), BaseException):
-                seen.append(("ended by", type(result)) if result is not case.error else ("ended by it", result))
+                if case.is_interruption(result):  # a task keeps what would have ended a plain call
+                    seen.append(("caught", type(result)))
+                else:
+                    seen.append(("ended by", type(result)) if result is not case.error else ("ended by it", result))
                 return None
             return result
 
