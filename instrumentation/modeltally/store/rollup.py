@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Bucket", "Dirty", "Roller", "numbering_stopped"]
 
+_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)  # no time before it can be asked about
 _EVER: Final = {"since": dt.datetime(1970, 1, 5, tzinfo=dt.UTC), "until": dt.datetime(2106, 1, 1, tzinfo=dt.UTC)}
 _HOUR: Final = dt.timedelta(hours=1)
 _LENGTH: Final = {
@@ -162,7 +163,10 @@ class Roller:
 
     def drop_slices(self, *, as_of: dt.datetime) -> None:
         """Drop the slices of hours that are settled and were rolled a while ago."""
-        asked = {"settled_until": as_of - _SETTLES_AFTER - _HOUR, "rolled_until": as_of - _READ_WITHIN}
+        asked = {
+            "settled_until": max(as_of - _SETTLES_AFTER - _HOUR, _EPOCH),
+            "rolled_until": max(as_of - _READ_WITHIN, _EPOCH),
+        }
         for row in self._database.query(sql.statement("roll/settled_slices"), asked):
             self._database.command(sql.statement("roll/drop_slices"), {"hour": row["hour"]})
 
