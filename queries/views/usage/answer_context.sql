@@ -34,8 +34,10 @@ WITH
     ),
 
     refused AS (
-        -- what is sent again is refused again
-        SELECT uniqExact(trace_id, span_id, reason, detail) AS quarantined
+        -- what is sent again is refused again; what has no id of the right length may be another each time
+        SELECT
+            uniqExactIf((trace_id, span_id, reason, detail), length(trace_id) = 32 AND length(span_id) = 16)
+                + countIf(length(trace_id) != 32 OR length(span_id) != 16) AS quarantined
         FROM usage_quarantine
         WHERE received_at >= {since:DateTime64(6, 'UTC')} AND received_at < {until:DateTime64(6, 'UTC')}
     ),
