@@ -25,6 +25,7 @@ from analytics.trace_figures import (
     requests_of,
     trend,
 )
+from cli.trace_truth import QUANTILE_TOLERANCE
 from modeltally.analytics.arguments import arguments_of
 from modeltally.analytics.readers import read
 from modeltally.analytics.reducer import ModelUsageAnalyticsInput, execute_reduction
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow(seconds=30, why="a published trace imported")
 
 QUANTILES = {"p50_ms", "p95_ms", "p99_ms"}
-QUANTILE_TOLERANCE = 0.011
 
 
 @pytest.fixture(scope="module")

@@ -79,13 +79,13 @@ def _figures(store: DatabaseStore) -> dict[tuple[str, str], list[Row]]:
                 if "since" in view.parameters:
                     values = {**asked, "since": since, "until": until}
                 found[topic.name, str(sorted(values.items(), key=str))] = [
-                    {name: value for name, value in row.items() if name not in topic_says_how(topic.name)}
+                    {name: value for name, value in row.items() if name not in _says_how(topic.name)}
                     for row in store.read(topic.view, values)
                 ]
     return found
 
 
-def topic_says_how(topic: str) -> frozenset[str]:
+def _says_how(topic: str) -> frozenset[str]:
     """Columns that say how an answer was read, which is another thing before and after a roll."""
     return frozenset({"dirty_hours"}) if topic == "context" else frozenset()
 

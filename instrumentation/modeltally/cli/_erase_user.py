@@ -24,11 +24,10 @@ def erase_user(
     Counts of users keep their value, and nothing leads back. An export made before still has the hash: make a new one.
     """
     from modeltally.connect import open_reader
+    from modeltally.keys import user_hash
     from modeltally.settings import load_settings
 
     settings = load_settings(dir=directory)
-    from modeltally.keys import user_hash
-
     hashed = user_hash(user, settings.dir)
     if not yes:
         output_console().print(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from modeltally.connect import open_statistics
 from modeltally.settings import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
     from uuid import UUID
 
@@ -143,7 +142,7 @@ def pattern_usage(
     Raises:
         ModelTallyError: There is no store, or it cannot be asked.
     """
-    with _asking(directory) as statistics:
+    with open_statistics(load_settings(dir=directory)) as statistics:
         of = None if pattern_id is None else str(pattern_id)
         return usage_stats(statistics, of, time_range=f"{hours:g}h", group_by=bucket).to_dict()
 
@@ -164,14 +163,14 @@ def pattern_effectiveness(
     Raises:
         ModelTallyError: There is no store, or it cannot be asked.
     """
-    with _asking(directory) as statistics:
+    with open_statistics(load_settings(dir=directory)) as statistics:
         answer = _answer(statistics, "patterns", Window.last(timedelta(hours=hours)), {"subject": str(pattern_id)})
     return {**answer.rows[0], "trust": answer.trust.to_dict()} if answer.rows else None
 
 
 def _statistics(model: str, directory: Path | None) -> UsageStatistics:
     window = Window.last(timedelta(days=_DAYS))
-    with _asking(directory) as statistics:
+    with open_statistics(load_settings(dir=directory)) as statistics:
 
         def one(topic: str) -> dict[str, Any]:
             rows = _answer(statistics, topic, window, {"kind": "model"}).rows
@@ -212,9 +211,3 @@ def _answer(statistics: Statistics, name: str, window: Window, given: Mapping[st
     taken = {argument.parameter for argument in topic.arguments}
     wanted = {parameter: value for parameter, value in given.items() if parameter in taken}
     return statistics.ask(topic, window, arguments=arguments_of(topic, wanted, topics=TOPICS.values()))
-
-
-@contextlib.contextmanager
-def _asking(directory: Path | None) -> Iterator[Statistics]:
-    with open_statistics(load_settings(dir=directory)) as statistics:
-        yield statistics

@@ -67,6 +67,7 @@ WITH
         FROM operations_by_subject(
             kind = {kind:String},
             only = '',
+            subject = '',
             operation = {operation:String},
             since = {since:DateTime64(6, 'UTC')},
             until = {until:DateTime64(6, 'UTC')},

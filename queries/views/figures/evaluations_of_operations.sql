@@ -35,6 +35,7 @@ SELECT
 FROM operations_by_subject(
     kind = {kind:String},
     only = 'evaluated',
+    subject = '',
     operation = {operation:String},
     since = {since:DateTime64(6, 'UTC')},
     until = {until:DateTime64(6, 'UTC')},

@@ -5,32 +5,25 @@
 -- The pure reducer does the same. Beside it, how many different contexts (by id, or by type where there is no id) and
 -- users (or agents, where there is no user) there were. Read from the events, which are kept for 90 days as a rule.
 -- Grain: one row per subject with use in the window; the subject asked for, and all together (kind 'all'), always.
--- Reads: usage_operations, usage_figures, losses_of_window
+-- Reads: operations_by_subject, usage_figures, losses_of_window
 -- Read by: stats answer-quality
 WITH
     dateDiff('microsecond', {since:DateTime64(6, 'UTC')}, {until:DateTime64(6, 'UTC')}) / 8.64e10 AS days,
 
-    said AS (
+    counted AS (
         SELECT
-            multiIf(
-                {kind:String} = 'model', model,
-                {kind:String} = 'pattern', pattern,
-                {kind:String} = 'project', project,
-                {kind:String} = 'agent', agent,
-                {kind:String} = 'context_type', context_type,
-                {kind:String} = 'file_type', file_type,
-                {kind:String} = 'service', service,
-                ''
-            )::String AS name,
-            if(context_id = '', context_type::String, context_id) AS context,
-            if(user_hash = 0, agent::String, lower(hex(user_hash))) AS someone,
-            isNotNull(duration_us) AS has_any_duration,
-            isNotNull(quality_ppm) AS has_quality,
-            context_type != '' AS has_context_type,
-            agent != '' AS has_agent,
-            user_hash != 0 AS has_user
-        FROM usage_operations(
-            kind = if({subject:String} = '', '', {kind:String}),
+            whose AS name,
+            count() AS operations,
+            uniqExactIf(context, context != '') AS contexts,
+            uniqExactIf(who, who != '') AS users_or_agents,
+            countIf(isNotNull(duration_us)) AS with_duration,
+            countIf(isNotNull(quality_ppm)) AS with_quality,
+            countIf(context_type != '') AS with_context_type,
+            countIf(agent != '') AS with_agent,
+            countIf(user_hash != 0) AS with_user
+        FROM operations_by_subject(
+            kind = {kind:String},
+            only = '',
             subject = {subject:String},
             operation = {operation:String},
             since = {since:DateTime64(6, 'UTC')},
@@ -38,21 +31,7 @@ WITH
             as_of = {as_of:DateTime64(6, 'UTC')},
             abandoned_after_seconds = {abandoned_after_seconds:Float64}
         )
-    ),
-
-    counted AS (
-        SELECT
-            name,
-            count() AS operations,
-            uniqExactIf(context, context != '') AS contexts,
-            uniqExactIf(someone, someone != '') AS users_or_agents,
-            countIf(has_any_duration) AS with_duration,
-            countIf(has_quality) AS with_quality,
-            countIf(has_context_type) AS with_context_type,
-            countIf(has_agent) AS with_agent,
-            countIf(has_user) AS with_user
-        FROM said
-        WHERE {kind:String} = 'all' OR name != ''
+        WHERE {kind:String} = 'all' OR whose != ''
         GROUP BY name
         UNION ALL
         SELECT {subject:String}, 0, 0, 0, 0, 0, 0, 0, 0

@@ -6,28 +6,22 @@
 -- Reads: operations_by_subject
 -- Read by: stats contexts
 SELECT
-    subject,
+    whose AS subject,
     count() AS operations,
     uniqExactIf(context, context != '') AS contexts,
-    uniqExactIf(type_of_context, type_of_context != '') AS context_types,
+    uniqExactIf(context_type::String, context_type != '') AS context_types,
     countIf(context != '') AS operations_in_context,
     if(contexts = 0, NULL, operations_in_context / contexts) AS operations_per_context,
     uniqExactIf(who, who != '') AS users_or_agents
-FROM (
-    SELECT
-        whose AS subject,
-        context_type::String AS type_of_context,
-        if(context_id != '', context_id, type_of_context) AS context,
-        if(user_hash != 0, concat('user ', hex(user_hash)), if(agent = '', '', concat('agent ', agent))) AS who
-    FROM operations_by_subject(
-        kind = {kind:String},
-        only = '',
-        operation = {operation:String},
-        since = {since:DateTime64(6, 'UTC')},
-        until = {until:DateTime64(6, 'UTC')},
-        as_of = {as_of:DateTime64(6, 'UTC')},
-        abandoned_after_seconds = {abandoned_after_seconds:Float64}
-    )
+FROM operations_by_subject(
+    kind = {kind:String},
+    only = '',
+    subject = '',
+    operation = {operation:String},
+    since = {since:DateTime64(6, 'UTC')},
+    until = {until:DateTime64(6, 'UTC')},
+    as_of = {as_of:DateTime64(6, 'UTC')},
+    abandoned_after_seconds = {abandoned_after_seconds:Float64}
 )
 GROUP BY subject
 ORDER BY operations DESC, subject
