@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cli.conftest import rows_of
 from modeltally.cli._exit import ExitCode
 from queries.given import Given, Operation, give
 
@@ -39,7 +40,7 @@ def test_price_is_set_shown_used_and_removed(here: Run, directory: Path) -> None
     assert (row["model"], row["unit"], row["amount"], row["currency"]) == ("flux", "gpu_hour", 2.5, "USD")
     assert (row["valid_from"], row["valid_until"]) == ("2026-03-01", None)
     window = ("--since", "2026-03-02", "--until", "2026-03-03", "--as-of", "2026-03-03")
-    (cost,) = json.loads(here("stats", "cost", *window, *where).stdout)["rows"]
+    (cost,) = rows_of(here("stats", "cost", *window, *where).stdout)
     assert (cost["subject"], cost["cost_by_price"], cost["unpriced"]) == ("flux", 5, 0)
     assert json.loads(here("price", "flux", "gpu-hour", *FROM, "--remove", *where).stdout) == []
     shown = here("price", "--dir", directory)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import textwrap
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cli.conftest import RunningServer, run_command, start_server, stop_server
+from cli.conftest import RunningServer, rows_of, run_command, start_server, stop_server
 from cli.trace_truth import write_bursty
 from collector.conftest import settle
 from support.stores import stored
@@ -43,7 +42,7 @@ def _statistics(directory: Path, home: Path) -> dict[str, Any]:
     for name in STATISTICS:
         asked = run_command("stats", name, "--dir", directory, *WINDOW, home=home)
         assert asked.returncode == 0, asked.stderr
-        answers[name] = json.loads(asked.stdout)
+        answers[name] = rows_of(asked.stdout)
     return answers
 
 

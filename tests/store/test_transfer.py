@@ -94,7 +94,8 @@ def exported(opened: Opened, tmp_path_factory: pytest.TempPathFactory) -> tuple[
         return root / "export", table_rows(store)
 
 
-@pytest.mark.slow(seconds=22, why="every view twice")
+@pytest.mark.timeout(900)
+@pytest.mark.slow(seconds=60, why="every view twice")
 def test_every_view_answers_the_same_after_an_import(
     opened: Opened, exported: tuple[Path, dict[str, list[Row]]], tmp_path: Path
 ) -> None:

@@ -63,7 +63,7 @@ def differences(store: EmbeddedStore, window: Window) -> Iterator[str]:
         counted = {
             str(row["key"]): row
             for row in store.database.query(
-                statement("plain"), {**asked, "by": compared.by, "operation": compared.operation}
+                statement("plain"), {**asked, "told_by": compared.by, "operation": compared.operation}
             )
         }
         # a view may list what has no request, an hour for example, and leave out what has nothing to show

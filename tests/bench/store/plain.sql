@@ -28,11 +28,11 @@ WITH
         SELECT
             *,
             multiIf(
-                {by:String} = 'model', model::String,
-                {by:String} = 'error_type', error_type::String,
-                {by:String} = 'operation', operation::String,
-                {by:String} = 'day', toString(toDate(start)),
-                {by:String} = 'hour_of_day', toString(toHour(start)),
+                {told_by:String} = 'model', model::String,
+                {told_by:String} = 'error_type', error_type::String,
+                {told_by:String} = 'operation', operation::String,
+                {told_by:String} = 'day', toString(toDate(start)),
+                {told_by:String} = 'hour_of_day', toString(toHour(start)),
                 'all'
             ) AS key,
             is_unfinished
