@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from modeltally.store import DatabaseStore
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def replayed(gentd26: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseStore]:
-    """Open a store into which the trace was imported."""
+    """Open a store into which the trace was imported; a process opens one store at a time, so each file has its own."""
     home = tmp_path_factory.mktemp("trace")
     done = run_command("replay", gentd26, "--dir", home / "data", "--quiet", home=home)
     assert done.returncode == 0, done.stderr
