@@ -22,7 +22,7 @@ from modeltally.settings import Settings, load_settings
 from modeltally.store import ServedStore, open_served_store, sql
 from modeltally.store._barrier import ServerBarrier
 from modeltally.store.client import Database
-from store.answers import AS_OF, answers, lived_in, questions
+from store.answers import AS_OF, answers, fewer_questions, lived_in, questions
 from store.served import PASSWORD, Server, served
 from support.stores import ask
 
@@ -60,7 +60,7 @@ def open_on(server: Server) -> ServedStore:
 def life_of(store: DatabaseStore) -> dict[str, Any]:
     """Bring a store through months, then say all that is in it and all that its jobs report."""
     lived_in(store)
-    found: dict[str, Any] = {"answers": answers(store)}
+    found: dict[str, Any] = {"answers": answers(store, asking=fewer_questions)}
     for job in ("check", "roll", "roll", "expire", "recommend_cleanup", "recommend_preload", "recommend_performance"):
         report = store.run(job, {} if job in {"check", "roll"} else {"as_of": AS_OF})
         found[f"{len(found)} {job}"] = sorted(report, key=str)

@@ -22,7 +22,7 @@ MAX_SECONDS: Final = 1_000_000_000
 
 WORDS: Final[Mapping[str, tuple[object, ...]]] = {
     "bucket": (*_GRAINS, "month"),
-    "by": ("", "subject", "operation"),
+    "by": ("", "subject", "operation", "subject_operation"),
     "finest": _GRAINS,
     "only": ("", "evaluated"),
     "per": ("", *_GRAINS, "month", "hour_of_day", "day_of_week", "hour_of_week"),

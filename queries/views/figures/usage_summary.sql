@@ -2,17 +2,19 @@
 -- (per): hour, day, week (from Monday) and month by their start, hour_of_day, day_of_week (0 is Monday) and
 -- hour_of_week by number, or not at all (''). zone says where days begin; in a zone of half hours an hour counts where
 -- it begins.
--- operation is the one to count; '' counts every operation, which only the grouping by operation tells apart.
+-- operation is the one to count; '' counts every operation, which only the groupings by operation and by
+-- subject_operation (each subject, and of it each operation) tell apart.
 -- Outcomes are disjoint. An unfinished operation is in flight until abandoned_after_seconds before as_of, abandoned
 -- from then on. Rates leave out what was cancelled and what is still in flight; null means there was nothing to rate.
 -- Durations are of finished operations, cancelled ones excluded; quantiles are nearest rank over log buckets, within
 -- 1.1 %, the rank in whole numbers so that no rounding moves it. finest is 'week', or 'day' or 'hour' where
 -- per needs these. Subjects go by their names.
--- Grain: one row per key, period and slot.
+-- Grain: one row per key, of_operation ('' but for subject_operation), period and slot.
 -- Reads: usage_named_figures
 -- Read by: the views of usage/, the advice jobs
 SELECT
     key,
+    of_operation,
     period,
     slot,
     s.operations AS operations,
@@ -72,7 +74,9 @@ SELECT
 FROM (
     WITH toTimeZone(bucket, {zone:String}) AS there
     SELECT
-        if({by:String} = 'subject', name, if({by:String} = 'operation', operation::String, '')) AS key,
+        if({by:String} IN ('subject', 'subject_operation'), name,
+            if({by:String} = 'operation', operation::String, '')) AS key,
+        if({by:String} = 'subject_operation', operation::String, '') AS of_operation,
         if({per:String} = 'hour', there,
             if({per:String} = 'day', toStartOfDay(there),
                 if({per:String} = 'week', toDateTime(toStartOfWeek(there, 1), {zone:String}),
@@ -100,5 +104,5 @@ FROM (
         until = {until:DateTime64(6, 'UTC')},
         finest = {finest:String}
     ) AS f
-    GROUP BY key, period, slot
+    GROUP BY key, of_operation, period, slot
 )

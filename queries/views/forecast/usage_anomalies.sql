@@ -33,12 +33,22 @@ WITH
 
     -- Below, arrays go hour by hour; they are cut and put beside each other, not indexed in a lambda, which would copy
     -- a whole array for each of its places.
-    past AS (
+    counted AS (
         SELECT
             name,
             toUInt32(end - oldest) AS hours,
             greatest(min(b.place), 0) AS first,
-            arraySort(groupArrayIf((b.place, toFloat64(b.operations)), b.place >= 0 AND b.place < hours)) AS used,
+            arraySort(groupArrayIf((b.place, toFloat64(b.operations)), b.place >= 0 AND b.place < hours)) AS used
+        FROM by_hour AS b
+        WHERE {subject:String} = '' OR name = {subject:String}
+        GROUP BY name
+    ),
+
+    hour_by_hour AS (
+        SELECT
+            name,
+            first,
+            hours,
             used.1 AS places,
             arrayMap(
                 (one, next) -> next - one - 1, places, arrayPushBack(arrayPopFront(places), toInt64(hours))
@@ -49,7 +59,14 @@ WITH
                     (number, gap) -> arrayConcat([number], arrayWithConstant(gap, 0.)), used.2, gaps
                 ))
             ) AS counts,
-            least(greatest(judged_from - oldest, first + 672), hours) AS judged_first,
+            least(greatest(judged_from - oldest, first + 672), hours) AS judged_first
+        FROM counted
+    ),
+
+    beside AS (
+        SELECT
+            name,
+            judged_first,
             hours - judged_first AS judged_hours,
             arraySlice(counts, judged_first + 1, judged_hours) AS judged,
             -- what is before the first use tells nothing; one more, so that the earliest hour beside another is there
@@ -57,7 +74,15 @@ WITH
             arrayMap(
                 lag -> arraySlice(known, judged_first - lag + 2, judged_hours),
                 arrayFlatten(arrayMap(week -> [168 * week - 1, 168 * week, 168 * week + 1], range(1, 9)))
-            ) AS bases,
+            ) AS bases
+        FROM hour_by_hour
+    ),
+
+    expecting AS (
+        SELECT
+            name,
+            judged_first,
+            judged,
             arrayMap(
                 (total, least_one, largest, size) ->
                     assumeNotNull(total - least_one - largest) / (size - 2) + 1 / size,
@@ -65,15 +90,22 @@ WITH
                 arrayReduce('minForEach', bases),
                 arrayReduce('maxForEach', bases),
                 arrayReduce('countForEach', bases)
-            ) AS means,
+            ) AS means
+        FROM beside
+    ),
+
+    past AS (
+        SELECT
+            name,
+            judged_first,
+            judged,
+            means,
             arraySort(arrayMap((operations, mean) -> pow(operations - mean, 2), judged, means)) AS left_over,
             if(empty(judged), 1, greatest(
                 1,
                 arrayAvg(arraySlice(left_over, 1, greatest(intDiv(length(left_over) * 99, 100), 1))) / arrayAvg(means)
             )) AS dispersion
-        FROM by_hour AS b
-        WHERE {subject:String} = '' OR name = {subject:String}
-        GROUP BY name
+        FROM expecting
     )
 
 SELECT

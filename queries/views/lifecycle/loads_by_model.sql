@@ -4,12 +4,22 @@
 -- Reads: usage_summary
 -- Read by: stats loads
 WITH
-    requests AS (
-        SELECT key AS model, operations, cold_starts, waited_for_loads_ms
+    by_model AS (
+        SELECT
+            key,
+            sumIf(u.operations, of_operation = 'model.request') AS requests,
+            sumIf(u.cold_starts, of_operation = 'model.request') AS cold,
+            sumIf(u.waited_for_loads_ms, of_operation = 'model.request') AS waited_ms,
+            sumIf(u.operations, of_operation = 'model.load') AS loads,
+            sumIf(u.failures, of_operation = 'model.load') AS failed,
+            anyIf(u.mean_ms, of_operation = 'model.load') AS mean,
+            anyIf(u.p95_ms, of_operation = 'model.load') AS p95,
+            sumIf(u.operations, of_operation = 'model.unload') AS unloads,
+            maxIf(u.last_used_at, of_operation = 'model.load') AS last_at
         FROM usage_summary(
             kind = 'model',
-            operation = 'model.request',
-            by = 'subject',
+            operation = '',
+            by = 'subject_operation',
             per = '',
             zone = 'UTC',
             finest = 'week',
@@ -17,63 +27,22 @@ WITH
             until = {until:DateTime64(6, 'UTC')},
             as_of = {as_of:DateTime64(6, 'UTC')},
             abandoned_after_seconds = {abandoned_after_seconds:Float64}
-        )
-    ),
-
-    loads AS (
-        SELECT key AS model, operations, failures, mean_ms, p95_ms, last_used_at
-        FROM usage_summary(
-            kind = 'model',
-            operation = 'model.load',
-            by = 'subject',
-            per = '',
-            zone = 'UTC',
-            finest = 'week',
-            since = {since:DateTime64(6, 'UTC')},
-            until = {until:DateTime64(6, 'UTC')},
-            as_of = {as_of:DateTime64(6, 'UTC')},
-            abandoned_after_seconds = {abandoned_after_seconds:Float64}
-        )
-    ),
-
-    unloads AS (
-        SELECT key AS model, operations
-        FROM usage_summary(
-            kind = 'model',
-            operation = 'model.unload',
-            by = 'subject',
-            per = '',
-            zone = 'UTC',
-            finest = 'week',
-            since = {since:DateTime64(6, 'UTC')},
-            until = {until:DateTime64(6, 'UTC')},
-            as_of = {as_of:DateTime64(6, 'UTC')},
-            abandoned_after_seconds = {abandoned_after_seconds:Float64}
-        )
-    ),
-
-    named AS (
-        SELECT model FROM requests
-        UNION DISTINCT
-        SELECT model FROM loads
-        UNION DISTINCT
-        SELECT model FROM unloads
+        ) AS u
+        GROUP BY key
+        HAVING requests + loads + unloads > 0
     )
 
 SELECT
-    n.model AS model,
-    r.operations AS requests,
-    r.cold_starts AS cold_starts,
-    if(requests = 0, NULL, r.cold_starts / requests) AS cold_start_rate,
-    r.waited_for_loads_ms AS waited_for_loads_ms,
-    l.operations AS loads,
-    l.failures AS load_failures,
-    l.mean_ms AS mean_load_ms,
-    l.p95_ms AS p95_load_ms,
-    u.operations AS unloads,
-    if(loads = 0, NULL, l.last_used_at) AS last_loaded_at
-FROM named AS n
-LEFT JOIN requests AS r ON r.model = n.model
-LEFT JOIN loads AS l ON l.model = n.model
-LEFT JOIN unloads AS u ON u.model = n.model
+    key AS model,
+    requests,
+    cold AS cold_starts,
+    if(requests = 0, NULL, cold / requests) AS cold_start_rate,
+    waited_ms AS waited_for_loads_ms,
+    loads,
+    failed AS load_failures,
+    mean AS mean_load_ms,
+    p95 AS p95_load_ms,
+    unloads,
+    if(loads = 0, NULL, last_at) AS last_loaded_at
+FROM by_model
 ORDER BY waited_for_loads_ms DESC, loads DESC, model

@@ -44,7 +44,7 @@ WITH
         GROUP BY name, fact, scale, day
     ),
 
-    lines AS (
+    sums AS (
         SELECT
             name,
             fact,
@@ -52,24 +52,62 @@ WITH
             sum(n) AS of_all,
             sum(n * mean) / of_all AS middle,
             sum(n * day) / of_all AS middle_day,
-            sum(n * day * day) - of_all * middle_day * middle_day AS sxx,
-            sum(n * day * mean) - of_all * middle_day * middle AS sxy,
-            sum(n * mean * mean) - of_all * middle * middle AS syy,
+            sum(n * day * day) AS day_squares,
+            sum(n * day * mean) AS products,
+            sum(n * mean * mean) AS squares
+        FROM by_day
+        GROUP BY name, fact
+    ),
+
+    deviations AS (
+        SELECT
+            name,
+            fact,
+            days,
+            of_all,
+            middle,
+            day_squares - of_all * middle_day * middle_day AS sxx,
+            products - of_all * middle_day * middle AS sxy,
+            squares - of_all * middle * middle AS syy
+        FROM sums
+    ),
+
+    slopes AS (
+        SELECT
+            name,
+            fact,
+            of_all,
+            middle,
+            sxx,
             if(days < 3, NULL, sxy / sxx) AS slope,
             -- no spread but rounding's is none
             greatest(syy - sxy * sxy / sxx, 1e-12 * of_all * middle * middle, 1e-300) AS spread,
-            toFloat64(days) - 2 AS freedom,
-            slope / sqrt(spread / freedom / sxx) AS t_value,
-            (8 * freedom + 1) / (8 * freedom + 3) * sqrt(freedom * log(1 + t_value * t_value / freedom)) AS z_value,
-            1 - erfc(z_value / sqrt(2)) AS confidence,
+            toFloat64(days) - 2 AS freedom
+        FROM deviations
+    ),
+
+    tested AS (
+        SELECT name, fact, of_all, middle, slope, freedom, slope / sqrt(spread / freedom / sxx) AS t_value
+        FROM slopes
+    ),
+
+    lines AS (
+        SELECT
+            name,
+            fact,
+            of_all,
+            middle,
+            slope,
+            1 - erfc(
+                (8 * freedom + 1) / (8 * freedom + 3) * sqrt(freedom * log(1 + t_value * t_value / freedom)) / sqrt(2)
+            ) AS confidence,
             multiIf(
                 isNull(slope), NULL,
                 NOT coalesce(confidence > 0.96, false), 'steady',
                 slope > 0, 'rising',
                 'falling'
             ) AS trend
-        FROM by_day
-        GROUP BY name, fact
+        FROM tested
     )
 
 SELECT

@@ -4,8 +4,12 @@
 -- Reads: usage_summary
 -- Read by: stats peaks
 WITH
-    found AS (
-        SELECT key, slot, operations, failures, users, success_rate, mean_ms
+    by_subject AS (
+        SELECT
+            key,
+            sum(u.operations) AS of_week,
+            groupArray(u.slot) AS slots,
+            groupArray((u.operations, u.failures, u.users, u.success_rate, u.mean_ms)) AS figures
         FROM usage_summary(
             kind = {kind:String},
             operation = {operation:String},
@@ -17,25 +21,31 @@ WITH
             until = {until:DateTime64(6, 'UTC')},
             as_of = {as_of:DateTime64(6, 'UTC')},
             abandoned_after_seconds = {abandoned_after_seconds:Float64}
-        )
+        ) AS u
         WHERE {subject:String} = '' OR key = {subject:String}
+        GROUP BY key
     ),
 
-    totals AS (
-        SELECT key, sum(operations) AS of_week FROM found GROUP BY key
+    by_hour AS (
+        SELECT
+            key,
+            of_week,
+            n.number AS number,
+            -- an hour without use has no place, where an array gives zeros and nulls
+            figures[indexOf(slots, n.number)] AS f
+        FROM by_subject
+        CROSS JOIN numbers(168) AS n
     )
 
 SELECT
-    t.key AS subject,
-    toUInt8(intDiv(n.number, 24)) AS day_of_week,
-    toUInt8(n.number % 24) AS hour_of_day,
-    f.operations AS operations,
-    f.operations / t.of_week AS share,
-    f.failures AS failures,
-    f.users AS users,
-    f.success_rate AS success_rate,
-    f.mean_ms AS mean_ms
-FROM totals AS t
-CROSS JOIN numbers(168) AS n
-LEFT JOIN found AS f ON f.key = t.key AND f.slot = n.number
+    key AS subject,
+    toUInt8(intDiv(number, 24)) AS day_of_week,
+    toUInt8(number % 24) AS hour_of_day,
+    f.1 AS operations,
+    f.1 / of_week AS share,
+    f.2 AS failures,
+    f.3 AS users,
+    f.4 AS success_rate,
+    f.5 AS mean_ms
+FROM by_hour
 ORDER BY subject, day_of_week, hour_of_day
