@@ -1,49 +1,10 @@
 -- From a span to the typed facts of an operation. Nothing here can fail: what cannot be read becomes null, zero or a
 -- reason to refuse. A word of ours that nobody knows is a reason; a figure that no operation can have is left out and
--- named, so that no sum of figures wraps. Heartbeats come here only to be refused.
+-- named, so that no sum of figures wraps. Heartbeats come here only to be refused. The attributes that are left are a
+-- column of a subquery: a name of an expression would be put in, and analysed, at each of its hundred uses.
 -- Reads: otel_traces, tombstones
 CREATE MATERIALIZED VIEW IF NOT EXISTS usage_input_from_spans TO usage_input AS
 WITH
-    -- the most that one operation may say of itself; below 0 is less than the least
-    (name -> multiIf(
-        name IN (
-            'gen_ai.request.max_tokens', 'gen_ai.usage.input_tokens', 'gen_ai.usage.output_tokens',
-            'gen_ai.usage.cache_read.input_tokens', 'gen_ai.usage.cache_write.input_tokens',
-            'gen_ai.usage.cache_creation.input_tokens', 'gen_ai.usage.reasoning.output_tokens',
-            'modeltally.items.total', 'modeltally.items.succeeded'
-        ), 1e10,
-        name IN ('modeltally.download.bytes', 'modeltally.download.resumed.bytes'), 1e13,
-        name IN (
-            'modeltally.model.parameters', 'modeltally.model.size', 'modeltally.model.memory.size',
-            'modeltally.download.size', 'modeltally.memory.freed', 'modeltally.gpu.memory.before',
-            'modeltally.gpu.memory.after', 'modeltally.gpu.memory.peak', 'modeltally.gpu.memory.reserved.peak',
-            'modeltally.host.memory.peak'
-        ), 1e15,
-        name IN (
-            'modeltally.queue.duration', 'gen_ai.response.time_to_first_chunk', 'modeltally.model.load.duration',
-            'modeltally.timeout.limit', 'modeltally.download.paused.duration', 'modeltally.video.duration',
-            'modeltally.audio.duration'
-        ), 31 * 86400,
-        name IN ('modeltally.model.resident.duration', 'modeltally.generation.speed'), 1e9,
-        name = 'modeltally.cost.amount', 1e8,
-        name = 'modeltally.video.fps', 1e6,
-        name IN (
-            'modeltally.attempt', 'modeltally.concurrency', 'modeltally.prompt.length',
-            'modeltally.negative_prompt.length', 'modeltally.image.width', 'modeltally.image.height',
-            'modeltally.video.frames', 'modeltally.diffusion.steps.requested',
-            'modeltally.diffusion.steps.completed', 'modeltally.lora.count', 'modeltally.output.count',
-            'modeltally.quality_gate.failures', 'modeltally.download.files', 'modeltally.download.files.cached',
-            'modeltally.download.retries', 'modeltally.health.files.checked', 'modeltally.health.files.missing',
-            'modeltally.health.files.corrupted'
-        ), 4e9,
-        startsWith(name, 'modeltally.heartbeat.') AND NOT name = 'modeltally.heartbeat.goodbye', 1e12,
-        -1
-    )) AS most,
-    mapFilter(
-        (name, value) -> most(name) >= 0 AND NOT ifNull(toFloat64OrNull(value) BETWEEN 0 AND most(name), false),
-        SpanAttributes
-    ) AS senseless,
-    mapFilter((name, value) -> NOT mapContains(senseless, name), SpanAttributes) AS a,
     (seconds -> accurateCastOrNull(round(toFloat64OrNull(seconds) * 1e6), 'UInt64')) AS as_us,
     (value -> accurateCastOrNull(round(toFloat64OrNull(value) * 1e6), 'UInt64')) AS as_millionths,
     (value -> accurateCastOrNull(round(toFloat64OrNull(value) * 1e6), 'Int64')) AS as_signed_millionths,
@@ -247,7 +208,63 @@ SELECT
     arraySort(mapKeys(senseless)) AS senseless_figures,
     -- what the host made up
     mapFilter((name, value) -> NOT match(name, '^(modeltally|gen_ai|user|session|error|server|hw)[.]'), a) AS custom
-FROM otel_traces
+FROM (
+    SELECT *, mapFilter((name, value) -> NOT mapContains(senseless, name), SpanAttributes) AS a
+    FROM (
+        WITH
+            -- the most that one operation may say of itself; below 0 is less than the least
+            (name -> multiIf(
+                name IN (
+                    'gen_ai.request.max_tokens', 'gen_ai.usage.input_tokens', 'gen_ai.usage.output_tokens',
+                    'gen_ai.usage.cache_read.input_tokens', 'gen_ai.usage.cache_write.input_tokens',
+                    'gen_ai.usage.cache_creation.input_tokens', 'gen_ai.usage.reasoning.output_tokens',
+                    'modeltally.items.total', 'modeltally.items.succeeded'
+                ), 1e10,
+                name IN ('modeltally.download.bytes', 'modeltally.download.resumed.bytes'), 1e13,
+                name IN (
+                    'modeltally.model.parameters', 'modeltally.model.size', 'modeltally.model.memory.size',
+                    'modeltally.download.size', 'modeltally.memory.freed', 'modeltally.gpu.memory.before',
+                    'modeltally.gpu.memory.after', 'modeltally.gpu.memory.peak', 'modeltally.gpu.memory.reserved.peak',
+                    'modeltally.host.memory.peak'
+                ), 1e15,
+                name IN (
+                    'modeltally.queue.duration', 'gen_ai.response.time_to_first_chunk',
+                    'modeltally.model.load.duration', 'modeltally.timeout.limit',
+                    'modeltally.download.paused.duration', 'modeltally.video.duration', 'modeltally.audio.duration'
+                ), 31 * 86400,
+                name IN ('modeltally.model.resident.duration', 'modeltally.generation.speed'), 1e9,
+                name = 'modeltally.cost.amount', 1e8,
+                name = 'modeltally.video.fps', 1e6,
+                name IN (
+                    'modeltally.attempt', 'modeltally.concurrency', 'modeltally.prompt.length',
+                    'modeltally.negative_prompt.length', 'modeltally.image.width', 'modeltally.image.height',
+                    'modeltally.video.frames', 'modeltally.diffusion.steps.requested',
+                    'modeltally.diffusion.steps.completed', 'modeltally.lora.count', 'modeltally.output.count',
+                    'modeltally.quality_gate.failures', 'modeltally.download.files', 'modeltally.download.files.cached',
+                    'modeltally.download.retries', 'modeltally.health.files.checked', 'modeltally.health.files.missing',
+                    'modeltally.health.files.corrupted'
+                ), 4e9,
+                startsWith(name, 'modeltally.heartbeat.') AND NOT name = 'modeltally.heartbeat.goodbye', 1e12,
+                -1
+            )) AS most
+        SELECT
+            Timestamp,
+            TraceId,
+            SpanId,
+            ServiceName,
+            ScopeName,
+            ResourceAttributes,
+            SpanAttributes,
+            Duration,
+            ReceivedAt,
+            mapFilter(
+                (name, value) -> most(name) >= 0
+                    AND NOT ifNull(toFloat64OrNull(value) BETWEEN 0 AND most(name), false),
+                SpanAttributes
+            ) AS senseless
+        FROM otel_traces
+    )
+)
 WHERE operation NOT IN ('', 'heartbeat', 'evaluation', 'inventory', 'model.state')
     OR (operation = 'heartbeat' AND notEmpty(senseless))
     -- a mirror in the host's own traces says nothing that was not said

@@ -99,7 +99,7 @@ class Roller:
         self.roll_events("slice", slices, as_of=as_of)
         self.roll_events("hour", settled, as_of=as_of)
         self.roll_parts("hour", over, as_of=as_of)
-        if dirty.hours:
+        if settled or over:
             dirty = self.dirty()
         days = [day for day in dirty.days if day.start + _LENGTH["day"] <= as_of]
         self.roll_parts("day", days, as_of=as_of)
