@@ -15,9 +15,9 @@ unexport PYTHONDONTWRITEBYTECODE
 N ?= 200000
 SEED ?= 1
 
-# Tests run on every core, three processes to two cores, since many wait; those of one file in one process, which opens
-# one store at a time. Python's own tracebacks: pytest's parse the source, and Python 3.11 may refuse to while other
-# threads run, which ends a worker at a failing test.
+# Tests run on every core, three processes to two cores, since many wait; tests/support/spread.py says which process gets
+# which: those of one file in one process, which opens one store at a time. Python's own tracebacks: pytest's parse the
+# source, and Python 3.11 may refuse to while other threads run, which ends a worker at a failing test.
 SPREAD := -n $(shell expr $$(nproc) \* 3 / 2 + $$(nproc) % 2) --dist loadfile --tb native
 
 .PHONY: help

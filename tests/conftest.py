@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from support.slow import SLOW, Slow
+from support.spread import Pieces, longest_first
 from support.stores import Template
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
 
 TRACE_NAME = "lora_request_trace.csv"
 MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a folder of its own in it, for its user alone
@@ -26,6 +31,20 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Note what is slow before it is deselected."""
     config.stash[SLOW] = Slow.of(items)
+
+
+@pytest.hookimpl(trylast=True, specname="pytest_collection_modifyitems")
+def begin_with_the_longest(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put what takes longest first where several processes share the tests."""
+    if hasattr(config, "workerinput"):
+        items[:] = longest_first(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Pieces:
+    """Share tests out by pieces, in the order they are in."""
+    config.option.loadscopereorder = False
+    return Pieces(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -90,7 +90,7 @@ def lives(template: Template, tmp_path_factory: pytest.TempPathFactory) -> tuple
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.slow(seconds=230, why="two stores brought through months")
+@pytest.mark.slow(seconds=90, why="two stores brought through months")
 def test_every_table_and_view_is_made_alike(lives: tuple[dict[str, Any], dict[str, Any]]) -> None:
     """Migrated over HTTP, each table and view is made by the same statement, with the same columns."""
     in_process, over_http = lives
@@ -100,7 +100,7 @@ def test_every_table_and_view_is_made_alike(lives: tuple[dict[str, Any], dict[st
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.slow(seconds=230, why="the same two stores")
+@pytest.mark.slow(seconds=90, why="the same two stores")
 def test_every_job_reports_and_leaves_the_same(lives: tuple[dict[str, Any], dict[str, Any]]) -> None:
     """Rolls, expiry, erasure, checks and advice give the same reports, and leave as many rows in every table."""
     in_process, over_http = lives
@@ -114,7 +114,7 @@ def test_every_job_reports_and_leaves_the_same(lives: tuple[dict[str, Any], dict
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.slow(seconds=230, why="the same two stores")
+@pytest.mark.slow(seconds=90, why="the same two stores")
 def test_every_view_gives_the_same_rows(lives: tuple[dict[str, Any], dict[str, Any]]) -> None:
     """Every row of every view is the same, of a store with rolled hours and dirty ones, late rows and erased users."""
     in_process, over_http = lives
