@@ -15,6 +15,7 @@ from modeltally.receiver.spool.refused import forget_users
 from modeltally.recommend.advise import run_advice
 from modeltally.recommend.kinds import ADVICE
 from modeltally.store import transfer_jobs
+from modeltally.store.aliases import known_aliases, set_alias
 from modeltally.store.check import run_checks
 from modeltally.store.erasure import erase_user, erased_users, finish_erasures
 from modeltally.store.prices import set_price
@@ -103,6 +104,8 @@ JOBS: dict[str, Job] = {
         Job("expire", _expire, every="expire_interval_seconds", counts=(None, "partitions dropped")),
         Job("erase_user", _erase_user),
         Job("set_price", set_price),
+        Job("set_alias", set_alias),
+        Job("known_aliases", known_aliases),
         Job("check", run_checks),
         *_ADVICE_JOBS,
         # with files beside the engine, where a server's are not

@@ -32,6 +32,10 @@ COMMANDS = {
     "doctor": ("Say why nothing is seen, whether anything is lost.", "modeltally doctor --send"),
     "token": ("Print the password of the ClickHouse port.", "modeltally token --dir ./data"),
     "erase-user": ("Forget a user, for good, and keep the figures.", "modeltally erase-user alice --yes"),
+    "alias": (
+        "Count several names of a model as one.",
+        "modeltally alias ./flux-dev.safetensors black-forest-labs/FLUX.1-dev",
+    ),
     "price": (
         "Show what your models cost you, or set it.",
         "modeltally price flux gpu-hour 2.50 USD --from 2026-03-01",
