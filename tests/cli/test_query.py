@@ -45,6 +45,17 @@ def test_view_is_read_by_its_name(here: Run, directory: Path) -> None:
     assert (row["subject"], row["operations"], row["users"]) == ("flux", 5, 2)
 
 
+def test_views_are_listed_with_what_they_say_and_need(here: Run, directory: Path) -> None:
+    """Without a name there is a row for each view that can be asked, and nothing is opened for it."""
+    done = here("query", "--format", "json", "--dir", directory / "nowhere")
+    assert done.returncode == 0, done.stderr
+    views = {row["view"]: row for row in json.loads(done.stdout)}
+    assert views["usage_frequency"]["needs"] == "kind, operation"
+    assert views["residency"]["what"] == "When each model was loaded where, and until when"
+    assert not views.keys() & {"usage_figures", "figures_raw", "cover_given"}
+    assert not (directory / "nowhere").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

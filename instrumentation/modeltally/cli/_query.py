@@ -16,7 +16,10 @@ __all__ = ["query"]
 
 
 def query(
-    view: Annotated[str, typer.Argument(metavar="VIEW", help="The view's name; queries/views has them all.")],
+    view: Annotated[
+        str | None,
+        typer.Argument(metavar="VIEW", help="The view's name; without it all are listed.", show_default=False),
+    ] = None,
     *,
     param: Annotated[
         list[str] | None,
@@ -37,6 +40,9 @@ def query(
     from modeltally.settings import load_settings
     from modeltally.store import sql
 
+    if view is None:
+        _print_views(output_format)
+        return
     wanted = sql.view(view).parameters
     given = dict(_pair(text) for text in param or ())
     window = parse_window(since, until, as_of, now=datetime.now(UTC))
@@ -56,6 +62,30 @@ def query(
     from modeltally.cli._table import write_table
 
     write_table(rows, Layout(view), console=output_console())
+
+
+def _print_views(output_format: str) -> None:
+    """Print what there is to ask: the views that answer people, what each says, and the parameters it needs."""
+    from modeltally.settings import Settings
+    from modeltally.store import sql
+    from modeltally.store.reading import WITH_STATES
+
+    usual = {"since", "until", "as_of", *Settings.model_fields}
+    rows = []
+    for name in sorted(set(sql.view_names()) - WITH_STATES):
+        parameters = sql.view(name).parameters
+        if any(kind.startswith("Array") for kind in parameters.values()):
+            continue  # it is asked by readers that know where to read
+        needs = ", ".join(parameter for parameter in parameters if parameter not in usual)
+        rows.append({"view": name, "what": sql.purpose(name), "needs": needs})
+    if output_format != TABLE:
+        print_rows(rows, output_format)
+        return
+
+    from modeltally.analytics.topic import Layout
+    from modeltally.cli._table import write_table
+
+    write_table(rows, Layout("Views", columns=("view", "what", "needs")), console=output_console())
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
     from modeltally.store.client import Database, Row
 
-__all__ = ["read"]
+__all__ = ["WITH_STATES", "read"]
 
 # More hours of events than this are not worth a statement of their own, nor a list in a request.
 _MAX_RAW_HOURS: Final = 400
 # Their columns are states of aggregates.
-_WITH_STATES: Final = frozenset({"usage_figures", "usage_named_figures"})
+WITH_STATES: Final = frozenset({"usage_figures", "usage_named_figures"})
 
 
 def read(database: Database, name: str, values: Mapping[str, object], *, events_since: dt.datetime) -> list[Row]:
@@ -68,7 +68,7 @@ def read(database: Database, name: str, values: Mapping[str, object], *, events_
 
 
 def _check(name: str, values: Mapping[str, object]) -> None:
-    if name in _WITH_STATES:
+    if name in WITH_STATES:
         raise ParameterError(
             f"view {name} has states instead of figures, for other views; usage_summary has the figures"
         )

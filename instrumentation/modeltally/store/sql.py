@@ -8,6 +8,7 @@ of a statement. Where a file calls a view of ours, the view's text is put in whe
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import math
 import re
 import threading
@@ -35,6 +36,7 @@ __all__ = [
     "cover_asked",
     "ingest",
     "over_given_buckets",
+    "purpose",
     "relations",
     "root",
     "schema",
@@ -60,6 +62,8 @@ _INGEST = re.compile(
 )
 _MADE_LIKE = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+) AS (\w+)")
 _ADDS_COLUMN = re.compile(r"ALTER TABLE (?P<table>\w+)(?P<change>\s+ADD COLUMN\b.+)", re.DOTALL)
+_IS_COMMENT: Final = re.compile("--").match
+_END_OF_SENTENCE: Final = re.compile(r"[.:;](?: |$)")
 # The longest text a parameter may hold: subjects are at most 4 KiB, nothing else comes near.
 _MAX_TEXT = 64 * 1024
 # Times that the engine can compare with those it stores, and move by years.
@@ -389,6 +393,12 @@ class _Views(Mapping[str, Statement]):
     def __len__(self) -> int:
         return len(self._paths)
 
+    def purpose(self, name: str) -> str:
+        """Give the first sentence of a view's header."""
+        lines = self._paths[name].read_text().splitlines()
+        said = " ".join(line.removeprefix("--").strip() for line in itertools.takewhile(_IS_COMMENT, lines))
+        return _END_OF_SENTENCE.split(said, maxsplit=1)[0]
+
     def calling(self, name: str, left: Collection[str]) -> str:
         """Give the text of a view with all views put in but these, whose calls stay."""
 
@@ -414,6 +424,15 @@ def _views(*instead: tuple[str, str]) -> _Views:
 def view_names() -> list[str]:
     """The name of every view."""
     return sorted(_views())
+
+
+def purpose(name: str) -> str:
+    """What a view is for: the first sentence of its header, or the part of it that stands by itself.
+
+    Raises:
+        KeyError: There is no such view.
+    """
+    return _views().purpose(name)
 
 
 def view(name: str) -> Statement:
