@@ -387,8 +387,12 @@ def run(
         The oracle, with how many answers it compared and how many were wrong.
     """
     o = Oracle(directory, seed=seed, edits=edits)
-    with contextlib.suppress(_Caught):
-        _play(o, operations)
+    try:
+        with contextlib.suppress(_Caught):
+            _play(o, operations)
+    except BaseException:  # whatever ends it, the next one of this process opens a store of its own
+        o.store.close()
+        raise
     return o
 
 
