@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["stop_in_time", "stopped_by_signals"]
+__all__ = ["StopRequest", "stop_in_time", "stopped_by_signals"]
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -22,15 +22,40 @@ STOP_SECONDS: Final = 120.0
 LEFT_BEHIND: Final = 1
 
 
+class StopRequest:
+    """Whether a signal asked the process to end.
+
+    A handler may run between any two steps of the main thread, and between its own when a second signal comes. So it
+    takes no lock that it could find held by itself, as that of an Event: it only opens one, which is a single step.
+    """
+
+    def __init__(self) -> None:
+        self._is_asked = False
+        self._bell = threading.Lock()
+        self._bell.acquire()
+
+    def ask(self) -> None:
+        """Ask; as often as one likes, from wherever one is."""
+        self._is_asked = True
+        with contextlib.suppress(RuntimeError):  # it is open already
+            self._bell.release()
+
+    def wait(self, timeout_seconds: float) -> bool:
+        """Wait until it is asked, or for so long; tells whether it was. For one thread."""
+        if not self._is_asked:
+            self._bell.acquire(timeout=timeout_seconds)
+        return self._is_asked
+
+
 @contextlib.contextmanager
-def stopped_by_signals() -> Iterator[threading.Event]:
+def stopped_by_signals() -> Iterator[StopRequest]:
     """Take SIGTERM and Ctrl-C as a request to end in order; for the main thread.
 
     Yields:
-        What is set once one of them came.
+        What is asked once one of them came.
     """
-    stop = threading.Event()
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    stop = StopRequest()
+    before = {number: signal.signal(number, lambda *_: stop.ask()) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield stop
     finally:
