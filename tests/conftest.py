@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 TRACE_NAME = "lora_request_trace.csv"
 MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a folder of its own in it, for its user alone
 _ROOM_BYTES = 4 * 1024**3
+_HUNG_AFTER = 6  # times what a test says it takes on a quiet core
 
 
 def pytest_configure() -> None:
@@ -29,8 +30,13 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Note what is slow before it is deselected."""
+    """Note what is slow before it is deselected; what takes minutes is taken for hung after many more."""
     config.stash[SLOW] = Slow.of(items)
+    for item in items:
+        slow = item.get_closest_marker("slow")
+        if slow and not item.get_closest_marker("timeout"):
+            hung_after = max(float(config.getini("timeout")), _HUNG_AFTER * slow.kwargs["seconds"])
+            item.add_marker(pytest.mark.timeout(hung_after))
 
 
 @pytest.hookimpl(trylast=True, specname="pytest_collection_modifyitems")

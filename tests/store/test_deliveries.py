@@ -99,7 +99,7 @@ def expected(template: Template, tmp_path_factory: pytest.TempPathFactory) -> di
         return _figures(store)
 
 
-@pytest.mark.slow(seconds=120, why="every view of three stores")
+@pytest.mark.slow(seconds=240, why="every view of three stores")
 @pytest.mark.parametrize("seed", [1, 2])
 def test_delivery_changes_no_figure(
     template: Template, tmp_path: Path, expected: dict[tuple[str, str], list[Row]], seed: int
