@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from modeltally.cli._console import output_console, print_rows
 from modeltally.cli._options import TABLE, Directory, Format
 from modeltally.errors import InputError
 
@@ -33,6 +32,8 @@ def alias(
 
     All aliases of a name count as one subject, back to the beginning; what was stored stays as it was said.
     """
+    from modeltally.analytics.topic import Layout
+    from modeltally.cli._table import print_table
     from modeltally.connect import open_reader
     from modeltally.settings import load_settings
 
@@ -48,17 +49,10 @@ def alias(
         if alias is not None:
             store.run("set_alias", {"kind": kind, "alias": alias, "name": name, "is_removed": remove})
         rows = store.run("known_aliases", {"kind": kind})
-    if output_format != TABLE:
-        print_rows(rows, output_format)
-        return
-
-    from modeltally.analytics.topic import Layout
-    from modeltally.cli._table import write_table
-
     layout = Layout(
         "Aliases",
         columns=("alias", "name", "edited_at"),
         first_to_give_way=("edited_at",),
         when_empty="no alias is set; set one: modeltally alias ./flux-dev.safetensors black-forest-labs/FLUX.1-dev",
     )
-    write_table(rows, layout, console=output_console())
+    print_table(rows, layout, output_format)

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from modeltally.cli._console import output_console, print_rows
 from modeltally.cli._options import TABLE, Directory, Format
 from modeltally.errors import InputError
 
@@ -51,6 +50,8 @@ def price(  # noqa: PLR0913 - each is an argument or a flag
     A price set later overrides the ones before on the days on which it is valid, and changes what `stats cost` answers
     of them. A model's own price goes before one for all.
     """
+    from modeltally.analytics.topics.cost import PRICES
+    from modeltally.cli._table import print_table
     from modeltally.connect import open_reader
     from modeltally.settings import load_settings
 
@@ -70,11 +71,4 @@ def price(  # noqa: PLR0913 - each is an argument or a flag
             values = {"model": model, "unit": unit, "amount": amount, "currency": currency, "valid_from": valid_from}
             store.run("set_price", {**values, "valid_until": valid_until, "is_removed": remove})
         rows = store.read("prices_by_model", _EVER)
-    if output_format != TABLE:
-        print_rows(rows, output_format)
-        return
-
-    from modeltally.analytics.topics.cost import PRICES
-    from modeltally.cli._table import write_table
-
-    write_table(rows, PRICES.layout, console=output_console())
+    print_table(rows, PRICES.layout, output_format)

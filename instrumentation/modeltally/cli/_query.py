@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from modeltally.analytics.window import parse_window
-from modeltally.cli._console import output_console, print_rows
 from modeltally.cli._options import TABLE, AsOf, Directory, Format, Since, Until
 from modeltally.errors import InputError
 
@@ -36,6 +35,8 @@ def query(
     directory: Directory = None,
 ) -> None:
     """Read a view of the store by its name, as SQL and Grafana do."""
+    from modeltally.analytics.topic import Layout
+    from modeltally.cli._table import print_table
     from modeltally.connect import open_reader
     from modeltally.settings import load_settings
     from modeltally.store import sql
@@ -54,18 +55,13 @@ def query(
         raise InputError(f"view {view} also needs {', '.join(missing)}")
     with open_reader(settings) as store:
         rows = store.read(view, values)
-    if output_format != TABLE:
-        print_rows(rows, output_format)
-        return
-
-    from modeltally.analytics.topic import Layout
-    from modeltally.cli._table import write_table
-
-    write_table(rows, Layout(view), console=output_console())
+    print_table(rows, Layout(view), output_format)
 
 
 def _print_views(output_format: str) -> None:
     """Print what there is to ask: the views that answer people, what each says, and the parameters it needs."""
+    from modeltally.analytics.topic import Layout
+    from modeltally.cli._table import print_table
     from modeltally.settings import Settings
     from modeltally.store import sql
     from modeltally.store.reading import WITH_STATES
@@ -78,14 +74,7 @@ def _print_views(output_format: str) -> None:
             continue  # it is asked by readers that know where to read
         needs = ", ".join(parameter for parameter in parameters if parameter not in usual)
         rows.append({"view": name, "what": sql.purpose(name), "needs": needs})
-    if output_format != TABLE:
-        print_rows(rows, output_format)
-        return
-
-    from modeltally.analytics.topic import Layout
-    from modeltally.cli._table import write_table
-
-    write_table(rows, Layout("Views", columns=("view", "what", "needs")), console=output_console())
+    print_table(rows, Layout("Views", columns=("view", "what", "needs")), output_format)
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -9,6 +9,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from modeltally.cli._console import output_console, print_rows
+from modeltally.cli._options import TABLE
 from modeltally.show.units import (
     Scale,
     clean_text,
@@ -80,6 +82,20 @@ def write_table(
     if left_out:
         console.print(Text(f"no room for {', '.join(left_out)}: widen the terminal or use --format", style="dim"))
     return columns
+
+
+def print_table(rows: Sequence[Mapping[str, object]], layout: Layout, format_name: str) -> None:
+    """Print rows that are the whole answer: as a table, or as the format that was asked for.
+
+    Args:
+        rows: The answer.
+        layout: How the table looks.
+        format_name: ``table``, or what :func:`print_rows` takes.
+    """
+    if format_name == TABLE:
+        write_table(rows, layout, console=output_console())
+    else:
+        print_rows(rows, format_name)
 
 
 def write_notes(columns: AbstractSet[str], *, console: Console) -> None:
