@@ -186,12 +186,12 @@ _TELLING = frozenset(
 
 
 def asked_views(*, but: frozenset[str] = frozenset()) -> list[object]:
-    """Parameters for a test of every view: a few questions to the telling ones, for ``test-all`` more to every one."""
+    """Parameters for a test of every view: a few questions to the telling ones, for ``test-all`` everything."""
     names = [name for name in sql.view_names() if name not in but and knows_where_to_read(sql.view(name))]
-    slow = pytest.mark.slow(seconds=30, why="every view")
+    slow = pytest.mark.slow(seconds=60, why="every question to every view")
     return [
         *(pytest.param(name, few_questions, id=f"{name}, in short") for name in names if name in _TELLING),
-        *(pytest.param(name, fewer_questions, id=name, marks=slow) for name in names),
+        *(pytest.param(name, questions, id=name, marks=slow) for name in names),
     ]
 
 

@@ -22,7 +22,7 @@ from modeltally.settings import Settings, load_settings
 from modeltally.store import ServedStore, open_served_store, sql
 from modeltally.store._barrier import ServerBarrier
 from modeltally.store.client import Database
-from store.answers import AS_OF, answers, fewer_questions, lived_in, questions
+from store.answers import AS_OF, answers, lived_in, questions
 from store.served import PASSWORD, Server, served
 from support.stores import ask
 
@@ -60,7 +60,7 @@ def open_on(server: Server) -> ServedStore:
 def life_of(store: DatabaseStore) -> dict[str, Any]:
     """Bring a store through months, then say all that is in it and all that its jobs report."""
     lived_in(store)
-    found: dict[str, Any] = {"answers": answers(store, asking=fewer_questions)}
+    found: dict[str, Any] = {"answers": answers(store)}
     for job in ("check", "roll", "roll", "expire", "recommend_cleanup", "recommend_preload", "recommend_performance"):
         report = store.run(job, {} if job in {"check", "roll"} else {"as_of": AS_OF})
         found[f"{len(found)} {job}"] = sorted(report, key=str)
@@ -89,8 +89,7 @@ def lives(template: Template, tmp_path_factory: pytest.TempPathFactory) -> tuple
     return in_process, over_http
 
 
-@pytest.mark.timeout(900)
-@pytest.mark.slow(seconds=90, why="two stores brought through months")
+@pytest.mark.slow(seconds=230, why="two stores brought through months")
 def test_every_table_and_view_is_made_alike(lives: tuple[dict[str, Any], dict[str, Any]]) -> None:
     """Migrated over HTTP, each table and view is made by the same statement, with the same columns."""
     in_process, over_http = lives
@@ -99,8 +98,7 @@ def test_every_table_and_view_is_made_alike(lives: tuple[dict[str, Any], dict[st
     assert over_http["columns"] == in_process["columns"]
 
 
-@pytest.mark.timeout(900)
-@pytest.mark.slow(seconds=90, why="the same two stores")
+@pytest.mark.slow(seconds=230, why="the same two stores")
 def test_every_job_reports_and_leaves_the_same(lives: tuple[dict[str, Any], dict[str, Any]]) -> None:
     """Rolls, expiry, erasure, checks and advice give the same reports, and leave as many rows in every table."""
     in_process, over_http = lives
@@ -113,8 +111,7 @@ def test_every_job_reports_and_leaves_the_same(lives: tuple[dict[str, Any], dict
     assert sum(row["buckets"] for row in over_http["2 roll"]) > 0
 
 
-@pytest.mark.timeout(900)
-@pytest.mark.slow(seconds=90, why="the same two stores")
+@pytest.mark.slow(seconds=230, why="the same two stores")
 def test_every_view_gives_the_same_rows(lives: tuple[dict[str, Any], dict[str, Any]]) -> None:
     """Every row of every view is the same, of a store with rolled hours and dirty ones, late rows and erased users."""
     in_process, over_http = lives
