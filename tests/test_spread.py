@@ -36,6 +36,7 @@ def test_the_longest_piece_begins() -> None:
 
     short = [Test("tests/a.py::test_1"), Test("tests/a.py::test_2"), Test("tests/a.py::test_3")]
     cases = [Test("tests/b.py::test_1[x]", 2), Test("tests/b.py::test_1[y]", 2)]
+    between = [Test("tests/d.py::test_1", 3)]
     long = [Test("tests/c.py::test_1", 9)]
-    found: list[object] = list(longest_first(cast("list[pytest.Item]", [*short, *cases, *long])))
-    assert found == [*long, *cases, *short]
+    found: list[object] = list(longest_first(cast("list[pytest.Item]", [*short, *cases, *between, *long])))
+    assert found == [*long, *between, *cases, *short]
