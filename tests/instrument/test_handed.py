@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
+import sys
 from typing import TYPE_CHECKING, Any, Self
+from unittest import mock
 
 import pytest
 
 import modeltally
+from modeltally.instrument import _clock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
@@ -132,6 +136,23 @@ def test_stream_object_read_by_ways_of_its_own_is_success(seen: Captured) -> Non
     stream = create()
     assert stream.usage == 3
     stream.close()
+    assert seen.one()["modeltally.outcome"] == "success"
+
+
+def test_stream_object_is_handed_out_where_the_clock_fails(seen: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be followed is returned as it is, its operation ends, and nothing is said by a finalizer of ours."""
+    complaints: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", complaints.append)
+    stream = Stream()
+
+    @modeltally.model_request("m")
+    def ask() -> Stream:
+        monkeypatch.setattr(_clock, "perf_counter_ns", mock.Mock(side_effect=[OSError, *range(100)]))
+        return stream
+
+    assert ask() is stream
+    gc.collect()
+    assert complaints == []
     assert seen.one()["modeltally.outcome"] == "success"
 
 

@@ -35,10 +35,11 @@ class _Stream(ProxyBase):
     """A stream with its operation, which ends as the stream does."""
 
     def __init__(self, stream: Any, operation: Operation) -> None:
-        super().__init__(stream)
+        # first what its end needs, which comes however far this got
         self._self_operation = operation
-        self._self_since_ns: int | None = _clock.perf_counter_ns()  # until the first chunk
         self._self_is_stepped = False
+        super().__init__(stream)
+        self._self_since_ns: int | None = _clock.perf_counter_ns()  # until the first chunk
 
     def __del__(self) -> None:
         """End the operation: a stream that was read by other ways than its protocol has done what it should."""
