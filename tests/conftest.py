@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,13 @@ _HUNG_AFTER = 6  # times what a test says it takes on a quiet core
 
 
 def pytest_configure() -> None:
-    """Keep the tests' files in memory where there is room: the engine waits for the disk at every table it makes."""
+    """Keep the tests' files in memory where there is room: the engine waits for the disk at every table it makes.
+
+    A shell that starts the tests in the background has them ignore Ctrl-C, and so would every program that they start,
+    also those that are to be stopped by it.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > _ROOM_BYTES:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
