@@ -70,6 +70,11 @@ test-oldest: $(READY)  # the same on the lowest versions of the libraries that p
 	tests/pythons/oldest.sh .venv-oldest $(PYTHON) $(UV)
 	.venv-oldest/bin/pytest --quiet tests/instrument $(SPREAD) -m "not slow" $(ARGS)
 
+.PHONY: test-libraries
+test-libraries: $(READY)  # the instrumented libraries themselves, the newest, with tiny models: gigabytes the first time
+	UV_PROJECT_ENVIRONMENT=.venv-libraries $(UV) sync --quiet --frozen --extra all --group libraries --python $(PYTHON)
+	.venv-libraries/bin/pytest tests/libraries $(SPREAD) $(ARGS)
+
 .PHONY: test-hosts
 test-hosts: $(READY)  # every set-up of a host's tracing: is each operation recorded, is the host as without us
 	PYTHONPATH=tests $(RUN)python tests/hosts/matrix.py $(if $(filter command line,$(origin N)),--operations $(N))
@@ -192,7 +197,7 @@ sizing: $(READY)  # what events take on disk, and the table of sizes that follow
 docs: $(READY)  # write the tables of the documents that are made from code
 	PYTHONPATH=tests $(RUN)python tests/docs_tables.py
 
-CI_PARTS := lint collector judge test-all test-newest wheel
+CI_PARTS := lint collector judge test-all test-libraries test-newest wheel
 
 .PHONY: ci
 ci:  # what .ci/run runs, with the minutes of each part

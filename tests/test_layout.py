@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "instrumentation" / "modeltally"
 # What each part may import of the others; errors, settings and keys are everybody's but instrument's.
 ALLOWED = {
     "instrument": set[str](),
+    "instrumentors": {"instrument"},
     "testing": {"instrument"},
     "store": set[str](),
     "asgi": set[str](),

@@ -8,6 +8,7 @@ from modeltally.instrument._operation import Operation
 from modeltally.instrument._record import OperationRef
 from modeltally.instrument._runtime import configure, counters, flush, live, shutdown
 from modeltally.instrument._values import Values
+from modeltally.instrument.auto import auto_instrument
 from modeltally.instrument.carrier import extract, inject
 from modeltally.instrument.manual import ManualOperation, begin
 from modeltally.instrument.recording import evaluate, record
@@ -30,6 +31,7 @@ __all__ = [
     "Operation",
     "OperationRef",
     "Values",
+    "auto_instrument",
     "begin",
     "configure",
     "counters",

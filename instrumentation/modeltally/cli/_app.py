@@ -21,6 +21,7 @@ __all__ = ["COMMANDS", "app"]
 # name: what it does, in a line, and an example; a command is a function in a module of its own, both of its name
 COMMANDS = {
     "up": ("Receive OTLP, store it, answer the other commands.", "modeltally up --dir ./data"),
+    "run": ("Start your service with its libraries instrumented.", "modeltally run python app.py"),
     "migrate": ("Bring the schema of a store up to date.", "modeltally migrate --dir ./data"),
     "jobs": ("Roll up and expire, where no server does it.", "modeltally jobs --once"),
     "export": ("Write everything a store knows to a directory.", "modeltally export --to ./moving"),
@@ -56,7 +57,9 @@ class _Loader(Mapping[str, Any]):
         module = importlib.import_module(f"modeltally.cli._{word}")
         function = getattr(module, f"{word}_" if keyword.iskeyword(word) else word)
         alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-        alone.command(name, epilog=f"Example: {COMMANDS[name][1]}")(guarded(function))
+        # what follows another command's name is that command's
+        settings = {"allow_interspersed_args": False} if name == "run" else {}
+        alone.command(name, epilog=f"Example: {COMMANDS[name][1]}", context_settings=settings)(guarded(function))
         return typer.main.get_command(alone)
 
     def __iter__(self) -> Iterator[str]:

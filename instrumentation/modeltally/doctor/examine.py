@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from modeltally.connect import running_server
 from modeltally.doctor.exports import examine_exports
 from modeltally.doctor.findings import fail, ok
+from modeltally.doctor.libraries import examine_libraries
 from modeltally.doctor.machine import examine_environment, examine_user_key, examine_versions
 from modeltally.doctor.store import examine_completeness, examine_server, send_one
 from modeltally.errors import SettingError
@@ -32,6 +33,7 @@ def examine(directory: Path | None, *, send: bool) -> Iterator[Finding]:
     """
     yield from examine_versions()
     yield from examine_environment()
+    yield from examine_libraries()
     yield from examine_exports()
     try:
         settings = load_settings(dir=directory)

@@ -25,7 +25,10 @@ __all__ = ["examine_environment", "examine_user_key", "examine_versions"]
 
 # read by the instrumentation; all others are settings
 _OWN_VARIABLES: Final = frozenset(
-    {"MODELTALLY_OTLP_ENDPOINT", "MODELTALLY_OTLP_HEADERS", "MODELTALLY_USER_KEY", "MODELTALLY_DISABLED"}
+    {
+        *("MODELTALLY_OTLP_ENDPOINT", "MODELTALLY_OTLP_HEADERS", "MODELTALLY_USER_KEY", "MODELTALLY_DISABLED"),
+        *("MODELTALLY_INSTRUMENT", "MODELTALLY_RUN_LIBRARIES", "MODELTALLY_USER_HEADER"),
+    }
 )
 _SWITCHES: Final = ("MODELTALLY_DISABLED", "OTEL_SDK_DISABLED")
 _PACKAGES: Final = (

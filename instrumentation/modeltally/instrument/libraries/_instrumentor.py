@@ -7,27 +7,32 @@ A library is one module here, named as the library is imported, with one class::
         versions = ("5.0", "6")
         loss = "tasks do not carry who asked for them"
 
-        def hooks(self, library: Any) -> Iterable[Hook]:
-            yield patched(library.Celery, "send_task", around, is_on=lambda: self.is_instrumented)
+        def hooks(self, module: Any) -> Iterable[Hook]:
+            yield patched(module.Celery, "send_task", around, is_on=lambda: self.is_instrumented)
 
-Nothing else needs to know of it: ``_installed`` starts the module of every library that is there.
+Nothing else needs to know of it: ``_installed`` starts the module of every library that is there. The library itself
+is never imported here; it is hooked into at the end of its own import.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib
+import functools
 import importlib.metadata
+import importlib.util
 import inspect
 import re
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from modeltally.instrument._guard import guarded, log, problem
+from modeltally.instrument.libraries._imports import after_import
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["Hook", "Instrumentor", "patched"]
+__all__ = ["Hook", "Instrumentor", "is_there", "library_version", "patched"]
 
 
 class Hook(NamedTuple):
@@ -51,61 +56,69 @@ class Instrumentor:
     """The first version that is known, and the first one that is not any more."""
     loss: ClassVar[str]
     """What is missing where it cannot be instrumented, for the log."""
+    modules: ClassVar[tuple[str, ...]] = ()
+    """Which of its modules are hooked into, each after its import; only the library itself where none is named."""
+    distribution: ClassVar[str] = ""
+    """What it is installed as, where that is not the name it is imported by."""
 
     _only: ClassVar[Any] = None
-    _installed: tuple[Hook, ...]
+    _is_on: bool
+    _installed: dict[str, tuple[Hook, ...]]
 
     def __new__(cls) -> Self:
         """Return the one there is."""
         if "_only" not in cls.__dict__:
             only = super().__new__(cls)
-            only._installed = ()
+            only._is_on, only._installed = False, {}
             cls._only = only
         made: Self = cls._only
         return made
 
-    def hooks(self, library: Any) -> Iterable[Hook]:
-        """Yield the hooks; may raise anything when the library lacks one of the places.
+    def hooks(self, module: Any) -> Iterable[Hook]:
+        """Yield the hooks into a module; may raise anything when it lacks one of the places.
 
         Args:
-            library: The imported package.
+            module: One of :attr:`modules`, imported.
         """
         raise NotImplementedError
 
     @property
     def is_instrumented(self) -> bool:
-        """Whether the library calls us."""
-        return bool(self._installed)
+        """Whether the library calls us, or will once it is imported."""
+        return self._is_on
+
+    @property
+    def hooked(self) -> tuple[str, ...]:
+        """The modules that are hooked into by now."""
+        return tuple(self._installed)
 
     def instrumentation_dependencies(self) -> tuple[str, ...]:
         """Return what it instruments, as OpenTelemetry asks for it."""
         first, last = self.versions
-        return (f"{self.library} >= {first}, < {last}",)
+        return (f"{self.distribution or self.library} >= {first}, < {last}",)
 
     @guarded(None)
     def instrument(self, **kwargs: Any) -> None:
-        """Begin; repeated calls change nothing.
+        """Begin; repeated calls change nothing. What is not imported yet is hooked into at the end of its import.
 
         Args:
             **kwargs: What ``opentelemetry-instrument`` passes. With ``skip_dep_check`` a missing library is no problem.
         """
-        if self.is_instrumented:
+        if self._is_on:
             return
-        try:
-            library = importlib.import_module(self.library)
-        except ImportError:
+        if not is_there(self.library):
             if kwargs.get("skip_dep_check"):
                 log.debug("%s is not installed; nothing to instrument", self.library)
             else:
-                problem(self.library, "%s cannot be imported; nothing is instrumented", self.library)
+                problem(self.library, "%s is not installed; nothing is instrumented", self.library)
             return
-        version = self._unknown_version()
-        if version is not None or not self._install(library):
-            problem(
-                self.library,
-                "this version of %s is not known (%s; give %s or newer, below %s): %s",
-                *(self.library, version or "it lacks what is hooked into", *self.versions, self.loss),
-            )
+        version = self.unknown_version()
+        if version is not None:
+            self._refuse(version)
+            return
+        self._is_on = True
+        for name in self.modules or (self.library,):
+            after_import(name, self._imported)
 
     @guarded(None)
     def uninstrument(self, **kwargs: Any) -> None:
@@ -115,34 +128,71 @@ class Instrumentor:
             **kwargs: Ignored.
         """
         del kwargs
-        installed, self._installed = self._installed, ()
-        for hook in reversed(installed):
-            hook.remove()
+        self._is_on = False
+        installed, self._installed = self._installed, {}
+        for hooks in reversed(installed.values()):
+            for hook in reversed(hooks):
+                hook.remove()
 
-    def _install(self, library: Any) -> bool:
-        """Install all hooks, or none."""
+    def _imported(self, module: Any) -> None:
+        name = module.__name__
+        if not self._is_on or name in self._installed:
+            return
+        hooks = self._install(module)
+        if hooks is None:
+            self._refuse("it lacks what is hooked into")
+            self.uninstrument()
+        else:
+            self._installed[name] = hooks
+
+    def _install(self, module: Any) -> tuple[Hook, ...] | None:
+        """Install all hooks of a module, or none."""
         installed: list[Hook] = []
         try:
-            for hook in self.hooks(library):
+            for hook in self.hooks(module):
                 hook.install()
                 installed.append(hook)
         except Exception:  # noqa: BLE001 - the library is not what it was: which of its parts is missing does not matter
             for hook in reversed(installed):
                 hook.remove()
-            return False
-        self._installed = tuple(installed)
-        return True
+            return None
+        return tuple(installed)
 
-    def _unknown_version(self) -> str | None:
+    def _refuse(self, why: str) -> None:
+        problem(
+            self.library,
+            "this version of %s is not known (%s; give %s or newer, below %s): %s",
+            *(self.library, why, *self.versions, self.loss),
+        )
+
+    def unknown_version(self) -> str | None:
         """Return the library's version if it is outside the known range; None if it is within or cannot be read."""
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            version = importlib.metadata.version(self.library)
+            version = importlib.metadata.version(self.distribution or self.library)
             first, last = map(_release, self.versions)
             return None if first <= _release(version) < last else version
         return None
 
 
-def patched(owner: Any, name: str, around: Callable[..., Any], *, is_on: Callable[[], bool]) -> Hook:
+def is_there(library: str) -> bool:
+    """Return whether a library can be imported; it is not."""
+    try:
+        return importlib.util.find_spec(library) is not None
+    except (ImportError, ValueError):  # it is imported, and has put another object in its place, as kombu does
+        return library in sys.modules
+
+
+@functools.cache
+def library_version(distribution: str) -> str | None:
+    """Return the version of a library that is installed."""
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.version(distribution)
+    return None
+
+
+def patched(
+    owner: Any, name: str, around: Callable[..., Any], *, is_on: Callable[[], bool], everywhere: bool = False
+) -> Hook:
     """Create a hook that wraps a function of a library.
 
     Args:
@@ -151,22 +201,42 @@ def patched(owner: Any, name: str, around: Callable[..., Any], *, is_on: Callabl
         around: Called as ``around(function, instance, args, kwargs)`` in its place; it calls the function.
         is_on: Asked at each call: when somebody else has put theirs over ours, which then cannot be taken out, it is
             passed over.
+        everywhere: Also in all modules that have imported the function by now, by ``from ... import``.
     """
     import wrapt  # noqa: PLC0415 - who instruments nothing does not wait for it
 
     original: Any = inspect.getattr_static(owner, name)
     is_inherited = name not in vars(owner)
     replacement = wrapt.FunctionWrapper(original, around, enabled=is_on)
+    places = [(owner, name), *(_imported_elsewhere(original, owner) if everywhere else ())]
+
+    def install() -> None:
+        for place, known_as in places:
+            setattr(place, known_as, replacement)
 
     def remove() -> None:
-        if vars(owner).get(name) is not replacement:
-            return
-        if is_inherited:
-            delattr(owner, name)
-        else:
-            setattr(owner, name, original)
+        # those who have imported it since have ours
+        since = _imported_elsewhere(replacement, owner) if everywhere else []
+        for place, known_as in dict.fromkeys([*places, *since]):
+            if vars(place).get(known_as) is not replacement:
+                continue
+            if is_inherited:
+                delattr(place, known_as)
+            else:
+                setattr(place, known_as, original)
 
-    return Hook(lambda: setattr(owner, name, replacement), remove)
+    return Hook(install, remove)
+
+
+def _imported_elsewhere(function: Any, owner: Any) -> list[tuple[Any, str]]:
+    """Name the modules that have a function, and as what."""
+    return [
+        (module, name)
+        for module in list(sys.modules.values())
+        if isinstance(module, ModuleType) and module is not owner
+        for name, value in list(vars(module).items())
+        if value is function
+    ]
 
 
 def _release(version: str) -> tuple[int, ...]:

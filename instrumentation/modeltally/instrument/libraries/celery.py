@@ -40,9 +40,9 @@ class CeleryInstrumentor(Instrumentor):
     versions = ("5.0", "6")
     loss = "tasks do not carry who asked for them"
 
-    def hooks(self, library: Any) -> Iterator[Hook]:
+    def hooks(self, module: Any) -> Iterator[Hook]:
         """Connect to the signals, under a name of our own."""
-        self._celery = library
+        self._celery = module
         self._open: dict[int, InboundContext] = {}  # by the identity of the request, which lives as long
         signals = importlib.import_module("celery.signals")
         receivers = {"before_task_publish": self._sent, "task_prerun": self._begun, "task_postrun": self._ended}
