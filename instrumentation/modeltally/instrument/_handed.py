@@ -15,7 +15,7 @@ from modeltally.instrument._stream import drive, drive_async, named_like
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-__all__ = ["FRESH", "driver_of", "follow", "reference_count"]
+__all__ = ["FRESH", "Held", "driver_of", "follow", "reference_count"]
 
 # not every interpreter counts
 reference_count: Final[Callable[[object], int]] = getattr(sys, "getrefcount", lambda _: 0)
@@ -121,10 +121,10 @@ def drive_coroutine(
     Returns:
         A coroutine that returns what the given one returns.
     """
-    return named_like(_await(open_operation, _Held(coroutine)), coroutine)
+    return named_like(_await(open_operation, Held(coroutine)), coroutine)
 
 
-class _Held:
+class Held:
     """A coroutine that is closed when nobody will await it any more.
 
     A task that is cancelled before its first step never runs ours; the one inside would then complain that it was
@@ -140,7 +140,7 @@ class _Held:
         self.coroutine.close()
 
 
-async def _await(open_operation: Callable[[], Operation], held: _Held) -> Any:
+async def _await(open_operation: Callable[[], Operation], held: Held) -> Any:
     operation = open_operation()
     former = current()
     try:
