@@ -61,6 +61,17 @@ def test_only_the_first_operation_says_how_long_the_message_waited(seen: Capture
     assert first["modeltally.project"] == second["modeltally.project"] == "posters"
 
 
+def test_load_for_a_request_leaves_it_the_wait(seen: Captured) -> None:
+    """A message whose request finds no model in memory: both waited, and the next request did not."""
+    with modeltally.extract(modeltally.inject({}, project="posters")):
+        with modeltally.load("a"):
+            pass
+        for _ in range(2):
+            with modeltally.model_request("a"):
+                pass
+    assert ["modeltally.queue.duration" in each for each in seen.all()] == [True, True, False]
+
+
 def test_what_an_operation_says_itself_holds(seen: Captured) -> None:
     """The message only fills in what is not said."""
     with modeltally.extract(modeltally.inject({}, project="posters", user="u1")):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from modeltally.instrument import _names as names
 from modeltally.instrument._block import Block, BlockExit, enter, leave
 
 if TYPE_CHECKING:
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from modeltally.instrument._scalars import Stored
 
 __all__ = ["NOTHING", "InboundContext", "inbound"]
+
+# what is done so that something else can be
+_FOR_ANOTHER: Final = names.MODEL_OPERATIONS - {names.MODEL_REQUEST}
 
 
 class _InboundBlock(Block):
@@ -51,9 +55,10 @@ class InboundContext:
         trace_id: The sender's trace, 0 for none.
         span_id: The sender's operation or span, 0 for none.
         sampled: The sender's sampled flag.
+        loaded: How long each model took that was loaded meanwhile, by the identity of its object, until it is used.
     """
 
-    __slots__ = ("by_hand", "once", "sampled", "span_id", "trace_id", "values")
+    __slots__ = ("by_hand", "loaded", "once", "sampled", "span_id", "trace_id", "values")
 
     def __init__(
         self,
@@ -71,6 +76,7 @@ class InboundContext:
         self.span_id = span_id
         self.sampled = sampled
         self.by_hand: list[Any] = []
+        self.loaded: dict[int, float] = {}
 
     def __enter__(self) -> Self:
         """Begin the block."""
@@ -93,8 +99,10 @@ class InboundContext:
         __exit__ = BlockExit(_InboundBlock, leave)
 
     def apply_to(self, record: Record) -> None:
-        """Fill in what an operation does not say itself."""
-        once, self.once = self.once, {}
+        """Fill in what an operation does not say itself; what is loaded for a request leaves the wait to it, too."""
+        once = self.once
+        if record.operation not in _FOR_ANOTHER:
+            self.once = {}
         record.values = {**self.values, **once, **record.values}
 
 

@@ -99,7 +99,9 @@ MEANINGS: Final[Mapping[str, str]] = {
     "gpu_memory_peak_bytes": "the most of it in use meanwhile",
     "gpu_memory_reserved_peak_bytes": "the most of it reserved meanwhile",
     "gpu_memory_exclusive": "nothing else used the device: the figures are this operation's alone",
-    "host_memory_peak_bytes": "the most memory of the machine in use meanwhile",
+    "host_memory_before_bytes": "memory that the process held before it",
+    "host_memory_after_bytes": "memory that the process held after it",
+    "host_memory_peak_bytes": "the most memory that the process held meanwhile",
     "cost_amount": "what it cost",
     "cost_currency": "in which money: `USD`",
     # lifecycle of a model

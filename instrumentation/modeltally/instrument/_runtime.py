@@ -8,7 +8,7 @@ import threading
 from itertools import starmap
 from typing import TYPE_CHECKING, Final, ParamSpec
 
-from modeltally.instrument import _guard, _ids
+from modeltally.instrument import _guard, _ids, _late
 from modeltally.instrument import _names as names
 from modeltally.instrument._checks import ConfigError
 from modeltally.instrument._config import Config
@@ -299,6 +299,7 @@ def _after_fork_in_child() -> None:
     """Start afresh: what is queued and running belongs to the parent."""
     _guard.after_fork()
     _ids.after_fork()
+    _late.forget()
     _state.imports = threading.Lock()
     former = _state.pipeline
     _state.lock = Lock()

@@ -117,6 +117,8 @@ class Values(TypedDict, total=False):
     gpu_memory_peak_bytes: Annotated[int | None, Attribute("modeltally.gpu.memory.peak")]
     gpu_memory_reserved_peak_bytes: Annotated[int | None, Attribute("modeltally.gpu.memory.reserved.peak")]
     gpu_memory_exclusive: Annotated[bool | None, Attribute("modeltally.gpu.memory.exclusive")]
+    host_memory_before_bytes: Annotated[int | None, Attribute("modeltally.host.memory.before")]
+    host_memory_after_bytes: Annotated[int | None, Attribute("modeltally.host.memory.after")]
     host_memory_peak_bytes: Annotated[int | None, Attribute("modeltally.host.memory.peak")]
     cost_amount: Annotated[float | None, Attribute("modeltally.cost.amount")]
     cost_currency: Annotated[str | None, Attribute("modeltally.cost.currency")]

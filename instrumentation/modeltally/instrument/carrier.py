@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from modeltally.instrument._pipeline import Pipeline
     from modeltally.instrument._values import Values
 
-__all__ = ["HEADER", "extract", "inject"]
+__all__ = ["HEADER", "extract", "hashed_user", "inject"]
 
 HEADER: Final = "modeltally-context"
 VERSION: Final = 1
@@ -103,7 +103,7 @@ def _inject(carrier: MutableMapping[str, Any], values: Values) -> None:
     attempt = values.get("attempt")
     if type(attempt) is int:
         content[_ATTEMPT] = attempt
-    user = _hashed(known.get(names.USER_KEYWORD), pipeline)
+    user = hashed_user(known.get(names.USER_KEYWORD), pipeline)
     if user is not None:
         content[_USER], content[_KEY_ID] = user
     content[_TRACE] = _origin()
@@ -114,7 +114,8 @@ def _inject(carrier: MutableMapping[str, Any], values: Values) -> None:
     carrier[HEADER] = text
 
 
-def _hashed(user: Stored | None, pipeline: Pipeline) -> Hashed | None:
+def hashed_user(user: Stored | None, pipeline: Pipeline) -> Hashed | None:
+    """Hash a user under the deployment's key; None where there is none."""
     if user is None or isinstance(user, Hashed):
         return user
     hasher = pipeline.hasher()

@@ -11,7 +11,7 @@ from opentelemetry import context as otel_context
 from opentelemetry.sdk.resources import OTELResourceDetector
 from opentelemetry.sdk.version import __version__ as sdk_version
 
-from modeltally.instrument import _ids
+from modeltally.instrument import _ids, _late
 from modeltally.instrument._guard import internal_error
 from modeltally.instrument._version import package_version
 from modeltally.instrument.background.convert import Converter, clean_text
@@ -63,6 +63,8 @@ class Worker:
             pipeline.wake.clear()
             try:
                 self._leave_copies()
+                for record in _late.take():
+                    pipeline.add(record, wait=False)
                 self._drain()
                 self._beat()
                 self._report()

@@ -1,0 +1,143 @@
+"""What a loaded model is: its weights' type, number and bytes, where its files are, and how long it stays."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from modeltally.instrument import _clock, _late
+from modeltally.instrument import _names as names
+from modeltally.instrument._guard import guarded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from modeltally.instrument._scalars import Stored
+    from modeltally.instrument._values import Values
+
+__all__ = ["files_of", "place_of", "source_of", "told_when_gone", "weights_of"]
+
+CACHE, DISK, DOWNLOAD = "cache", "disk", "download"
+_FORMATS: Final = {
+    ".safetensors": "safetensors",
+    ".gguf": "gguf",
+    ".onnx": "onnx",
+    ".bin": "pytorch",
+    ".pt": "pytorch",
+    ".pth": "pytorch",
+    ".ckpt": "pytorch",
+}
+_MAX_FILES: Final = 10_000
+
+
+def weights_of(modules: Iterable[Any]) -> Values:
+    """Say what the weights of some of torch's modules are; shared ones count once.
+
+    Args:
+        modules: The modules; anything else among them is passed over.
+    """
+    return _weights_of(modules) or {}
+
+
+@guarded(None)
+def _weights_of(modules: Iterable[Any]) -> Values:
+    seen: dict[int, tuple[int, int]] = {}
+    kinds: dict[str, int] = {}
+    for tensor in _tensors(modules):
+        number, size = tensor.numel(), tensor.numel() * tensor.element_size()
+        seen[id(tensor)] = number, size
+        kind = str(tensor.dtype).removeprefix("torch.")
+        kinds[kind] = kinds.get(kind, 0) + size
+    if not seen:
+        return {}
+    return {
+        "model_parameters": sum(number for number, _ in seen.values()),
+        "model_memory_bytes": sum(size for _, size in seen.values()),
+        "model_dtype": max(kinds, key=lambda kind: kinds[kind]),
+    }
+
+
+def _tensors(modules: Iterable[Any]) -> Iterator[Any]:
+    seen = set()
+    for module in modules:
+        if callable(getattr(module, "named_modules", None)):
+            for tensor in module.parameters():
+                if id(tensor) not in seen:
+                    seen.add(id(tensor))
+                    yield tensor
+
+
+def files_of(folder: Any) -> Values:
+    """Say how large the weights in a folder are, and of which format; nothing is opened.
+
+    Args:
+        folder: The path of a folder or a file; anything else says nothing.
+    """
+    return _files_of(folder) or {}
+
+
+@guarded(None)
+def _files_of(folder: Any) -> Values:
+    if not isinstance(folder, str | os.PathLike) or not os.path.exists(folder):  # noqa: PTH110 - a name of a repository is often no path
+        return {}
+    sizes: dict[str, int] = {}
+    for name, size in _files(os.fspath(folder)):
+        kind = _FORMATS.get(os.path.splitext(name)[1].lower())  # noqa: PTH122 - as above
+        if kind is not None:
+            sizes[kind] = sizes.get(kind, 0) + size
+    if not sizes:
+        return {}
+    return {"model_size_bytes": sum(sizes.values()), "model_format": max(sizes, key=lambda kind: sizes[kind])}
+
+
+def _files(path: str) -> Iterator[tuple[str, int]]:
+    if os.path.isfile(path):  # noqa: PTH113 - as above
+        yield path, os.stat(path).st_size  # noqa: PTH116
+        return
+    count = 0
+    for folder, _, files in os.walk(path):
+        for name in files:
+            count += 1
+            if count > _MAX_FILES:
+                return
+            yield name, os.stat(os.path.join(folder, name)).st_size  # noqa: PTH116, PTH118 - as above
+
+
+def place_of(model: Any) -> Values:
+    """Say on which device a model of torch's is, and of which type its numbers are."""
+    told: Values = {}
+    for keyword, name in (("device", "device"), ("model_dtype", "dtype")):
+        try:
+            value = getattr(model, name, None)
+        except Exception:  # noqa: BLE001, S112 - without weights it is nowhere
+            continue
+        if value is not None:
+            told[keyword] = str(value).removeprefix("torch.")  # type: ignore[literal-required] # two of them
+    return told
+
+
+def source_of(path: Any, *, moved_bytes: int) -> str:
+    """Say where a model was loaded from: a folder of its own, the hub's cache, or the network just now."""
+    if moved_bytes:
+        return DOWNLOAD
+    return DISK if isinstance(path, str | os.PathLike) and os.path.exists(path) else CACHE  # noqa: PTH110 - as above
+
+
+@guarded(None)
+def told_when_gone(model: Any, values: Values) -> None:
+    """Have an unload recorded when nobody holds a model any more.
+
+    Args:
+        model: The model; held no longer for it.
+        values: What is said of it then, beside the reason and how long it stayed.
+    """
+    loaded_ns = _clock.perf_counter_ns()
+    told = cast("dict[str, Stored]", {**{name: value for name, value in values.items() if value is not None}})
+    # not at the interpreter's end: what is loaded then ends with the process
+    weakref.finalize(model, _gone, told, loaded_ns).atexit = False
+
+
+def _gone(values: dict[str, Stored], loaded_ns: int) -> None:
+    values |= {"unload_reason": "gc", "resident_seconds": (_clock.perf_counter_ns() - loaded_ns) / 1e9}
+    _late.leave(names.MODEL_UNLOAD, values)
