@@ -1,0 +1,316 @@
+"""transformers: pipelines and ``generate`` are requests, with tokens counted by content; ``from_pretrained`` loads.
+
+A shape tells too much: it holds the prompt, a start token, and padding up to the longest row. Tokens in are those that
+the mask lets through; tokens out are those after the prompt, in each row up to its end.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final
+
+from modeltally.instrument import _names as names
+from modeltally.instrument._guard import guarded
+from modeltally.instrument.libraries._calls import Call, call_watched
+from modeltally.instrument.libraries._instrumentor import Hook, Instrumentor, library_version, patched
+from modeltally.instrument.libraries._loads import load_watched, waited_for
+from modeltally.instrument.libraries._memory import Memory
+from modeltally.instrument.libraries._models import place_of
+from modeltally.instrument.libraries._tokens import tokens_in, tokens_out
+from modeltally.instrument.libraries.huggingface_hub import gathered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from modeltally.instrument._values import Values
+
+__all__ = ["TransformersInstrumentor"]
+
+_MODELS: Final = "transformers.modeling_utils"
+_GENERATION: Final = "transformers.generation.utils"
+_PIPELINE: Final = "transformers.pipelines.base"
+_FACTORY: Final = "transformers.pipelines"
+_AUTO: Final = "transformers.models.auto.auto_factory"
+_HUB: Final = "transformers.utils.hub"
+_TEXT, _SPEECH = "text", "speech"
+# What is asked of a pipeline, in OpenTelemetry's words; all others generate content.
+_OPERATIONS: Final = {
+    "text-generation": "text_completion",
+    "text2text-generation": "text_completion",
+    "summarization": "text_completion",
+    "translation": "text_completion",
+    "feature-extraction": "embeddings",
+    "image-feature-extraction": "embeddings",
+}
+_SPOKEN: Final = ("text-to-audio", "text-to-speech")
+
+_calling: ContextVar[Call | None] = ContextVar("modeltally_transformers", default=None)
+
+
+class TransformersInstrumentor(Instrumentor):
+    """Watches pipelines, generation and loads."""
+
+    library = "transformers"
+    versions = ("4.40", "6")
+    loss = "requests to its models and their loads are not counted"
+    modules = (_MODELS, _GENERATION, _PIPELINE, _FACTORY, _AUTO, _HUB)
+
+    def hooks(self, module: Any) -> Iterator[Hook]:
+        """Hook into a module: models, generation, pipelines, their factories, and the look for files."""
+        if module.__name__ == _MODELS:
+            self._classes: dict[tuple[type, str], Hook] = {}
+            yield Hook(lambda: None, self._leave_classes)
+            yield self._patched(module.PreTrainedModel, "from_pretrained", self._load)
+            yield self._patched(module.PreTrainedModel, "__init__", self._made)
+        elif module.__name__ == _GENERATION:
+            yield self._patched(module.GenerationMixin, "generate", self._generate)
+        elif module.__name__ == _PIPELINE:
+            yield self._patched(module.Pipeline, "__call__", self._run)
+        elif module.__name__ == _FACTORY:
+            yield self._patched(module, "pipeline", self._load_pipeline, everywhere=True)
+        elif module.__name__ == _AUTO:
+            yield self._patched(module._BaseAutoModelClass, "from_pretrained", self._load)  # noqa: SLF001 - all are it
+        elif hasattr(module, "cached_files"):
+            yield self._patched(module, "cached_files", self._look_for_files, everywhere=True)
+
+    def _patched(self, owner: Any, name: str, around: Callable[..., Any], *, everywhere: bool = False) -> Hook:
+        return patched(owner, name, around, is_on=lambda: self.is_instrumented, everywhere=everywhere)
+
+    def _leave_classes(self) -> None:
+        classes, self._classes = self._classes, {}
+        for hook in classes.values():
+            hook.remove()
+
+    def _made(self, function: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        """A model is being made: its classes may generate in ways of their own."""
+        self._hook_into(type(instance))
+        return function(*args, **kwargs)
+
+    @guarded(None)
+    def _hook_into(self, kind: type) -> None:
+        for base in kind.__mro__:
+            own = vars(base).get("generate")
+            if callable(own) and base.__name__ != "GenerationMixin" and (base, "generate") not in self._classes:
+                hook = self._patched(base, "generate", self._generate)
+                hook.install()
+                self._classes[base, "generate"] = hook
+
+    # loads
+
+    def _load(self, function: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        call = Call(function, instance, args, kwargs)
+        named = args[0] if args else kwargs.get("pretrained_model_name_or_path")
+        return load_watched(call, self._asked_to_load(named, kwargs) or {}, after=_loaded)
+
+    def _load_pipeline(self, function: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        """A pipeline with its model, where that is not there already."""
+        call = Call(function, instance, args, kwargs)
+        named = call.argument("model")
+        if named is not None and not isinstance(named, str):
+            return function(*args, **kwargs)
+        return load_watched(
+            call,
+            self._asked_to_load(named, call.arguments) or {},
+            modules=lambda pipeline: [pipeline.model],
+            after=lambda pipeline: {
+                **_loaded(pipeline.model),
+                "model": named or _name(pipeline.model),
+                "pipeline_class": type(pipeline).__name__,
+            },
+        )
+
+    @guarded(None)
+    def _asked_to_load(self, named: Any, given: Any) -> Values:
+        revision, quantization = given.get("revision"), given.get("quantization_config")
+        return {
+            "model": None if named is None else str(named),
+            "model_revision": None if revision is None else str(revision),
+            "model_quantization": _quantization(quantization),
+            "framework": self.library,
+            "framework_version": library_version(self.library),
+        }
+
+    def _look_for_files(self, function: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
+        """Files of tokenizers and configurations: what moves no bytes, or need not be there, is no download."""
+        with gathered():
+            return function(*args, **kwargs)
+
+    # requests
+
+    def _generate(self, function: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        """Generation; what a model's own way of it calls of the common one is the same request."""
+        return self._requested(Call(function, instance, args, kwargs), self._asked, self._generated)
+
+    def _run(self, function: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        """A call of a pipeline; the generation in it is a part of it, and tells it its tokens."""
+        return self._requested(Call(function, instance, args, kwargs), self._asked_pipeline, self._answered)
+
+    def _requested(self, call: Call, before: Callable[[Call], Values], after: Callable[[Call, Any], Values]) -> Any:
+        outer = _calling.get()
+        if outer is not None and outer.instance is call.instance:
+            return call.function(*call.args, **call.kwargs)
+        token = _calling.set(call)
+        try:
+            return call_watched(names.MODEL_REQUEST, call, before, after)
+        finally:
+            _calling.reset(token)
+            remove = call.notes.pop("unhook", None)
+            if remove is not None:
+                remove()
+
+    def _of_model(self, model: Any) -> Values:
+        return {
+            "model": _name(model),
+            "framework": self.library,
+            "framework_version": library_version(self.library),
+            **place_of(model),
+        }
+
+    def _asked(self, call: Call) -> Values:
+        model, setting = call.instance, _settings(call)
+        inputs = call.argument("inputs", "input_ids", "input_features", "input_values", "inputs_embeds")
+        is_sound = inputs is not None and _is_floating(inputs) and call.argument("inputs_embeds") is None
+        values = self._of_model(model)
+        values.update(
+            {
+                "operation_name": "text_completion",
+                "task": "speech_to_text" if is_sound else "text_generation",
+                "output_type": _TEXT,
+                "input_tokens": tokens_in(call.arguments, pad=setting("pad_token_id"), end=setting("eos_token_id")),
+                "max_tokens": setting("max_new_tokens"),
+                "temperature": setting("temperature") if setting("do_sample") else None,
+                "top_p": setting("top_p") if setting("do_sample") else None,
+                "top_k": setting("top_k") if setting("do_sample") else None,
+                "choice_count": setting("num_return_sequences"),
+                "stream": call.argument("streamer") is not None,
+                "pipeline_class": type(model).__name__,
+            }
+        )
+        values.update(waited_for(model))
+        call.notes["memory"] = Memory(values.get("device"))
+        call.notes["unhook"] = _time_first(call)
+        return values
+
+    def _generated(self, call: Call, result: Any) -> Values:
+        values: Values = call.notes["memory"].values() if "memory" in call.notes else {}
+        first = call.notes.get("first")
+        sequences = getattr(result, "sequences", result)
+        if sequences is None or not hasattr(sequences, "shape"):
+            return values
+        if _is_floating(sequences):  # a forecast, or sound
+            rate = _rate(call.instance)
+            if rate:
+                values.update(
+                    {"output_type": _SPEECH, "task": "text_to_audio", "operation_name": names.GENERATE_CONTENT}
+                )
+                values["audio_duration_seconds"] = int(sequences.shape[-1]) / rate
+            else:
+                values.update({"task": "forecasting", "operation_name": names.GENERATE_CONTENT})
+            values["output_count"] = int(sequences.shape[0]) if len(sequences.shape) > 1 else 1
+            return values
+        setting = _settings(call)
+        counted = tokens_out(
+            sequences,
+            call.arguments,
+            is_encoder_decoder=bool(getattr(call.instance.config, "is_encoder_decoder", False)),
+            start=setting("decoder_start_token_id"),
+            pad=setting("pad_token_id"),
+            end=setting("eos_token_id"),
+        )
+        values.update({"output_tokens": counted.tokens, "output_count": counted.rows})
+        values["finish_reasons"] = ["stop" if each else "length" for each in counted.are_ended]
+        if first is not None:
+            values["time_to_first_chunk_seconds"] = first
+        if counted.tokens and call.seconds > 0:
+            values["generation_speed"], values["generation_speed_unit"] = counted.tokens / call.seconds, "{token}/s"
+        return values
+
+    def _asked_pipeline(self, call: Call) -> Values:
+        pipeline = call.instance
+        task = str(getattr(pipeline, "task", "") or "")
+        values = self._of_model(pipeline.model)
+        inputs = call.args[0] if call.args else call.kwargs.get("inputs", call.kwargs.get("text_inputs"))
+        values.update(
+            {
+                "pipeline_class": type(pipeline).__name__,
+                "task": task.replace("-", "_") or None,
+                "operation_name": next(
+                    (name for known, name in _OPERATIONS.items() if task.startswith(known)), names.GENERATE_CONTENT
+                ),
+                "output_type": _SPEECH if task in _SPOKEN else _TEXT if task.startswith("text-gen") else None,
+                "prompt": inputs if isinstance(inputs, str) else None,
+            }
+        )
+        values.update(waited_for(pipeline, pipeline.model))
+        call.notes["memory"] = Memory(values.get("device"))
+        return values
+
+    def _answered(self, call: Call, result: Any) -> Values:
+        values: Values = call.notes["memory"].values() if "memory" in call.notes else {}
+        if isinstance(result, list):
+            values["output_count"] = len(result)
+        return values
+
+
+@guarded(None)
+def _time_first(call: Call) -> Callable[[], None] | None:
+    """Note how long the first step of a generation takes, by a hook that is gone after it."""
+    thread = threading.get_ident()
+    handle: Any = None
+
+    def stepped(*_: Any) -> None:
+        if threading.get_ident() == thread and "first" not in call.notes:
+            call.notes["first"] = call.seconds
+            handle.remove()
+
+    handle = call.instance.register_forward_hook(stepped)
+    remove: Callable[[], None] = handle.remove
+    return remove
+
+
+def _settings(call: Call) -> Callable[[str], Any]:
+    """Look a setting of generation up where the library does: the call, the configuration given, the model's own."""
+    given = call.argument("generation_config")
+    own = getattr(call.instance, "generation_config", None)
+
+    def setting(name: str) -> Any:
+        for source in (call.arguments.get(name), getattr(given, name, None), getattr(own, name, None)):
+            if source is not None:
+                return source
+        return getattr(getattr(call.instance, "config", None), name, None)
+
+    return setting
+
+
+def _loaded(model: Any) -> Values:
+    return {
+        "pipeline_class": type(model).__name__,
+        "device": place_of(model).get("device"),
+        "model_type": str(getattr(getattr(model, "config", None), "model_type", "")) or None,
+        "offload_mode": "device_map" if getattr(model, "hf_device_map", None) else None,
+    }
+
+
+def _name(model: Any) -> str:
+    return str(getattr(model, "name_or_path", None) or type(model).__name__)
+
+
+def _quantization(config: Any) -> str | None:
+    method = config.get("quant_method") if isinstance(config, dict) else getattr(config, "quant_method", None)
+    return None if method is None else str(getattr(method, "value", method))
+
+
+def _is_floating(tensor: Any) -> bool:
+    is_floating = getattr(tensor, "is_floating_point", None)
+    return bool(is_floating()) if callable(is_floating) else False
+
+
+def _rate(model: Any) -> float | None:
+    """The samples a second of a model that makes sound."""
+    config = getattr(model, "config", None)
+    for source in (config, getattr(config, "audio_encoder", None), getattr(model, "generation_config", None)):
+        rate = getattr(source, "sampling_rate", None) or getattr(source, "sample_rate", None)
+        if rate:
+            return float(rate)
+    return None
