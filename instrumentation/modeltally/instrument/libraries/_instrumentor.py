@@ -16,9 +16,7 @@ is never imported here; it is hooked into at the end of its own import.
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import importlib.metadata
 import importlib.util
 import inspect
 import re
@@ -167,11 +165,11 @@ class Instrumentor:
 
     def unknown_version(self) -> str | None:
         """Return the library's version if it is outside the known range; None if it is within or cannot be read."""
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            version = importlib.metadata.version(self.distribution or self.library)
-            first, last = map(_release, self.versions)
-            return None if first <= _release(version) < last else version
-        return None
+        version = _installed_version(self.distribution or self.library)
+        if version is None:
+            return None
+        first, last = map(_release, self.versions)
+        return None if first <= _release(version) < last else version
 
 
 def is_there(library: str) -> bool:
@@ -184,10 +182,17 @@ def is_there(library: str) -> bool:
 
 @functools.cache
 def library_version(distribution: str) -> str | None:
-    """Return the version of a library that is installed."""
-    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-        return importlib.metadata.version(distribution)
-    return None
+    """Return the version of a library that is installed, looked up once: every request names it."""
+    return _installed_version(distribution)
+
+
+def _installed_version(distribution: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - takes longer to load than the rest
+
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
 
 
 def patched(
