@@ -166,7 +166,7 @@ def test_missing_library_is_no_error(*, is_skipped: bool) -> None:
 def test_every_library_has_an_instrumentor_of_its_own() -> None:
     """A module is named as its library is imported, has one instrumentor, and two kinds are two objects."""
     for name in _installed.known():
-        module = importlib.import_module(f"modeltally.instrument.libraries.{name}")
+        module = importlib.import_module(f"modeltally.instrument.libraries.{name.replace('.', '__')}")
         (kind,) = (
             value
             for value in vars(module).values()

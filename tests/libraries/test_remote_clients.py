@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 import ollama
 import openai
 import pytest
+from google import genai
+from google.oauth2.credentials import Credentials
 
 from libraries.fake_endpoint import FakeEndpoint, running_endpoint
+from modeltally.instrument.libraries.google__genai import GoogleGenaiInstrumentor
 from modeltally.instrument.libraries.ollama import OllamaInstrumentor
 from modeltally.instrument.libraries.openai import OpenaiInstrumentor
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the libraries themselves
 
+PUBLISHED: Final = "/v1/projects/p/locations/l/publishers/google/models"
 IMAGES: Final = {
     "created": 1,
     "data": [{"b64_json": "aa"}, {"b64_json": "bb"}],
@@ -55,10 +59,10 @@ SAID: Final = {
 
 @pytest.fixture(autouse=True)
 def _instrumented() -> Iterator[None]:
-    for kind in (OpenaiInstrumentor, OllamaInstrumentor):
+    for kind in (GoogleGenaiInstrumentor, OllamaInstrumentor, OpenaiInstrumentor):
         kind().instrument()
     yield
-    for kind in (OpenaiInstrumentor, OllamaInstrumentor):
+    for kind in (GoogleGenaiInstrumentor, OllamaInstrumentor, OpenaiInstrumentor):
         kind().uninstrument()
 
 
@@ -184,6 +188,55 @@ def test_sound_made_and_heard(captured: Captured, endpoint: FakeEndpoint, client
     speech, heard = captured.all()
     assert (speech["gen_ai.output.type"], speech["modeltally.prompt.length"]) == ("speech", 11)
     assert (heard["modeltally.task"], heard["modeltally.audio.duration"]) == ("speech_to_text", 9.0)
+
+
+@pytest.fixture
+def painter(endpoint: FakeEndpoint) -> Iterator[genai.Client]:
+    """A client of images and videos."""
+    made = genai.Client(
+        vertexai=True,
+        project="p",
+        location="l",
+        credentials=Credentials(token="none"),  # type: ignore[no-untyped-call]  # noqa: S106 - of nobody
+        http_options={"base_url": endpoint.url, "api_version": "v1"},
+    )
+    yield made
+    made.close()
+
+
+def test_images_of_genai_say_what_was_asked_and_came(
+    captured: Captured, endpoint: FakeEndpoint, painter: genai.Client
+) -> None:
+    """Settings given as an object or as a dictionary; what is filtered out is not counted."""
+    image = {"mimeType": "image/png", "bytesBase64Encoded": "aaaa"}
+    endpoint.answers[f"{PUBLISHED}/sketch-1:predict"] = {"predictions": [image, image]}
+    settings = {"number_of_images": 3, "aspect_ratio": "1:1"}
+    for config in (settings, genai.types.GenerateImagesConfig(**settings)):  # type: ignore[arg-type] # as written
+        painter.models.generate_images(model="sketch-1", prompt="a lighthouse", config=config)
+    for said in captured.all():
+        assert (said["modeltally.task"], said["gen_ai.output.type"]) == ("text_to_image", "image")
+        assert (said["gen_ai.request.choice.count"], said["modeltally.output.count"]) == (3, 2)
+        assert (said["gen_ai.provider.name"], said["gen_ai.request.model"]) == ("gcp.gen_ai", "sketch-1")
+        assert said["modeltally.prompt.length"] == 12
+
+
+def test_video_of_genai_is_asked_for(captured: Captured, endpoint: FakeEndpoint, painter: genai.Client) -> None:
+    """From an image, by the asynchronous client too; the answer names what is waited for."""
+    name = "models/reel/operations/7"
+    endpoint.answers[f"{PUBLISHED}/reel:predictLongRunning"] = {"name": name}
+    image = genai.types.Image(image_bytes=b"png", mime_type="image/png")
+    config = genai.types.GenerateVideosConfig(duration_seconds=8)
+    painter.models.generate_videos(model="reel", prompt="a storm", config=config)
+
+    async def ask() -> None:
+        await painter.aio.models.generate_videos(model="reel", prompt="a storm", image=image)
+        await painter.aio.aclose()
+
+    asyncio.run(ask())
+    first, second = captured.all()
+    assert [each["modeltally.task"] for each in (first, second)] == ["text_to_video", "image_to_video"]
+    assert first["modeltally.video.duration"] == 8.0
+    assert [each["gen_ai.response.id"] for each in (first, second)] == [name] * 2
 
 
 @pytest.mark.parametrize(

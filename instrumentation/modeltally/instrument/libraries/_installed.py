@@ -1,7 +1,7 @@
 """All instrumentors at once: which there are, which are wanted, and what became of each.
 
-Those of ours are the modules of this folder, named as the library is imported. Others come by the entry point group
-``modeltally_instrumentor``, whose names are those of the libraries.
+Those of ours are the modules of this folder, named as the library is imported, with two underscores for a dot. Others
+come by the entry point group ``modeltally_instrumentor``, whose names are those of the libraries.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ __all__ = ["CHOSEN", "GROUP", "Found", "InstalledInstrumentor", "auto_instrument
 GROUP: Final = "modeltally_instrumentor"
 CHOSEN: Final = "MODELTALLY_INSTRUMENT"
 NONE: Final = "none"
+_DOT: Final = "__"  # in the name of a module of ours
 _DISABLED: Final = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
 
 
@@ -45,7 +46,7 @@ class Found(NamedTuple):
 def known() -> dict[str, EntryPoint | None]:
     """Name the libraries that there are instrumentors for, with the entry point of each that is not ours."""
     ours = (module.name for module in pkgutil.iter_modules(libraries.__path__))
-    every: dict[str, EntryPoint | None] = {name: None for name in ours if not name.startswith("_")}
+    every: dict[str, EntryPoint | None] = {name.replace(_DOT, "."): None for name in ours if not name.startswith("_")}
     for entry_point in _entry_points():
         every.setdefault(entry_point.name, entry_point)
     return every
@@ -127,7 +128,7 @@ def _instrumentors(library: str, entry_point: EntryPoint | None) -> list[Instrum
     try:
         if entry_point is not None:
             return [entry_point.load()()]
-        module = importlib.import_module(f"{libraries.__name__}.{library}")
+        module = importlib.import_module(f"{libraries.__name__}.{library.replace('.', _DOT)}")
     except Exception as error:  # noqa: BLE001 - somebody else's code, or a library that ours cannot be loaded beside
         swallow(f"instrumentor of {library}", error)
         return [None]
