@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import modeltally
 from chaos.instrument.case import WATCHES, Case, Decorate, Event
 from modeltally.instrument._config import Config
+from modeltally.instrumentors import patched, watching
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -209,6 +210,33 @@ def live(case: Case) -> None:
         case.problems.append("live() returned no mapping")
 
 
+def adapter(case: Case) -> None:
+    """Call a library's function through an adapter that reads the object, raises, or says nonsense."""
+
+    def say(call: Any, *_: Any) -> Any:
+        does = case.source.randrange(5)
+        if does == 0:
+            raise ValueError("an adapter's own mistake")
+        if does == 1:
+            return case.thing
+        if does == 2:
+            return None
+        return {"model": call.argument("what", "other"), "prompt": case.thing.text, **case.values()}
+
+    def scenario(decorate: Decorate, seen: list[Event]) -> None:
+        class Library:
+            def paint(self, what: Any, /, *rest: Any, other: Any = None) -> Any:
+                del what, rest, other
+                return case.finish()
+
+        if decorate == case.decorate:
+            around = watching(case.source.choice(("model.request", "model.load")), say, say)
+            patched(Library, "paint", around, is_on=lambda: True).install()
+        case.attempt(seen, lambda: Library().paint(case.thing, case.thing, other=case.thing))
+
+    case.compare(scenario)
+
+
 def toggled(case: Case) -> None:
     """Switch telemetry off and on in the middle of a stream."""
 
@@ -242,5 +270,6 @@ MORE_ENTRIES: Final[dict[str, Callable[[Case], None]]] = {
     "ask, flush": ask,
     "kill switch": toggled,
     **{name: entry for name, entry in _NEWER.items() if hasattr(modeltally, name)},
+    "adapter": adapter,
 }
 MISSING: Final = tuple(name for name in _NEWER if not hasattr(modeltally, name))

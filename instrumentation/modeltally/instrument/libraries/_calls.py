@@ -54,12 +54,16 @@ class Call:
         self.operation: Operation = IGNORED
         self.notes: dict[str, Any] = {}
         self._arguments: Mapping[str, Any] | None = None
+        self._began_ns: int | None = None
+
+    def begin(self) -> None:
+        """Note that it begins now."""
         self._began_ns = _clock.perf_counter_ns()
 
     @property
     def seconds(self) -> float:
-        """How long ago it began."""
-        return (_clock.perf_counter_ns() - self._began_ns) / 1e9
+        """How long ago it began; 0 before."""
+        return 0.0 if self._began_ns is None else (_clock.perf_counter_ns() - self._began_ns) / 1e9
 
     @property
     def arguments(self) -> Mapping[str, Any]:
@@ -106,9 +110,9 @@ def call_watched(kind: str, call: Call, before: Before, after: After) -> Any:
         _tell(call, after, None)
         operation.end(error)
         raise
-    if type(result) is CoroutineType:
-        return named_like(_await(call, after, Held(result)), result)
     is_fresh = reference_count(result) <= FRESH
+    if is_fresh and type(result) is CoroutineType:
+        return named_like(_await(call, after, Held(result)), result)
     _tell(call, after, result)
     return follow(operation, result, is_fresh=is_fresh, owner=call.instance)
 
@@ -136,6 +140,7 @@ def _begin(kind: str, call: Call, before: Before) -> Operation | None:
     """Open the operation of a call; None where it is not recorded."""
     values: Values | None = {}
     try:
+        call.begin()
         values = before(call)
     except Exception as error:  # noqa: BLE001 - see `_guard`; the call is made all the same, and counts
         swallow(_site(before), error)

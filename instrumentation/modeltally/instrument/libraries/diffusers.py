@@ -153,6 +153,7 @@ class DiffusersInstrumentor(Instrumentor):
     def _of(self, pipeline: Any) -> _Known:
         return self._known.setdefault(pipeline, _Known())
 
+    @guarded("unknown")
     def _model(self, pipeline: Any) -> str:
         config = getattr(pipeline, "config", None)
         named = self._of(pipeline).model or getattr(config, "_name_or_path", None)
@@ -296,7 +297,7 @@ class DiffusersInstrumentor(Instrumentor):
 
     def _unload_components(self, function: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         """Parts of a modular pipeline, out of memory."""
-        started_ns = _clock.time_ns()
+        started_ns = _now()
         result = function(*args, **kwargs)
         self._unloaded(started_ns, [self._model(instance)], model_type=None, base=None)
         return result
@@ -337,12 +338,17 @@ class DiffusersInstrumentor(Instrumentor):
         }
 
     def _unload_loras(self, function: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-        started_ns, before = _clock.time_ns(), _adapters(instance)
+        started_ns, before = _now(), _adapters(instance)
         result = function(*args, **kwargs)
-        loras = self._of(instance).loras
-        gone = [loras.pop(adapter, adapter) for adapter in sorted(before - _adapters(instance))]
+        gone = self._sources(instance, before - _adapters(instance))
         self._unloaded(started_ns, gone, model_type=_LORA_TYPE, base=self._model(instance))
         return result
+
+    @guarded(())
+    def _sources(self, pipeline: Any, adapters: set[str]) -> Iterable[str]:
+        """Say where LoRAs that are there no more came from, and forget it."""
+        loras = self._of(pipeline).loras
+        return [loras.pop(adapter, adapter) for adapter in sorted(adapters)]
 
     @guarded(None)
     def _unloaded(self, started_ns: int, models: Iterable[str], *, model_type: str | None, base: str | None) -> None:
@@ -451,6 +457,11 @@ def _task(call: Call, media: Media) -> Values:
     else:
         task = "text_to_image"
     return {"output_type": media.value, "task": task}
+
+
+@guarded(0)
+def _now() -> int:
+    return _clock.time_ns()
 
 
 def _parts(pipeline: Any) -> list[Any]:
