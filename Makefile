@@ -123,6 +123,11 @@ chaos-instrument: $(READY)  # fuzzed calls through the wrappers, with a control:
 bench-overhead: $(READY)  # what watching a call costs, beside OpenTelemetry by hand and the peers; QUICK=1 for less
 	UV="$(UV)" PYTHONPATH=tests $(RUN)python -m bench.overhead $(if $(QUICK),--quick)
 
+.PHONY: bench-libraries
+bench-libraries: $(READY)  # what watching adds to one call of a library, beside the same call bare
+	UV_PROJECT_ENVIRONMENT=.venv-libraries $(UV) sync --quiet --frozen --extra all --group libraries --python $(PYTHON)
+	PYTHONPATH=tests .venv-libraries/bin/python -m bench.libraries
+
 .PHONY: bench-ingest
 bench-ingest: $(READY)  # spans per second acknowledged and visible against decoding them in Python alone
 	PYTHONPATH=tests $(RUN)python -m bench.ingest
