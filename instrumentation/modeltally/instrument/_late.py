@@ -23,8 +23,8 @@ class _Left(NamedTuple):
     at_ns: int
 
 
-# appending and popping are one step each, in C
-_left: Final[deque[_Left]] = deque()
+# appending and popping are one step each, in C; where nobody takes any, the oldest make room
+_left: Final[deque[_Left]] = deque(maxlen=1024)
 
 
 def leave(operation: str, values: dict[str, Stored]) -> None:
@@ -39,8 +39,11 @@ def leave(operation: str, values: dict[str, Stored]) -> None:
 
 def take() -> Iterator[Record]:
     """Yield what was left, each as a record of its own trace."""
-    while _left:
-        left = _left.popleft()
+    while True:
+        try:
+            left = _left.popleft()
+        except IndexError:
+            return
         record = root_record(left.operation, start_ns=left.at_ns)
         record.source = names.SOURCE_AUTO
         record.values = left.values

@@ -48,7 +48,15 @@ def answered_wsgi(function: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
         return function(*args, **kwargs)
     with context:
         body = function(*args, **kwargs)
-    return _Body(context, body) if type(body) is GeneratorType or hasattr(body, "close") else body
+    return _Body(context, body) if _is_made_later(body, environ) else body
+
+
+@guarded(default=False)
+def _is_made_later(body: Any, environ: Any) -> bool:
+    """Tell whether a body may still run code of the service; a file is sent by the server, in a way of its own."""
+    wrapper = environ.get("wsgi.file_wrapper")
+    is_file = isinstance(wrapper, type) and isinstance(body, wrapper)
+    return not is_file and (type(body) is GeneratorType or hasattr(body, "close"))
 
 
 class _Body:

@@ -19,6 +19,7 @@ from modeltally.instrument._handed import FRESH, Held, follow, reference_count
 from modeltally.instrument._operation import IGNORED, Operation
 from modeltally.instrument._scalars import MAX_SPAN_BYTES, Stored, copy_values
 from modeltally.instrument._stream import named_like
+from modeltally.instrument._switch import is_disabled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -140,6 +141,8 @@ def _begin(kind: str, call: Call, before: Before) -> Operation | None:
     """Open the operation of a call; None where it is not recorded."""
     values: Values | None = {}
     try:
+        if is_disabled():
+            return None
         call.begin()
         values = before(call)
     except Exception as error:  # noqa: BLE001 - see `_guard`; the call is made all the same, and counts

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import weakref
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Memory", "device_id"]
 
-_in_flight: Final[set[Memory]] = set()  # adding and discarding are one step each, in C
+# by identity; setting, removing and copying are one step each, in C, and who is never asked is not kept
+_in_flight: Final[dict[int, weakref.ref[Memory]]] = {}
 _STATM: Final = "/proc/self/statm"
 
 
@@ -30,9 +32,11 @@ class Memory:
             device: Torch's device; None for the current one.
         """
         self._is_shared = False
-        _in_flight.add(self)
-        if len(_in_flight) > 1:
-            for each in tuple(_in_flight):
+        key = id(self)
+        _in_flight[key] = weakref.ref(self, lambda _: _in_flight.pop(key, None))
+        others = [each for reference in list(_in_flight.values()) if (each := reference()) is not None]
+        if len(others) > 1:
+            for each in others:
                 each._is_shared = True  # noqa: SLF001 - one of us
         self._device = device
         self._cuda = _cuda() if _is_cuda(device) else None
@@ -45,7 +49,7 @@ class Memory:
 
     def values(self) -> Values:
         """Say what is held now, and at most since the making; to be called once, however the request ended."""
-        _in_flight.discard(self)
+        _in_flight.pop(id(self), None)
         if self._cuda is None:
             peak = _resident_peak_bytes()
             return {
