@@ -69,7 +69,7 @@ class DiffusersInstrumentor(Instrumentor):
     """Watches pipelines."""
 
     library = "diffusers"
-    versions = ("0.30", "1")
+    versions = ("0.35", "1")
     loss = "requests, loads and offloads of pipelines are not counted"
     modules = (_PIPELINES, _AUTO, _SINGLE_FILE, _SINGLE_FILE_MODEL, _MODELS, _LORA, _MODULAR)
 

@@ -20,7 +20,7 @@ class DjangoInstrumentor(Instrumentor):
     """Watches applications."""
 
     library = "django"
-    versions = ("4.2", "7")
+    versions = ("5.2", "7")
     loss = "requests do not say who asked for them"
     modules = (_WSGI, _ASGI)
 

@@ -17,7 +17,7 @@ class FlaskInstrumentor(Instrumentor):
     """Watches applications."""
 
     library = "flask"
-    versions = ("2.2", "4")
+    versions = ("3", "4")
     loss = "requests do not say who asked for them"
     modules = ("flask.app",)
 

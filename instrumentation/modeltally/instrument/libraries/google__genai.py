@@ -37,7 +37,7 @@ class GoogleGenaiInstrumentor(Instrumentor):
 
     library = "google.genai"
     distribution = "google-genai"
-    versions = ("1.10", "4")
+    versions = ("1.40", "4")
     loss = "images and videos are not counted"
     modules = (_MODELS,)
 

@@ -199,7 +199,7 @@ class HuggingfaceHubInstrumentor(Instrumentor):
     """Watches downloads."""
 
     library = "huggingface_hub"
-    versions = ("0.30", "3")
+    versions = ("0.36", "3")
     loss = "downloads are not counted"
     modules = (
         "huggingface_hub.file_download",

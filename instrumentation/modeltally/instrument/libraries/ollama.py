@@ -36,7 +36,7 @@ class OllamaInstrumentor(Instrumentor):
     """Watches its clients."""
 
     library = "ollama"
-    versions = ("0.4", "1")
+    versions = ("0.5", "1")
     loss = "requests to ollama are not counted"
     modules = (_CLIENT,)
 

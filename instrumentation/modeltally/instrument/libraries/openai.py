@@ -57,7 +57,7 @@ class OpenaiInstrumentor(Instrumentor):
     """Watches the calls of its client that make or hear something."""
 
     library = "openai"
-    versions = ("1.50", "4")
+    versions = ("1.109", "4")
     loss = "images, videos and sound are not counted"
     modules = tuple(_WATCHED)
 

@@ -30,7 +30,7 @@ class SentenceTransformersInstrumentor(Instrumentor):
 
     library = "sentence_transformers"
     distribution = "sentence-transformers"
-    versions = ("3", "7")
+    versions = ("5", "7")
     loss = "embeddings and loads of their models are not counted"
 
     def hooks(self, module: Any) -> Iterator[Hook]:

@@ -17,7 +17,7 @@ class StarletteInstrumentor(Instrumentor):
     """Watches applications."""
 
     library = "starlette"
-    versions = ("0.27", "2")
+    versions = ("0.40", "2")
     loss = "requests do not say who asked for them"
     modules = ("starlette.applications",)
 

@@ -52,7 +52,7 @@ class TransformersInstrumentor(Instrumentor):
     """Watches pipelines, generation and loads."""
 
     library = "transformers"
-    versions = ("4.40", "6")
+    versions = ("4.57", "6")
     loss = "requests to its models and their loads are not counted"
     modules = (_MODELS, _GENERATION, _PIPELINE, _FACTORY, _AUTO, _HUB)
 
