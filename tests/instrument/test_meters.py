@@ -635,8 +635,10 @@ def test_end_of_the_process_exports_everything(sink: Sink) -> None:
 def test_process_ends_when_nobody_takes_its_metrics(sink: Sink) -> None:
     """A receiver that takes spans and hangs on metrics delays the end; everything else is delivered."""
     sink.metric_answer = Answer(is_hanging=True)
-    code = (
-        "import sys, modeltally\nmodeltally.configure(endpoint=sys.argv[1])\nmodeltally.model_request('m').__enter__()"
+    code = (  # on a busy machine the end has time for what is to be delivered; of metrics it waits for one attempt
+        f"{PATIENT}import sys, modeltally\n"
+        "modeltally.configure(endpoint=sys.argv[1])\n"
+        "modeltally.model_request('m').__enter__()"
     )
     ended = subprocess.run(
         [sys.executable, "-c", code, sink.url], check=False, capture_output=True, text=True, timeout=60
