@@ -202,6 +202,11 @@ sizing: $(READY)  # what events take on disk, and the table of sizes that follow
 docs: $(READY)  # write the tables of the documents that are made from code
 	PYTHONPATH=tests $(RUN)python tests/docs_tables.py
 
+.PHONY: docs-libraries
+docs-libraries: $(READY)  # write the page of what each library tells, by calling all of them
+	UV_PROJECT_ENVIRONMENT=.venv-libraries $(UV) sync --quiet --frozen --extra all --group libraries --python $(PYTHON)
+	PYTHONPATH=tests .venv-libraries/bin/python -m libraries.page --write
+
 CI_PARTS := lint collector judge test-all test-libraries test-newest wheel
 
 .PHONY: ci
