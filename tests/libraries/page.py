@@ -37,10 +37,15 @@ if TYPE_CHECKING:
 PAGE: Final = Path(__file__).parents[2] / "docs" / "libraries.md"
 # what every operation has, or what depends on the machine and the moment
 COMMON: Final = frozenset(
-    """
-    modeltally.operation modeltally.outcome modeltally.source modeltally.concurrency gen_ai.request.model
-    modeltally.host.memory.peak modeltally.nested
-    """.split()
+    {
+        "modeltally.operation",
+        "modeltally.outcome",
+        "modeltally.source",
+        "modeltally.concurrency",
+        "gen_ai.request.model",
+        "modeltally.host.memory.peak",
+        "modeltally.nested",
+    }
 )
 _KEYWORDS: Final = {
     **{attribute.name: keyword for keyword, attribute in names.ATTRIBUTES.items()},
@@ -50,8 +55,8 @@ _KEYWORDS: Final = {
 HEAD: Final = """# What each library tells
 
 Made by calling each library with everything it takes and writing down what was recorded: `make docs-libraries`. The
-keywords are those of [SERVICES.md](../instrumentation/SERVICES.md); a field that a call does not know is left out of its
-span. On a GPU the fields of `gpu_memory_` and `hardware_id` take the place of `host_memory_`.
+keywords are those of [SERVICES.md](../instrumentation/SERVICES.md); what a call does not know is left out of its span.
+On a GPU the fields of `gpu_memory_` and `hardware_id` take the place of `host_memory_`.
 
 """
 
