@@ -28,14 +28,15 @@ def run(
     ] = "",
 ) -> None:
     """Start a command with the libraries of generative models in it instrumented, in its worker processes too."""
+    libraries = known()
     try:
-        check_chosen(only)
+        check_chosen(only, libraries)
     except ValueError as error:
         raise InputError(f"--only: {error}") from None
     program = shutil.which(command[0]) or shutil.which(command[0], path=str(Path(sys.executable).parent))
     if program is None:
         raise InputError(f"there is no command {command[0]!r}; give one that your shell finds, for example python")
-    environment = zero_code.environment(os.environ, libraries=known())
+    environment = zero_code.environment(os.environ, libraries=libraries)
     if only:
         environment[CHOSEN] = only
     sys.stdout.flush()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from contextvars import ContextVar
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     Before = Callable[["Call"], Values | None]
     After = Callable[["Call", Any], Values | None]
 
-__all__ = ["Call", "call_watched", "watching"]
+__all__ = ["Call", "call_watched", "request_watched", "requested", "watching"]
 
 _SIGNATURES: Final = 4096  # classes of pipelines are hundreds
 
@@ -116,6 +117,26 @@ def call_watched(kind: str, call: Call, before: Before, after: After) -> Any:
         return named_like(_await(call, after, Held(result)), result)
     _tell(call, after, result)
     return follow(operation, result, is_fresh=is_fresh, owner=call.instance)
+
+
+_requested: ContextVar[Call | None] = ContextVar("modeltally_request", default=None)
+
+
+def requested() -> Call | None:
+    """Return the innermost request of :func:`request_watched` that is under way here."""
+    return _requested.get()
+
+
+def request_watched(call: Call, before: Before, after: After) -> Any:
+    """Make a call as a request; what it calls of the same object, such as its class's bases, is the same request."""
+    outer = _requested.get()
+    if outer is not None and outer.instance is call.instance:
+        return call.function(*call.args, **call.kwargs)
+    token = _requested.set(call)
+    try:
+        return call_watched(names.MODEL_REQUEST, call, before, after)
+    finally:
+        _requested.reset(token)
 
 
 async def _await(call: Call, after: After, held: Held) -> Any:

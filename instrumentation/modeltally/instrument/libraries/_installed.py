@@ -17,7 +17,7 @@ from modeltally.instrument._guard import guarded, problem, swallow
 from modeltally.instrument.libraries._instrumentor import Instrumentor, is_there
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from importlib.metadata import EntryPoint
 
 __all__ = ["CHOSEN", "GROUP", "Found", "InstalledInstrumentor", "auto_instrument", "check_chosen", "found", "known"]
@@ -54,50 +54,50 @@ def known() -> dict[str, EntryPoint | None]:
 
 def auto_instrument(only: Iterable[str] | None = None) -> tuple[str, ...]:
     """As :func:`modeltally.auto_instrument`."""
-    return _instrument(_wanted(only), skip_dep_check=True)
+    return _instrument(only, skip_dep_check=True)
 
 
 @guarded(())
-def _instrument(wanted: Mapping[str, str] | None, **kwargs: Any) -> tuple[str, ...]:
+def _instrument(only: Iterable[str] | None, **kwargs: Any) -> tuple[str, ...]:
     """Instrument what is wanted; without settings by the service itself those of the environment are in effect."""
     if _runtime.current() is None:
         _runtime.configure()
     names = []
-    for each in found(wanted):
+    for each in found(only):
         if each.instrumentor is not None and not each.left_out:
             each.instrumentor.instrument(**kwargs)
             names += [each.library] * each.instrumentor.is_instrumented
     return tuple(names)
 
 
-def found(wanted: Mapping[str, str] | None = None) -> list[Found]:
+def found(only: Iterable[str] | None = None) -> list[Found]:
     """Look for every known library.
 
     Args:
-        wanted: The names of those to be instrumented, each with who says so; as :func:`auto_instrument` when None.
+        only: As :func:`modeltally.auto_instrument`.
     """
-    if wanted is None:
-        wanted = _wanted(None)
+    every = known()
+    wanted, by = _wanted(only, every)
     disabled = {name.strip() for name in os.environ.get(_DISABLED, "").split(",")}
-    every = []
-    for name, entry_point in sorted(known().items()):
-        left_out = "" if name in wanted else wanted[""]
+    said = []
+    for name, entry_point in sorted(every.items()):
+        left_out = "" if name in wanted else by
         if {f"modeltally_{name}", "modeltally", "*"} & disabled:
             left_out = _DISABLED
-        every += [Found(name, instrumentor, left_out) for instrumentor in _instrumentors(name, entry_point)]
-    return every
+        said += [Found(name, instrumentor, left_out) for instrumentor in _instrumentors(name, entry_point)]
+    return said
 
 
-def check_chosen(names: str) -> None:
+def check_chosen(names: str, every: Iterable[str]) -> None:
     """Refuse names of libraries that there is no instrumentor for.
 
     Args:
         names: The names, with commas; ``none`` for none.
+        every: Those that there are, as :func:`known` gives them.
 
     Raises:
         ValueError: One of them is not known; the message says which, and the nearest.
     """
-    every = known()
     for name in (each.strip() for each in names.split(",")):
         if name and name != NONE and name not in every:
             nearest = difflib.get_close_matches(name, every, n=1)
@@ -105,20 +105,19 @@ def check_chosen(names: str) -> None:
             raise ValueError(f"there is no instrumentor for {name[:64]!r}; {meant}there are {', '.join(sorted(every))}")
 
 
-def _wanted(only: Iterable[str] | None) -> dict[str, str]:
-    """Say which libraries are wanted; the empty name stands for why others are not."""
-    every = known()
+def _wanted(only: Iterable[str] | None, every: Iterable[str]) -> tuple[set[str], str]:
+    """Say which libraries are wanted, and by what the others are left out."""
     text = os.environ.get(CHOSEN, "").strip() if only is None else ",".join(map(str, only))
     if only is None and not text:
-        return {**dict.fromkeys(every, ""), "": ""}
+        return set(every), ""
     by = CHOSEN if only is None else "auto_instrument(only=...)"
     names = [name.strip() for name in text.split(",")]
     for name in names:
         try:
-            check_chosen(name)
+            check_chosen(name, every)
         except ValueError as error:
             problem(CHOSEN, "%s: %s", by, str(error))
-    return {**dict.fromkeys((name for name in names if name in every), by), "": by}
+    return {*every}.intersection(names), by
 
 
 def _instrumentors(library: str, entry_point: EntryPoint | None) -> list[Instrumentor | None]:

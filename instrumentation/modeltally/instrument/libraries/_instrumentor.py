@@ -28,7 +28,7 @@ from modeltally.instrument._guard import guarded, log, problem
 from modeltally.instrument.libraries._imports import after_import
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 __all__ = ["Hook", "Instrumentor", "is_there", "library_version", "patched"]
 
@@ -62,12 +62,13 @@ class Instrumentor:
     _only: ClassVar[Any] = None
     _is_on: bool
     _installed: dict[str, tuple[Hook, ...]]
+    _classes: dict[tuple[type, str], Hook]
 
     def __new__(cls) -> Self:
         """Return the one there is."""
         if "_only" not in cls.__dict__:
             only = super().__new__(cls)
-            only._is_on, only._installed = False, {}
+            only._is_on, only._installed, only._classes = False, {}, {}
             cls._only = only
         made: Self = cls._only
         return made
@@ -79,6 +80,27 @@ class Instrumentor:
             module: One of :attr:`modules`, imported.
         """
         raise NotImplementedError
+
+    def patch(self, owner: Any, name: str, around: Callable[..., Any], *, everywhere: bool = False) -> Hook:
+        """Create a hook as :func:`patched` does, in effect while the library is instrumented."""
+        return patched(owner, name, around, is_on=lambda: self._is_on, everywhere=everywhere)
+
+    @guarded(None)
+    def hook_into(self, kind: type, arounds: Mapping[str, Callable[..., Any]], *, but: str) -> None:
+        """Hook into the methods that a class and its bases have themselves, once each; undone with everything else.
+
+        Args:
+            kind: The class.
+            arounds: What is called in place of each method, by its name.
+            but: The name of the base that is hooked into already.
+        """
+        for base in kind.__mro__:
+            for name, around in arounds.items():
+                own = vars(base).get(name)
+                if callable(own) and base.__name__ != but and (base, name) not in self._classes:
+                    hook = self.patch(base, name, around)
+                    hook.install()
+                    self._classes[base, name] = hook
 
     @property
     def is_instrumented(self) -> bool:
@@ -128,7 +150,8 @@ class Instrumentor:
         del kwargs
         self._is_on = False
         installed, self._installed = self._installed, {}
-        for hooks in reversed(installed.values()):
+        classes, self._classes = self._classes, {}
+        for hooks in (tuple(classes.values()), *reversed(installed.values())):
             for hook in reversed(hooks):
                 hook.remove()
 

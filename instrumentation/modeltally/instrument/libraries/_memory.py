@@ -13,9 +13,11 @@ import weakref
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from modeltally.instrument._values import Values
 
-__all__ = ["Memory", "device_id"]
+__all__ = ["Memory", "device_id", "measured"]
 
 # by identity; setting, removing and copying are one step each, in C, and who is never asked is not kept
 _in_flight: Final[dict[int, weakref.ref[Memory]]] = {}
@@ -66,6 +68,12 @@ class Memory:
             "gpu_memory_exclusive": not self._is_shared,
             "hardware_id": device_id(self._device),
         }
+
+
+def measured(notes: Mapping[str, Any]) -> Values:
+    """Say what the ``memory`` in the notes of a call has measured; nothing where the call did not get so far."""
+    memory = notes.get("memory")
+    return memory.values() if isinstance(memory, Memory) else {}
 
 
 def device_id(device: Any) -> str | None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from modeltally.instrument._scalars import Stored
     from modeltally.instrument._values import Values
 
-__all__ = ["files_of", "place_of", "source_of", "told_when_gone", "weights_of"]
+__all__ = ["files_of", "place_of", "quantization_of", "source_of", "told_when_gone", "weights_of"]
 
 CACHE, DISK, DOWNLOAD = "cache", "disk", "download"
 _FORMATS: Final = {
@@ -115,6 +115,20 @@ def place_of(model: Any) -> Values:
         if value is not None:
             told[keyword] = str(value).removeprefix("torch.")  # type: ignore[literal-required] # two of them
     return told
+
+
+def quantization_of(config: Any) -> str | None:
+    """Name how a configuration of quantization does it; None without one.
+
+    Args:
+        config: The object of a library, or a dictionary.
+    """
+
+    def look(name: str) -> Any:
+        return config.get(name) if isinstance(config, dict) else getattr(config, name, None)
+
+    method = look("quant_method") or look("quant_backend")
+    return None if method is None else str(getattr(method, "value", method))
 
 
 def source_of(path: Any, *, moved_bytes: int) -> str:

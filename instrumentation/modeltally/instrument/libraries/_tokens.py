@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Counted", "tokens_in", "tokens_out"]
+__all__ = ["Counted", "is_floating", "tokens_in", "tokens_out"]
 
 
 class Counted(NamedTuple):
@@ -37,7 +37,7 @@ def tokens_in(given: Mapping[str, Any], *, pad: Any, end: Any) -> int | None:
     """
     mask: Any = given.get("attention_mask")
     ids: Any = next((given[name] for name in ("inputs", "input_ids") if given.get(name) is not None), None)
-    if ids is not None and _is_floating(ids):
+    if ids is not None and is_floating(ids):
         ids = None
     embedded: Any = given.get("inputs_embeds")
     if ids is None and embedded is None:
@@ -87,7 +87,7 @@ def tokens_out(
 def _prompt_length(given: Mapping[str, Any], *, is_encoder_decoder: bool) -> int:
     names = ("decoder_input_ids",) if is_encoder_decoder else ("inputs", "input_ids")
     ids = next((given[name] for name in names if given.get(name) is not None), None)
-    if ids is None or _is_floating(ids):
+    if ids is None or is_floating(ids):
         return 0
     return int(ids.shape[-1])
 
@@ -105,6 +105,7 @@ def _rows(ids: Any) -> Sequence[list[int]]:
     return listed if listed and isinstance(listed[0], list) else [listed]
 
 
-def _is_floating(tensor: Any) -> bool:
-    is_floating = getattr(tensor, "is_floating_point", None)
-    return bool(is_floating()) if callable(is_floating) else False
+def is_floating(tensor: Any) -> bool:
+    """Tell whether a tensor holds no ids but numbers: sound, a forecast, embeddings."""
+    ask = getattr(tensor, "is_floating_point", None)
+    return bool(ask()) if callable(ask) else False

@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING, Any, Final
 from modeltally.instrument import _clock
 from modeltally.instrument import _names as names
 from modeltally.instrument._guard import guarded, swallow
-from modeltally.instrument.libraries._calls import Call, call_watched
-from modeltally.instrument.libraries._instrumentor import Hook, Instrumentor, library_version, patched
+from modeltally.instrument.libraries._calls import Call, call_watched, request_watched, requested
+from modeltally.instrument.libraries._instrumentor import Hook, Instrumentor, library_version
 from modeltally.instrument.libraries._loads import is_loading, load_watched, returning, waited_for
 from modeltally.instrument.libraries._media import Media, media_of
-from modeltally.instrument.libraries._memory import Memory
+from modeltally.instrument.libraries._memory import Memory, measured
+from modeltally.instrument.libraries._models import quantization_of
 from modeltally.instrument.recording import record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from modeltally.instrument._values import Values
 
@@ -61,7 +62,6 @@ class _Known:
         self.scales: dict[str, float] = {}
 
 
-_calling: ContextVar[Call | None] = ContextVar("modeltally_pipeline", default=None)
 _moving: ContextVar[bool] = ContextVar("modeltally_moving", default=False)
 
 
@@ -84,20 +84,18 @@ class DiffusersInstrumentor(Instrumentor):
 
     def _pipelines(self, module: Any) -> Iterator[Hook]:
         self._known: weakref.WeakKeyDictionary[Any, _Known] = weakref.WeakKeyDictionary()
-        self._classes: dict[tuple[type, str], Hook] = {}
         base = module.DiffusionPipeline
-        yield Hook(lambda: None, self._leave_classes)
-        yield self._patched(base, "register_modules", self._made)
-        yield self._patched(base, "progress_bar", self._progress)
-        yield self._patched(base, "from_pretrained", self._load)
-        yield self._patched(base, "from_pipe", self._from_pipe)
+        yield self.patch(base, "register_modules", self._made)
+        yield self.patch(base, "progress_bar", self._progress)
+        yield self.patch(base, "from_pretrained", self._load)
+        yield self.patch(base, "from_pipe", self._from_pipe)
         for name in [*(name for name in _OFFLOADS if hasattr(base, name)), "to"]:
-            yield self._patched(base, name, self._offload)
+            yield self.patch(base, name, self._offload)
 
     def _auto(self, module: Any) -> Iterator[Hook]:
         for name, kind in vars(module).items():
             if name.startswith("AutoPipelineFor") and "from_pipe" in vars(kind):
-                yield self._patched(kind, "from_pipe", self._from_pipe)
+                yield self.patch(kind, "from_pipe", self._from_pipe)
 
     def _loaders(self, module: Any) -> Iterator[Hook]:
         owners = {
@@ -106,49 +104,34 @@ class DiffusersInstrumentor(Instrumentor):
             _MODELS: ("ModelMixin", "from_pretrained", self._load_part),
         }
         owner, name, around = owners[module.__name__]
-        yield self._patched(getattr(module, owner), name, around)
+        yield self.patch(getattr(module, owner), name, around)
 
     def _loras(self, module: Any) -> Iterator[Hook]:
         base = module.LoraBaseMixin
-        yield self._patched(base, "set_adapters", self._choose_loras)
-        yield self._patched(base, "delete_adapters", self._unload_loras)
-        yield self._patched(base, "unload_lora_weights", self._unload_loras)
+        yield self.patch(base, "set_adapters", self._choose_loras)
+        yield self.patch(base, "delete_adapters", self._unload_loras)
+        yield self.patch(base, "unload_lora_weights", self._unload_loras)
 
     def _modular(self, module: Any) -> Iterator[Hook]:
         base = module.ModularPipeline
-        yield self._patched(base, "__call__", self._request)
-        yield self._patched(base, "load_components", self._load_components)
-        yield self._patched(base, "unload_components", self._unload_components)
+        yield self.patch(base, "__call__", self._request)
+        yield self.patch(base, "load_components", self._load_components)
+        yield self.patch(base, "unload_components", self._unload_components)
         for kind in (base, getattr(module, "LoopSequentialPipelineBlocks", None)):
             if kind is not None and hasattr(kind, "progress_bar"):
-                yield self._patched(kind, "progress_bar", self._progress)
-
-    def _patched(self, owner: Any, name: str, around: Callable[..., Any]) -> Hook:
-        return patched(owner, name, around, is_on=lambda: self.is_instrumented)
-
-    def _leave_classes(self) -> None:
-        classes, self._classes = self._classes, {}
-        for hook in classes.values():
-            hook.remove()
+                yield self.patch(kind, "progress_bar", self._progress)
 
     # classes
 
     def _made(self, function: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         """A pipeline is being made: hook into its classes."""
-        self._hook_into(type(instance))
+        arounds = {
+            "__call__": self._request,
+            "load_lora_weights": self._load_lora,
+            "unload_lora_weights": self._unload_loras,
+        }
+        self.hook_into(type(instance), arounds, but="LoraBaseMixin")
         return function(*args, **kwargs)
-
-    @guarded(None)
-    def _hook_into(self, kind: type) -> None:
-        arounds = {"__call__": self._request, "load_lora_weights": self._load_lora}
-        arounds["unload_lora_weights"] = self._unload_loras
-        for base in kind.__mro__:
-            for name, around in arounds.items():
-                is_ours = base.__name__ == "LoraBaseMixin" or (base, name) in self._classes
-                if name in vars(base) and callable(vars(base)[name]) and not is_ours:
-                    hook = self._patched(base, name, around)
-                    hook.install()
-                    self._classes[base, name] = hook
 
     def _of(self, pipeline: Any) -> _Known:
         return self._known.setdefault(pipeline, _Known())
@@ -163,15 +146,7 @@ class DiffusersInstrumentor(Instrumentor):
 
     def _request(self, function: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         """A call of a pipeline; what its class calls of its own bases is the same request."""
-        outer = _calling.get()
-        if outer is not None and outer.instance is instance:
-            return function(*args, **kwargs)
-        call = Call(function, instance, args, kwargs)
-        token = _calling.set(call)
-        try:
-            return call_watched(names.MODEL_REQUEST, call, self._asked, self._done)
-        finally:
-            _calling.reset(token)
+        return request_watched(Call(function, instance, args, kwargs), self._asked, self._done)
 
     def _asked(self, call: Call) -> Values:
         pipeline, argument = call.instance, call.argument
@@ -206,7 +181,7 @@ class DiffusersInstrumentor(Instrumentor):
         return values
 
     def _done(self, call: Call, result: Any) -> Values:
-        values: Values = call.notes["memory"].values() if "memory" in call.notes else {}
+        values: Values = measured(call.notes)
         bars: list[int] = call.notes.get("steps", [])
         if bars:
             steps = sum(bars)
@@ -228,7 +203,7 @@ class DiffusersInstrumentor(Instrumentor):
     def _progress(self, function: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
         """Count the steps that a pipeline reports: those asked for, or held by its scheduler, are not those it did."""
         bar = function(*args, **kwargs)
-        call = _calling.get()
+        call = requested()
         if call is not None:
             _count_steps(bar, call)
         return bar
@@ -276,7 +251,7 @@ class DiffusersInstrumentor(Instrumentor):
         return {
             "model": str(named) if named is not None and not isinstance(named, dict) else None,
             "model_revision": None if revision is None else str(revision),
-            "model_quantization": _quantization(quantization),
+            "model_quantization": quantization_of(quantization),
             "framework": self.library,
             "framework_version": library_version(self.library),
             "pipeline_class": getattr(call.instance, "__name__", type(call.instance).__name__),
@@ -382,7 +357,7 @@ class DiffusersInstrumentor(Instrumentor):
 
     def _offload(self, function: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         """A move of a pipeline; those that it makes itself in a request or a load are a part of it."""
-        outer = _calling.get()
+        outer = requested()
         if _moving.get() or is_loading() or (outer is not None and outer.instance is instance):
             return function(*args, **kwargs)
         call = Call(function, instance, args, kwargs)
@@ -494,11 +469,6 @@ def _target(call: Call) -> Any:
         if isinstance(value, str | int) or type(value).__name__ == "device":
             return value
     return None
-
-
-def _quantization(config: Any) -> str | None:
-    method = getattr(config, "quant_method", None) or getattr(config, "quant_backend", None)
-    return None if method is None else str(getattr(method, "value", method))
 
 
 def _rate(pipeline: Any) -> float | None:

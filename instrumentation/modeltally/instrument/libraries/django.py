@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from modeltally.instrument.libraries._asked import answered_asgi, answered_wsgi
-from modeltally.instrument.libraries._instrumentor import Hook, Instrumentor, patched
+from modeltally.instrument.libraries._instrumentor import Hook, Instrumentor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +27,6 @@ class DjangoInstrumentor(Instrumentor):
     def hooks(self, module: Any) -> Iterator[Hook]:
         """Hook into the handler."""
         if module.__name__ == _WSGI:
-            yield patched(module.WSGIHandler, "__call__", answered_wsgi, is_on=lambda: self.is_instrumented)
+            yield self.patch(module.WSGIHandler, "__call__", answered_wsgi)
         else:
-            yield patched(module.ASGIHandler, "__call__", answered_asgi, is_on=lambda: self.is_instrumented)
+            yield self.patch(module.ASGIHandler, "__call__", answered_asgi)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from modeltally.instrument.libraries._asked import answered_wsgi
-from modeltally.instrument.libraries._instrumentor import Hook, Instrumentor, patched
+from modeltally.instrument.libraries._instrumentor import Hook, Instrumentor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,4 +23,4 @@ class FlaskInstrumentor(Instrumentor):
 
     def hooks(self, module: Any) -> Iterator[Hook]:
         """Hook into the application."""
-        yield patched(module.Flask, "__call__", answered_wsgi, is_on=lambda: self.is_instrumented)
+        yield self.patch(module.Flask, "__call__", answered_wsgi)

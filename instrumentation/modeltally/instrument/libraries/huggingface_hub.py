@@ -19,7 +19,7 @@ from modeltally.instrument import _names as names
 from modeltally.instrument._guard import guarded, swallow
 from modeltally.instrument._lock import Lock
 from modeltally.instrument.libraries._calls import Call, call_watched
-from modeltally.instrument.libraries._instrumentor import Hook, Instrumentor, patched
+from modeltally.instrument.libraries._instrumentor import Hook, Instrumentor
 from modeltally.instrument.recording import record
 
 if TYPE_CHECKING:
@@ -211,18 +211,15 @@ class HuggingfaceHubInstrumentor(Instrumentor):
         """Watch files, their transfers, and snapshots."""
         if module.__name__ == self.modules[0]:
             for name in _FILES:
-                yield self._patched(module, name, self._of_file)
-            yield self._patched(module, "http_get", self._over_http)
-            yield self._patched(module, "xet_get", self._over_xet)
+                yield self.patch(module, name, self._of_file)
+            yield self.patch(module, "http_get", self._over_http)
+            yield self.patch(module, "xet_get", self._over_xet)
         elif module.__name__ == self.modules[1]:
-            yield self._patched(module, "snapshot_download", self._of_snapshot, everywhere=True)
+            yield self.patch(module, "snapshot_download", self._of_snapshot, everywhere=True)
             mapped = "hf_thread_map" if hasattr(module, "hf_thread_map") else "thread_map"
-            yield self._patched(module, mapped, self._in_threads)
+            yield self.patch(module, mapped, self._in_threads)
         elif hasattr(module, "XetDownloadProgressReporter"):
-            yield self._patched(module.XetDownloadProgressReporter, "close", self._xet_moved)
-
-    def _patched(self, owner: Any, name: str, around: Callable[..., Any], *, everywhere: bool = False) -> Hook:
-        return patched(owner, name, around, is_on=lambda: self.is_instrumented, everywhere=everywhere)
+            yield self.patch(module.XetDownloadProgressReporter, "close", self._xet_moved)
 
     def _of_snapshot(self, function: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         return _download(Call(function, instance, args, kwargs), _call)

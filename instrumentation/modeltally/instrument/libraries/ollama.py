@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from modeltally.instrument import _names as names
 from modeltally.instrument._guard import guarded
 from modeltally.instrument.libraries._calls import Call, call_watched
-from modeltally.instrument.libraries._instrumentor import Hook, Instrumentor, library_version, patched
+from modeltally.instrument.libraries._instrumentor import Hook, Instrumentor, library_version
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -46,7 +46,7 @@ class OllamaInstrumentor(Instrumentor):
             for method in _OPERATIONS:
                 if method in vars(kind):
                     around = partial(self._request, method)
-                    yield patched(kind, method, around, is_on=lambda: self.is_instrumented)
+                    yield self.patch(kind, method, around)
 
     def _request(self, method: str, function: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         call = Call(function, instance, args, kwargs)

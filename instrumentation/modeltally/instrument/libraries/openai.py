@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modeltally.instrument import _names as names
 from modeltally.instrument.libraries._calls import Call, watching
-from modeltally.instrument.libraries._instrumentor import Hook, Instrumentor, library_version, patched
+from modeltally.instrument.libraries._instrumentor import Hook, Instrumentor, library_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +68,7 @@ class OpenaiInstrumentor(Instrumentor):
             for method, (task, output_type) in methods.items():
                 if method in vars(kind):
                     around = watching(names.MODEL_REQUEST, partial(self._asked, task, output_type), _came)
-                    yield patched(kind, method, around, is_on=lambda: self.is_instrumented)
+                    yield self.patch(kind, method, around)
 
     def _asked(self, task: str, output_type: str, call: Call) -> Values:
         argument = call.argument

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
-from modeltally.instrument import _names as names
-from modeltally.instrument.libraries._calls import Call, call_watched
-from modeltally.instrument.libraries._instrumentor import Hook, Instrumentor, library_version, patched
+from modeltally.instrument.libraries._calls import Call, request_watched, requested
+from modeltally.instrument.libraries._instrumentor import Hook, Instrumentor, library_version
 from modeltally.instrument.libraries._loads import load_watched, returning, waited_for
-from modeltally.instrument.libraries._memory import Memory
+from modeltally.instrument.libraries._memory import Memory, measured
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from modeltally.instrument._values import Values
 
@@ -21,8 +19,6 @@ __all__ = ["SentenceTransformersInstrumentor"]
 _EMBEDDINGS: Final = "embeddings"
 _WAYS: Final = ("encode", "encode_query", "encode_document")
 _CLASSES: Final = ("SentenceTransformer", "SparseEncoder")
-
-_calling: ContextVar[Call | None] = ContextVar("modeltally_sentence_transformers", default=None)
 
 
 class SentenceTransformersInstrumentor(Instrumentor):
@@ -39,16 +35,13 @@ class SentenceTransformersInstrumentor(Instrumentor):
             kind = getattr(module, name, None)
             if kind is None:
                 continue
-            yield self._patched(kind, "__init__", self._load)
+            yield self.patch(kind, "__init__", self._load)
             for way in _WAYS:
                 if hasattr(kind, way):
-                    yield self._patched(kind, way, self._encode)
+                    yield self.patch(kind, way, self._encode)
             for way in ("preprocess", "tokenize"):
                 if hasattr(kind, way):
-                    yield self._patched(kind, way, self._tokens)
-
-    def _patched(self, owner: Any, name: str, around: Callable[..., Any]) -> Hook:
-        return patched(owner, name, around, is_on=lambda: self.is_instrumented)
+                    yield self.patch(kind, way, self._tokens)
 
     def _load(self, function: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         call = Call(function, instance, args, kwargs)
@@ -68,15 +61,7 @@ class SentenceTransformersInstrumentor(Instrumentor):
         return None
 
     def _encode(self, function: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-        outer = _calling.get()
-        if outer is not None and outer.instance is instance:
-            return function(*args, **kwargs)
-        call = Call(function, instance, args, kwargs)
-        token = _calling.set(call)
-        try:
-            return call_watched(names.MODEL_REQUEST, call, self._asked, self._answered)
-        finally:
-            _calling.reset(token)
+        return request_watched(Call(function, instance, args, kwargs), self._asked, self._answered)
 
     def _asked(self, call: Call) -> Values:
         model = call.instance
@@ -96,14 +81,14 @@ class SentenceTransformersInstrumentor(Instrumentor):
         }
 
     def _answered(self, call: Call, _result: Any) -> Values:
-        values: Values = call.notes["memory"].values() if "memory" in call.notes else {}
+        values: Values = measured(call.notes)
         values["input_tokens"] = call.notes["tokens"] or None
         return values
 
     def _tokens(self, function: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         """Count the tokens that a model is given, batch by batch."""
         features = function(*args, **kwargs)
-        call = _calling.get()
+        call = requested()
         mask: Any = features.get("attention_mask") if hasattr(features, "get") else None
         if call is not None and call.instance is instance and hasattr(mask, "sum"):
             call.notes["tokens"] += int(mask.sum())

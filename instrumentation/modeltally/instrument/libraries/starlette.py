@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from modeltally.instrument.libraries._asked import answered_asgi
-from modeltally.instrument.libraries._instrumentor import Hook, Instrumentor, patched
+from modeltally.instrument.libraries._instrumentor import Hook, Instrumentor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,4 +23,4 @@ class StarletteInstrumentor(Instrumentor):
 
     def hooks(self, module: Any) -> Iterator[Hook]:
         """Hook into the application."""
-        yield patched(module.Starlette, "__call__", answered_asgi, is_on=lambda: self.is_instrumented)
+        yield self.patch(module.Starlette, "__call__", answered_asgi)

@@ -7,17 +7,16 @@ the mask lets through; tokens out are those after the prompt, in each row up to 
 from __future__ import annotations
 
 import threading
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 from modeltally.instrument import _names as names
 from modeltally.instrument._guard import guarded
-from modeltally.instrument.libraries._calls import Call, call_watched
-from modeltally.instrument.libraries._instrumentor import Hook, Instrumentor, library_version, patched
+from modeltally.instrument.libraries._calls import Call, request_watched
+from modeltally.instrument.libraries._instrumentor import Hook, Instrumentor, library_version
 from modeltally.instrument.libraries._loads import load_watched, waited_for
-from modeltally.instrument.libraries._memory import Memory
-from modeltally.instrument.libraries._models import place_of
-from modeltally.instrument.libraries._tokens import tokens_in, tokens_out
+from modeltally.instrument.libraries._memory import Memory, measured
+from modeltally.instrument.libraries._models import place_of, quantization_of
+from modeltally.instrument.libraries._tokens import is_floating, tokens_in, tokens_out
 from modeltally.instrument.libraries.huggingface_hub import gathered
 
 if TYPE_CHECKING:
@@ -45,8 +44,6 @@ _OPERATIONS: Final = {
 }
 _SPOKEN: Final = ("text-to-audio", "text-to-speech")
 
-_calling: ContextVar[Call | None] = ContextVar("modeltally_transformers", default=None)
-
 
 class TransformersInstrumentor(Instrumentor):
     """Watches pipelines, generation and loads."""
@@ -59,42 +56,23 @@ class TransformersInstrumentor(Instrumentor):
     def hooks(self, module: Any) -> Iterator[Hook]:
         """Hook into a module: models, generation, pipelines, their factories, and the look for files."""
         if module.__name__ == _MODELS:
-            self._classes: dict[tuple[type, str], Hook] = {}
-            yield Hook(lambda: None, self._leave_classes)
-            yield self._patched(module.PreTrainedModel, "from_pretrained", self._load)
-            yield self._patched(module.PreTrainedModel, "__init__", self._made)
+            yield self.patch(module.PreTrainedModel, "from_pretrained", self._load)
+            yield self.patch(module.PreTrainedModel, "__init__", self._made)
         elif module.__name__ == _GENERATION:
-            yield self._patched(module.GenerationMixin, "generate", self._generate)
+            yield self.patch(module.GenerationMixin, "generate", self._generate)
         elif module.__name__ == _PIPELINE:
-            yield self._patched(module.Pipeline, "__call__", self._run)
+            yield self.patch(module.Pipeline, "__call__", self._run)
         elif module.__name__ == _FACTORY:
-            yield self._patched(module, "pipeline", self._load_pipeline, everywhere=True)
+            yield self.patch(module, "pipeline", self._load_pipeline, everywhere=True)
         elif module.__name__ == _AUTO:
-            yield self._patched(module._BaseAutoModelClass, "from_pretrained", self._load)  # noqa: SLF001 - all are it
+            yield self.patch(module._BaseAutoModelClass, "from_pretrained", self._load)  # noqa: SLF001 - all are it
         elif hasattr(module, "cached_files"):
-            yield self._patched(module, "cached_files", self._look_for_files, everywhere=True)
-
-    def _patched(self, owner: Any, name: str, around: Callable[..., Any], *, everywhere: bool = False) -> Hook:
-        return patched(owner, name, around, is_on=lambda: self.is_instrumented, everywhere=everywhere)
-
-    def _leave_classes(self) -> None:
-        classes, self._classes = self._classes, {}
-        for hook in classes.values():
-            hook.remove()
+            yield self.patch(module, "cached_files", self._look_for_files, everywhere=True)
 
     def _made(self, function: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         """A model is being made: its classes may generate in ways of their own."""
-        self._hook_into(type(instance))
+        self.hook_into(type(instance), {"generate": self._generate}, but="GenerationMixin")
         return function(*args, **kwargs)
-
-    @guarded(None)
-    def _hook_into(self, kind: type) -> None:
-        for base in kind.__mro__:
-            own = vars(base).get("generate")
-            if callable(own) and base.__name__ != "GenerationMixin" and (base, "generate") not in self._classes:
-                hook = self._patched(base, "generate", self._generate)
-                hook.install()
-                self._classes[base, "generate"] = hook
 
     # loads
 
@@ -126,7 +104,7 @@ class TransformersInstrumentor(Instrumentor):
         return {
             "model": None if named is None else str(named),
             "model_revision": None if revision is None else str(revision),
-            "model_quantization": _quantization(quantization),
+            "model_quantization": quantization_of(quantization),
             "framework": self.library,
             "framework_version": library_version(self.library),
         }
@@ -140,24 +118,17 @@ class TransformersInstrumentor(Instrumentor):
 
     def _generate(self, function: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         """Generation; what a model's own way of it calls of the common one is the same request."""
-        return self._requested(Call(function, instance, args, kwargs), self._asked, self._generated)
-
-    def _run(self, function: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-        """A call of a pipeline; the generation in it is a part of it, and tells it its tokens."""
-        return self._requested(Call(function, instance, args, kwargs), self._asked_pipeline, self._answered)
-
-    def _requested(self, call: Call, before: Callable[[Call], Values], after: Callable[[Call, Any], Values]) -> Any:
-        outer = _calling.get()
-        if outer is not None and outer.instance is call.instance:
-            return call.function(*call.args, **call.kwargs)
-        token = _calling.set(call)
+        call = Call(function, instance, args, kwargs)
         try:
-            return call_watched(names.MODEL_REQUEST, call, before, after)
+            return request_watched(call, self._asked, self._generated)
         finally:
-            _calling.reset(token)
             remove = call.notes.pop("unhook", None)
             if remove is not None:
                 remove()
+
+    def _run(self, function: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        """A call of a pipeline; the generation in it is a part of it, and tells it its tokens."""
+        return request_watched(Call(function, instance, args, kwargs), self._asked_pipeline, self._answered)
 
     def _of_model(self, model: Any) -> Values:
         return {
@@ -170,7 +141,7 @@ class TransformersInstrumentor(Instrumentor):
     def _asked(self, call: Call) -> Values:
         model, setting = call.instance, _settings(call)
         inputs = call.argument("inputs", "input_ids", "input_features", "input_values", "inputs_embeds")
-        is_sound = inputs is not None and _is_floating(inputs) and call.argument("inputs_embeds") is None
+        is_sound = inputs is not None and is_floating(inputs) and call.argument("inputs_embeds") is None
         values = self._of_model(model)
         values.update(
             {
@@ -193,12 +164,12 @@ class TransformersInstrumentor(Instrumentor):
         return values
 
     def _generated(self, call: Call, result: Any) -> Values:
-        values: Values = call.notes["memory"].values() if "memory" in call.notes else {}
+        values: Values = measured(call.notes)
         first = call.notes.get("first")
         sequences = getattr(result, "sequences", result)
         if sequences is None or not hasattr(sequences, "shape"):
             return values
-        if _is_floating(sequences):  # a forecast, or sound
+        if is_floating(sequences):  # a forecast, or sound
             rate = _rate(call.instance)
             if rate:
                 values.update(
@@ -247,7 +218,7 @@ class TransformersInstrumentor(Instrumentor):
         return values
 
     def _answered(self, call: Call, result: Any) -> Values:
-        values: Values = call.notes["memory"].values() if "memory" in call.notes else {}
+        values: Values = measured(call.notes)
         if isinstance(result, list):
             values["output_count"] = len(result)
         return values
@@ -294,16 +265,6 @@ def _loaded(model: Any) -> Values:
 
 def _name(model: Any) -> str:
     return str(getattr(model, "name_or_path", None) or type(model).__name__)
-
-
-def _quantization(config: Any) -> str | None:
-    method = config.get("quant_method") if isinstance(config, dict) else getattr(config, "quant_method", None)
-    return None if method is None else str(getattr(method, "value", method))
-
-
-def _is_floating(tensor: Any) -> bool:
-    is_floating = getattr(tensor, "is_floating_point", None)
-    return bool(is_floating()) if callable(is_floating) else False
 
 
 def _rate(model: Any) -> float | None:
