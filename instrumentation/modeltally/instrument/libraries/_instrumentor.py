@@ -8,7 +8,7 @@ A library is one module here, named as the library is imported, with one class::
         loss = "tasks do not carry who asked for them"
 
         def hooks(self, module: Any) -> Iterable[Hook]:
-            yield patched(module.Celery, "send_task", around, is_on=lambda: self.is_instrumented)
+            yield self.patch(module.Celery, "send_task", around)
 
 Nothing else needs to know of it: ``_installed`` starts the module of every library that is there. The library itself
 is never imported here; it is hooked into at the end of its own import.
