@@ -37,6 +37,11 @@ READ_SETTINGS = {
     # counts and the rows they count must come from one state, or a read during a roll mixes two
     "enable_shared_storage_snapshot_in_query": 1,
 }
+# What the engine in this process is told besides, and servers in deploy/: answers are the same without it.
+_READ_FAST = {
+    # a cheap condition spares the costly one beside it: few operations have a copy that takes them out of the count
+    "short_circuit_function_evaluation": "force_enable",
+}
 DATABASE_NAME = "modeltally"
 # What every statement that changes something needs.
 _WRITE_SETTINGS = {
@@ -105,7 +110,9 @@ class Database:
                 bare = clickhouse_connect.get_client(dsn=f"chdb:///{directory.resolve()}")
                 bare.command("CREATE DATABASE IF NOT EXISTS {name:Identifier}", parameters={"name": name})
                 client = clickhouse_connect.get_client(
-                    dsn=f"chdb:///{directory.resolve()}", database=name, settings={**READ_SETTINGS, **_WRITE_SETTINGS}
+                    dsn=f"chdb:///{directory.resolve()}",
+                    database=name,
+                    settings={**READ_SETTINGS, **_READ_FAST, **_WRITE_SETTINGS},
                 )
                 bare.close()  # the engine ends with its last client
             except Exception as error:  # the engine raises bare RuntimeErrors when it cannot start

@@ -20,7 +20,7 @@ SELECT
         ''
     ) AS whose,
     if(o.context_id != '', o.context_id, o.context_type::String) AS context,
-    if(o.user_hash != 0, concat('user ', hex(o.user_hash)), if(o.agent = '', '', concat('agent ', o.agent))) AS who,
+    (o.user_hash, if(o.user_hash = 0, o.agent::String, '')) AS who,
     o.* EXCEPT (custom)
 FROM usage_operations(
     kind = if({subject:String} = '', {only:String}, {kind:String}),

@@ -84,7 +84,14 @@ FROM (
         e.start, e.trace_id, e.span_id,
         multiIf(
             NOT e.is_counted, 1,
-            (e.start, e.trace_id, e.span_id, e.service) IN (
+            e.start IN (
+                SELECT n.start
+                FROM usage_events AS n
+                WHERE NOT n.is_counted
+                    AND n.start >= {since:DateTime64(6, 'UTC')}
+                    AND n.start < {until:DateTime64(6, 'UTC')}
+            )
+            AND (e.start, e.trace_id, e.span_id, e.service) IN (
                 SELECT (c.start, c.trace_id, c.span_id, if(c.marked_service = '', c.service, c.marked_service))
                 FROM usage_events AS c
                 WHERE NOT c.is_counted

@@ -7,107 +7,132 @@
 -- Reads: usage_operations, heartbeats
 -- Read by: residency_by_model
 WITH
-    said AS (
+    -- what happened to one model on one device in one process, in the order of time
+    stories AS (
         SELECT
             model,
             device::String AS device,
             service::String AS service,
             instance::String AS instance,
-            operation::String AS operation,
-            outcome,
-            toDateTime64(start, 6, 'UTC') AS begin,
-            begin + toIntervalMicrosecond(coalesce(duration_us, 0)) AS end
-        FROM usage_operations(
-            kind = '',
-            subject = '',
-            operation = '',
-            since = {since:DateTime64(6, 'UTC')},
-            until = {until:DateTime64(6, 'UTC')},
-            as_of = {as_of:DateTime64(6, 'UTC')},
-            abandoned_after_seconds = {abandoned_after_seconds:Float64}
-        )
-        WHERE model != ''
-            AND operation IN ('model.load', 'model.unload', 'model.request')
-            AND (operation != 'model.load' OR outcome = 'success')
-            AND begin <= {as_of:DateTime64(6, 'UTC')}
-    ),
-
-    signs AS (
-        SELECT service, instance, max(at) AS last_at, max(is_goodbye) AS has_left
+            arraySort(groupArrayIf(end, operation = 'model.load')) AS loads,
+            arraySort(groupArrayIf(begin, operation = 'model.unload')) AS unloads,
+            groupArrayIf((begin, end), operation = 'model.request') AS requests,
+            max(end) AS last_end
         FROM (
             SELECT
-                h.service::String AS service,
-                h.instance::String AS instance,
-                toDateTime64(h.at, 6, 'UTC') AS at,
-                is_goodbye
-            FROM heartbeats AS h
-            WHERE h.at >= {since:DateTime64(6, 'UTC')} AND h.at <= {as_of:DateTime64(6, 'UTC')}
-            UNION ALL
-            SELECT service, instance, end, false FROM said
+                model,
+                device,
+                service,
+                instance,
+                operation,
+                toDateTime64(start, 6, 'UTC') AS begin,
+                begin + toIntervalMicrosecond(coalesce(duration_us, 0)) AS end
+            FROM usage_operations(
+                kind = '',
+                subject = '',
+                operation = '',
+                since = {since:DateTime64(6, 'UTC')},
+                until = {until:DateTime64(6, 'UTC')},
+                as_of = {as_of:DateTime64(6, 'UTC')},
+                abandoned_after_seconds = {abandoned_after_seconds:Float64}
+            )
+            WHERE model != ''
+                AND operation IN ('model.load', 'model.unload', 'model.request')
+                AND (operation != 'model.load' OR outcome = 'success')
+                AND begin <= {as_of:DateTime64(6, 'UTC')}
         )
+        GROUP BY model, device, service, instance
+    ),
+
+    beats AS (
+        SELECT
+            h.service::String AS service,
+            h.instance::String AS instance,
+            max(toDateTime64(h.at, 6, 'UTC')) AS last_beat,
+            max(h.is_goodbye) AS has_left
+        FROM heartbeats AS h
+        WHERE h.at >= {since:DateTime64(6, 'UTC')} AND h.at <= {as_of:DateTime64(6, 'UTC')}
         GROUP BY service, instance
     ),
 
-    lives AS (
-        SELECT
-            service,
-            instance,
-            NOT has_left
-                AND last_at >= {as_of:DateTime64(6, 'UTC')}
-                    - toIntervalMicrosecond(toInt64({silent_after_seconds:Float64} * 1e6)) AS is_alive,
-            if(is_alive, {as_of:DateTime64(6, 'UTC')}, last_at) AS ends_at
-        FROM signs
-    ),
-
-    -- what happened to one model on one device in one process, in the order of time
-    stories AS (
-        SELECT
-            model,
-            device,
-            service,
-            instance,
-            arraySort(groupArrayIf(end, operation = 'model.load')) AS loads,
-            arraySort(groupArrayIf(begin, operation = 'model.unload')) AS unloads,
-            arraySort(groupArrayIf((begin, end), operation = 'model.request')) AS requests
-        FROM said
-        GROUP BY model, device, service, instance
-        HAVING notEmpty(loads)
-    ),
-
-    stays AS (
-        SELECT
-            model,
-            device,
-            service,
-            instance,
-            requests,
-            loaded_at,
-            arrayFirst(at -> at > loaded_at, loads) AS next_load,
-            arrayFirst(at -> at >= loaded_at, unloads) AS next_unload
-        FROM stories
-        ARRAY JOIN loads AS loaded_at
-    ),
-
-    told AS (
+    -- with what is known of the process: a sign of it is the end of whatever it did, or a heartbeat
+    lived AS (
         SELECT
             s.model AS model,
             s.device AS device,
             s.service AS service,
             s.instance AS instance,
-            s.loaded_at AS loaded_at,
+            s.loads AS loads,
+            s.unloads AS unloads,
             s.requests AS requests,
-            multiIf(
-                next_unload != 0 AND (next_load = 0 OR next_unload <= next_load), 'unload',
-                next_load != 0, 'load',
-                l.is_alive, 'open',
-                'process end'
-            ) AS closed_by,
-            greatest(
-                s.loaded_at,
-                multiIf(closed_by = 'unload', next_unload, closed_by = 'load', next_load, l.ends_at)
-            ) AS left_at
-        FROM stays AS s
-        LEFT JOIN lives AS l ON l.service = s.service AND l.instance = s.instance
+            greatest(s.last_of_process, b.last_beat) AS last_sign,
+            NOT b.has_left
+                AND last_sign >= {as_of:DateTime64(6, 'UTC')}
+                    - toIntervalMicrosecond(toInt64({silent_after_seconds:Float64} * 1e6)) AS is_alive,
+            if(is_alive, {as_of:DateTime64(6, 'UTC')}, last_sign) AS ends_at
+        FROM (
+            SELECT *, max(last_end) OVER (PARTITION BY service, instance) AS last_of_process
+            FROM stories
+            QUALIFY notEmpty(loads)
+        ) AS s
+        LEFT JOIN beats AS b ON b.service = s.service AND b.instance = s.instance
+    ),
+
+    -- each load with what ended it, and when
+    ended AS (
+        SELECT
+            *,
+            arrayMap(
+                loaded_at -> (
+                    arrayFirst(at -> at > loaded_at, loads),
+                    arrayFirst(at -> at >= loaded_at, unloads)
+                ),
+                loads
+            ) AS next,
+            arrayMap(
+                after -> multiIf(
+                    after.2 != 0 AND (after.1 = 0 OR after.2 <= after.1), 'unload',
+                    after.1 != 0, 'load',
+                    is_alive, 'open',
+                    'process end'
+                ),
+                next
+            ) AS closings,
+            arrayMap(
+                (loaded_at, after, closed_by) -> greatest(
+                    loaded_at,
+                    multiIf(closed_by = 'unload', after.2, closed_by = 'load', after.1, ends_at)
+                ),
+                loads, next, closings
+            ) AS ends
+        FROM lived
+    ),
+
+    -- the same as a walk through time: at each step, how many requests have begun, how many run, how long any ran;
+    -- requests side by side count once. A step is a number, four times the microsecond and what happens: 0 is a load or
+    -- its end, 1 a request that begins, 2 one that ends
+    walked AS (
+        SELECT
+            *,
+            arrayMap(at -> toUnixTimestamp64Micro(at) * 4, loads) AS from_steps,
+            arrayMap(at -> toUnixTimestamp64Micro(at) * 4, ends) AS to_steps,
+            arraySort(arrayConcat(
+                arrayDistinct(arrayConcat(from_steps, to_steps)),
+                arrayMap(at -> toUnixTimestamp64Micro(at) * 4 + 1, requests.1),
+                arrayMap(at -> toUnixTimestamp64Micro(at) * 4 + 2, requests.2)
+            )) AS steps,
+            arrayMap(step -> bitAnd(step, 3), steps) AS happens,
+            arrayCumSum(arrayMap(what -> what = 1, happens)) AS begun,
+            arrayCumSum(arrayMap(what -> (what = 1) - (what = 2), happens)) AS running,
+            arrayCumSum(
+                arrayMap(
+                    (passed_us, before) -> if(before > 0, passed_us, 0),
+                    arrayDifference(arrayMap(step -> bitShiftRight(step, 2), steps)),
+                    arrayPushFront(arrayPopBack(running), 0)
+                )
+            ) AS busy_us,
+            arrayFilter(one -> bitAnd(one.1, 3) = 0, arrayZip(steps, begun, busy_us)) AS seen
+        FROM ended
     )
 
 SELECT
@@ -115,20 +140,19 @@ SELECT
     device,
     service,
     instance,
-    loaded_at,
-    left_at,
-    closed_by,
-    toUInt32(arrayCount(one -> one.1 >= loaded_at AND one.1 < left_at, t.requests)) AS requests,
+    stay.1 AS loaded_at,
+    stay.2 AS left_at,
+    stay.3 AS closed_by,
+    toUInt32(stay.5.2 - stay.4.2) AS requests,
     dateDiff('microsecond', loaded_at, left_at) / 1e6 AS resident_seconds,
-    -- requests side by side count once: each adds what none before it reached
-    tupleElement(arrayFold(
-        (sofar, one) -> (
-            greatest(sofar.1, least(one.2, left_at)),
-            sofar.2 + greatest(dateDiff('microsecond', greatest(sofar.1, one.1), least(one.2, left_at)), 0)
-        ),
-        t.requests,
-        (loaded_at, toInt64(0))
-    ), 2) / 1e6 AS busy_seconds,
+    (stay.5.3 - stay.4.3) / 1e6 AS busy_seconds,
     resident_seconds - busy_seconds AS idle_seconds
-FROM told AS t
+FROM walked
+ARRAY JOIN arrayZip(
+    loads,
+    ends,
+    closings,
+    arrayMap(step -> seen[indexOf(seen.1, step)], from_steps),
+    arrayMap(step -> seen[indexOf(seen.1, step)], to_steps)
+) AS stay
 ORDER BY loaded_at, model, device, service, instance

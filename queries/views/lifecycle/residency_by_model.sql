@@ -37,9 +37,10 @@ SELECT
     count() AS stays,
     countIf(s.closed_by = 'open') AS loaded_now,
     sum(s.requests) AS requests,
-    sum(s.resident_seconds) AS resident_seconds,
-    sum(s.busy_seconds) AS busy_seconds,
-    sum(s.idle_seconds) AS idle_seconds,
+    -- in whole microseconds, so no order of adding moves them
+    sum(round(s.resident_seconds * 1e6)::Int64) / 1e6 AS resident_seconds,
+    sum(round(s.busy_seconds * 1e6)::Int64) / 1e6 AS busy_seconds,
+    sum(round(s.idle_seconds * 1e6)::Int64) / 1e6 AS idle_seconds,
     if(resident_seconds = 0, NULL, idle_seconds / resident_seconds) AS idle_share,
     if(any(l.load_seconds) = 0, NULL, any(l.load_seconds)) AS load_seconds,
     load_seconds * (1 + {waiting_weight:Float64}) AS break_even_seconds

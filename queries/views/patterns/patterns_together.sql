@@ -6,10 +6,7 @@
 -- Read by: stats together
 WITH
     met AS (
-        SELECT
-            if(context_id != '', concat('context ', context_id),
-                if(session != '', concat('session ', session), concat('correlation ', correlation_id))) AS place,
-            arraySort(groupUniqArray(pattern)) AS patterns
+        SELECT arraySort(groupUniqArray(pattern)) AS patterns
         FROM usage_operations(
             kind = '',
             subject = '',
@@ -20,35 +17,43 @@ WITH
             abandoned_after_seconds = {abandoned_after_seconds:Float64}
         )
         WHERE pattern != '' AND (context_id != '' OR session != '' OR correlation_id != '')
-        GROUP BY place
+        GROUP BY
+            context_id,
+            if(context_id = '', session, ''),
+            if(context_id = '' AND session = '', correlation_id, '')
     ),
 
-    alone AS (
-        SELECT m.pattern AS pattern, count() AS contexts, assumeNotNull((SELECT count() FROM met)) AS of_all
-        FROM (SELECT arrayJoin(patterns) AS pattern FROM met) AS m
-        GROUP BY pattern
-    ),
-
+    -- each pattern with itself tells in how many contexts it is used; nothing with nothing, how many there are
     pairs AS (
         SELECT pair.1 AS first, pair.2 AS second, count() AS contexts
         FROM met
-        ARRAY JOIN arrayFlatten(arrayMap(
-            (one, at) -> arrayMap(other -> (one, other), arraySlice(patterns, at + 1)),
-            patterns,
-            arrayEnumerate(patterns)
-        )) AS pair
+        ARRAY JOIN arrayPushFront(
+            arrayFlatten(arrayMap(
+                (one, at) -> arrayMap(other -> (one, other), arraySlice(patterns, at)),
+                patterns,
+                arrayEnumerate(patterns)
+            )),
+            ('', '')
+        ) AS pair
         GROUP BY first, second
-        HAVING contexts >= 2
     )
 
 SELECT
-    p.first AS pattern,
-    p.second AS other_pattern,
-    p.contexts AS contexts,
-    p.contexts / a.contexts AS share_of_pattern,
-    p.contexts / b.contexts AS share_of_other,
-    p.contexts * a.of_all / (a.contexts * b.contexts) AS lift
-FROM pairs AS p
-INNER JOIN alone AS a ON a.pattern = p.first
-INNER JOIN alone AS b ON b.pattern = p.second
+    first AS pattern,
+    second AS other_pattern,
+    contexts,
+    contexts / with_pattern AS share_of_pattern,
+    contexts / with_other AS share_of_other,
+    contexts * of_all / (with_pattern * with_other) AS lift
+FROM (
+    SELECT
+        first,
+        second,
+        contexts,
+        sumIf(contexts, first = second) OVER (PARTITION BY first) AS with_pattern,
+        sumIf(contexts, first = second) OVER (PARTITION BY second) AS with_other,
+        sumIf(contexts, first = '') OVER () AS of_all
+    FROM pairs
+)
+WHERE first != second AND contexts >= 2
 ORDER BY contexts DESC, lift DESC, pattern, other_pattern

@@ -15,7 +15,7 @@ WITH
             whose AS name,
             count() AS operations,
             uniqExactIf(context, context != '') AS contexts,
-            uniqExactIf(who, who != '') AS users_or_agents,
+            uniqExactIf(who, who != (0, '')) AS users_or_agents,
             countIf(isNotNull(duration_us)) AS with_duration,
             countIf(isNotNull(quality_ppm)) AS with_quality,
             countIf(context_type != '') AS with_context_type,

@@ -4,14 +4,45 @@
 -- Reads: usage_operations
 -- Read by: stats parameters
 WITH
-    said AS (
+    -- each parameter by itself, and none as text before it is counted
+    grouped AS (
         SELECT
-            outcome,
-            is_abandoned,
-            is_in_flight,
-            has_duration,
-            assumeNotNull(duration_us) AS us,
-            arrayFilter(pair -> pair.2 != '', [
+            task, request_type, image_width, image_height, steps_requested, guidance_millionths, strength_ppm,
+            scheduler, loras, video_frames, video_fps_millionths, max_tokens, temperature_millionths, top_p_ppm,
+            output_count, model_quantization, model_dtype, device, offload_mode,
+            -- one bit for each, the first is the highest: 0 where the row is about it
+            grouping(
+                task, request_type, image_width, steps_requested, guidance_millionths, strength_ppm, scheduler,
+                loras, video_frames, video_fps_millionths, max_tokens, temperature_millionths, top_p_ppm,
+                output_count, model_quantization, model_dtype, device, offload_mode
+            ) AS left_out,
+            count() AS n,
+            countIf(outcome IN ('failure', 'error')) AS failed,
+            countIf(is_abandoned) AS given_up,
+            n - countIf(outcome = 'cancelled' OR is_in_flight) AS could_succeed,
+            countIf(outcome = 'success') + countIf(outcome = 'partial_success') / 2 AS succeeded,
+            countIf(has_duration) AS timed,
+            sumIf(assumeNotNull(duration_us), has_duration) AS timed_us
+        FROM usage_operations(
+            kind = if({subject:String} = '', '', {kind:String}),
+            subject = {subject:String},
+            operation = {operation:String},
+            since = {since:DateTime64(6, 'UTC')},
+            until = {until:DateTime64(6, 'UTC')},
+            as_of = {as_of:DateTime64(6, 'UTC')},
+            abandoned_after_seconds = {abandoned_after_seconds:Float64}
+        )
+        GROUP BY GROUPING SETS (
+            (task), (request_type), (image_width, image_height), (steps_requested), (guidance_millionths),
+            (strength_ppm), (scheduler), (loras), (video_frames), (video_fps_millionths), (max_tokens),
+            (temperature_millionths), (top_p_ppm), (output_count), (model_quantization), (model_dtype), (device),
+            (offload_mode)
+        )
+    ),
+
+    counted AS (
+        SELECT
+            [
                 ('task', task::String),
                 ('request_type', request_type::String),
                 ('size', if(image_width = 0, '', format('{}x{}', toString(image_width), toString(image_height)))),
@@ -30,32 +61,19 @@ WITH
                 ('dtype', model_dtype::String),
                 ('device', device::String),
                 ('offload', offload_mode::String)
-            ]) AS pairs
-        FROM usage_operations(
-            kind = if({subject:String} = '', '', {kind:String}),
-            subject = {subject:String},
-            operation = {operation:String},
-            since = {since:DateTime64(6, 'UTC')},
-            until = {until:DateTime64(6, 'UTC')},
-            as_of = {as_of:DateTime64(6, 'UTC')},
-            abandoned_after_seconds = {abandoned_after_seconds:Float64}
-        )
-    ),
-
-    counted AS (
-        SELECT
+            ][18 - toUInt8(log2(262143 - left_out))] AS pair,
             pair.1 AS parameter,
             pair.2 AS value,
-            count() AS operations,
-            countIf(outcome IN ('failure', 'error')) AS failures,
-            countIf(is_abandoned) AS abandoned,
-            operations - countIf(outcome = 'cancelled' OR is_in_flight) AS rated,
-            countIf(outcome = 'success') + countIf(outcome = 'partial_success') / 2 AS good,
-            countIf(has_duration) AS durations,
-            sumIf(us, has_duration) AS duration_sum_us
-        FROM said
-        ARRAY JOIN pairs AS pair
-        GROUP BY parameter, value
+            sum(n) AS operations,
+            sum(failed) AS failures,
+            sum(given_up) AS abandoned,
+            sum(could_succeed) AS rated,
+            sum(succeeded) AS good,
+            sum(timed) AS durations,
+            sum(timed_us) AS duration_sum_us
+        FROM grouped
+        WHERE value != ''
+        GROUP BY pair
     )
 
 SELECT

@@ -12,7 +12,7 @@ SELECT
     uniqExactIf(context_type::String, context_type != '') AS context_types,
     countIf(context != '') AS operations_in_context,
     if(contexts = 0, NULL, operations_in_context / contexts) AS operations_per_context,
-    uniqExactIf(who, who != '') AS users_or_agents
+    uniqExactIf(who, who != (0, '')) AS users_or_agents
 FROM operations_by_subject(
     kind = {kind:String},
     only = '',

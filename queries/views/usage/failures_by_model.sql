@@ -3,34 +3,26 @@
 -- Grain: one row per model and error type.
 -- Reads: usage_operations
 -- Read by: stats model-failures
-WITH
-    said AS (
-        SELECT model, error_type::String AS error_type, outcome, start
-        FROM usage_operations(
-            kind = if({subject:String} = '', '', 'model'),
-            subject = {subject:String},
-            operation = 'model.request',
-            since = {since:DateTime64(6, 'UTC')},
-            until = {until:DateTime64(6, 'UTC')},
-            as_of = {as_of:DateTime64(6, 'UTC')},
-            abandoned_after_seconds = {abandoned_after_seconds:Float64}
-        )
-    ),
-
-    requests AS (
-        SELECT model, count() AS requests FROM said GROUP BY model
-    )
-
 SELECT
-    s.model AS model,
-    s.error_type AS error_type,
-    count() AS failures,
-    any(r.requests) AS requests,
+    model,
+    error_type,
+    countIf(is_failure) AS failures,
+    sum(count()) OVER (PARTITION BY model) AS requests,
     failures / requests AS share_of_requests,
-    min(s.start) AS first_seen_at,
-    max(s.start) AS last_seen_at
-FROM said AS s
-INNER JOIN requests AS r ON r.model = s.model
-WHERE s.outcome IN ('failure', 'error')
+    minIf(start, is_failure) AS first_seen_at,
+    maxIf(start, is_failure) AS last_seen_at
+FROM (
+    SELECT model, error_type::String AS error_type, outcome IN ('failure', 'error') AS is_failure, start
+    FROM usage_operations(
+        kind = if({subject:String} = '', '', 'model'),
+        subject = {subject:String},
+        operation = 'model.request',
+        since = {since:DateTime64(6, 'UTC')},
+        until = {until:DateTime64(6, 'UTC')},
+        as_of = {as_of:DateTime64(6, 'UTC')},
+        abandoned_after_seconds = {abandoned_after_seconds:Float64}
+    )
+)
 GROUP BY model, error_type
+QUALIFY failures > 0
 ORDER BY failures DESC, model, error_type

@@ -31,5 +31,5 @@ FROM usage_operations(
     as_of = {as_of:DateTime64(6, 'UTC')},
     abandoned_after_seconds = {abandoned_after_seconds:Float64}
 )
-GROUP BY user
+GROUP BY user_hash
 ORDER BY operations DESC, user

@@ -24,5 +24,5 @@ FROM usage_operations(
     as_of = {as_of:DateTime64(6, 'UTC')},
     abandoned_after_seconds = {abandoned_after_seconds:Float64}
 )
-GROUP BY user, model
+GROUP BY user_hash, model
 ORDER BY requests DESC, user, model

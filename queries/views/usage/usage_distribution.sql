@@ -6,7 +6,14 @@
 -- Read by: stats distribution
 WITH
     said AS (
-        SELECT toTimeZone(start, {zone:String}) AS there, context_type, agent, project, file_type
+        SELECT
+            context_type,
+            agent,
+            project,
+            file_type,
+            toTimeZone(start, {zone:String}) AS there,
+            toHour(there) AS hour,
+            toDayOfWeek(there) - 1 AS day
         FROM usage_operations(
             kind = if({subject:String} = '', '', {kind:String}),
             subject = {subject:String},
@@ -18,23 +25,40 @@ WITH
         )
     ),
 
-    counted AS (
-        SELECT one.1 AS dimension, one.2 AS value, count() AS operations
+    -- each dimension by itself, and none as text before it is counted
+    grouped AS (
+        SELECT
+            context_type,
+            agent,
+            project,
+            file_type,
+            hour,
+            day,
+            count() AS n,
+            grouping(context_type, agent, project, file_type, hour, day) AS left_out
         FROM said
-        ARRAY JOIN [
-            ('by_context_type', context_type::String),
-            ('by_agent', agent::String),
-            ('by_project', project::String),
-            ('by_file_type', file_type::String),
-            ('by_time_of_day', leftPad(toString(toHour(there)), 2, '0')),
-            ('by_day_of_week', toString(toDayOfWeek(there) - 1))
-        ] AS one
+        GROUP BY GROUPING SETS ((context_type), (agent), (project), (file_type), (hour), (day))
+    ),
+
+    counted AS (
+        SELECT
+            multiIf(
+                left_out = 31, ('by_context_type', context_type::String),
+                left_out = 47, ('by_agent', agent::String),
+                left_out = 55, ('by_project', project::String),
+                left_out = 59, ('by_file_type', file_type::String),
+                left_out = 61, ('by_time_of_day', leftPad(toString(hour), 2, '0')),
+                ('by_day_of_week', toString(day))
+            ) AS one,
+            one.1 AS dimension,
+            one.2 AS value,
+            n AS operations
+        FROM grouped
         WHERE value != ''
-        GROUP BY dimension, value
         UNION ALL
-        SELECT 'by_time_of_day', leftPad(toString(number), 2, '0'), 0 FROM numbers(24)
+        SELECT ('', ''), 'by_time_of_day', leftPad(toString(number), 2, '0'), 0 FROM numbers(24)
         UNION ALL
-        SELECT 'by_day_of_week', toString(number), 0 FROM numbers(7)
+        SELECT ('', ''), 'by_day_of_week', toString(number), 0 FROM numbers(7)
     )
 
 SELECT
