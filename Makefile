@@ -48,6 +48,13 @@ test: $(READY)  # every test that takes seconds and no real programs, on every c
 test-all: $(READY)  # every test; tests/README.md lists what make test leaves out
 	$(RUN)pytest $(SPREAD)
 
+# another part for each commit
+PART ?= $(shell git rev-list --count HEAD 2>/dev/null || echo 1)
+
+.PHONY: test-part
+test-part: $(READY)  # every test, and of each that takes minutes a part that takes one, drawn from PART=1; CI runs it
+	$(RUN)pytest $(SPREAD) --part $(PART)
+
 .PHONY: test-loaded
 test-loaded: $(READY)  # make test beside a busy loop on every core
 	@loops=; trap 'kill $$loops' EXIT; \
@@ -207,7 +214,7 @@ docs-libraries: $(READY)  # write the page of what each library tells, by callin
 	UV_PROJECT_ENVIRONMENT=.venv-libraries $(UV) sync --quiet --frozen --extra all --group libraries --python $(PYTHON)
 	PYTHONPATH=tests .venv-libraries/bin/python -m libraries.page --write
 
-CI_PARTS := lint collector judge test-all test-libraries test-newest wheel
+CI_PARTS := lint collector judge test-part test-libraries test-newest wheel
 
 .PHONY: ci
 ci:  # what .ci/run runs, with the minutes of each part

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support import part
 from support.slow import SLOW, Slow
 from support.spread import Pieces, longest_first
 from support.stores import Template
@@ -23,12 +24,26 @@ _ROOM_BYTES = 4 * 1024**3
 _HUNG_AFTER = 6  # times what a test says it takes on a quiet core
 
 
-def pytest_configure() -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take the seed of the parts."""
+    parser.addoption(
+        "--part", type=int, metavar="SEED", help="run a minute of each test that takes minutes, drawn from SEED"
+    )  # fmt: skip
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say what the parts were drawn from."""
+    seed = config.getoption("--part")
+    return [] if seed is None else [f"parts of long tests are drawn from --part {seed}"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Keep the tests' files in memory where there is room: the engine waits for the disk at every table it makes.
 
     A shell that starts the tests in the background has them ignore Ctrl-C, and so would every program that they start,
     also those that are to be stopped by it.
     """
+    part.drawn_from(config.getoption("--part"))
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > _ROOM_BYTES:
@@ -44,6 +59,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if slow and not item.get_closest_marker("timeout"):
             hung_after = max(float(config.getini("timeout")), _HUNG_AFTER * slow.kwargs["seconds"])
             item.add_marker(pytest.mark.timeout(hung_after))
+    part.deselect(config, items)
 
 
 @pytest.hookimpl(trylast=True, specname="pytest_collection_modifyitems")

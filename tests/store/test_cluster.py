@@ -17,7 +17,19 @@ from modeltally.store.client import READ_SETTINGS, Database
 from modeltally.store.cluster import EARLIER, EVERYWHERE, PASSED_THROUGH, SHARDED, check_statements, render
 from modeltally.store.rollup import Roller
 from queries.given import give
-from store.answers import AS_OF, ERASED, GIVEN, LATER, answers, fewer_questions, knows_where_to_read, lived_in, named
+from store.answers import (
+    AS_OF,
+    ERASED,
+    EVERY_VIEW_SECONDS,
+    GIVEN,
+    LATER,
+    answers,
+    fewer_questions,
+    knows_where_to_read,
+    lived_in,
+    named,
+)
+from support.part import some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -211,7 +223,7 @@ def _lived_in_on(front: _Spread) -> EmbeddedStore:
 def _installed_answers(front: Database) -> dict[str, list[Row]]:
     """Every row of every installed view that answers for all shards."""
     found = {}
-    for view in sql.views_in_order():
+    for view in some(sql.views_in_order(), seconds=EVERY_VIEW_SECONDS):
         if view.name not in PER_SHARD and knows_where_to_read(view):
             values = ", ".join(f"{name} = {{{name}:{kind}}}" for name, kind in view.parameters.items())
             installed = sql.Statement(view.name, f"SELECT * FROM {view.name}{f'({values})' * bool(values)}")  # noqa: S608 - a view of ours

@@ -22,7 +22,7 @@ from modeltally.settings import Settings, load_settings
 from modeltally.store import ServedStore, open_served_store, sql
 from modeltally.store._barrier import ServerBarrier
 from modeltally.store.client import Database
-from store.answers import AS_OF, answers, lived_in, questions
+from store.answers import AS_OF, answers, has_rows, lived_in, questions
 from store.served import PASSWORD, Server, served
 from support.stores import ask
 
@@ -115,7 +115,7 @@ def test_every_job_reports_and_leaves_the_same(lives: tuple[dict[str, Any], dict
 def test_every_view_gives_the_same_rows(lives: tuple[dict[str, Any], dict[str, Any]]) -> None:
     """Every row of every view is the same, of a store with rolled hours and dirty ones, late rows and erased users."""
     in_process, over_http = lives
-    assert sum(len(rows) for rows in in_process["answers"].values()) > 300
+    assert has_rows(in_process["answers"])
     assert over_http["answers"] == in_process["answers"]
 
 
