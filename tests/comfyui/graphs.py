@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-__all__ = ["CHECKPOINT", "LORA", "OTHER", "UPSCALER", "broken", "custom", "endless", "enlarged", "painted", "repainted", "turned"]
+__all__ = [
+    "CHECKPOINT",
+    "LORA",
+    "OTHER",
+    "UPSCALER",
+    "broken",
+    "custom",
+    "endless",
+    "enlarged",
+    "painted",
+    "repainted",
+    "turned",
+]
 
 CHECKPOINT: Final = "sketch.safetensors"
 OTHER: Final = "more/photo.safetensors"
@@ -19,7 +31,13 @@ def _node(kind: str, **inputs: Any) -> dict[str, Any]:
 
 
 def painted(
-    seed: int, *, model: str = CHECKPOINT, steps: int = 2, batch: int = 1, lora: float | None = None, prompt: str = "a sea"
+    seed: int,
+    *,
+    model: str = CHECKPOINT,
+    steps: int = 2,
+    batch: int = 1,
+    lora: float | None = None,
+    prompt: str = "a sea",
 ) -> Graph:
     """Paint pictures of 64 by 96, perhaps with a LoRA."""
     model_from, text_from = ["1", 0], ["1", 1]

@@ -1,8 +1,8 @@
-"""Models of random weights that ComfyUI loads and runs in a second: ``make_models.py COMFYUI FOLDER``, in a process of its own.
+"""Models of random weights that ComfyUI loads and runs in a second: ``make_models.py COMFYUI FOLDER``, by itself.
 
-A checkpoint of the first Stable Diffusion's kind with one level instead of four, the tiny autoencoder for it, an upscaler
-and a LoRA. Of the text encoder, which has one size only, a single norm is in the file: the rest of its weights are
-whatever memory has, and what comes out is noise either way.
+A checkpoint of the first Stable Diffusion's kind with one level instead of four, the tiny autoencoder for it, an
+upscaler and a LoRA. Of the text encoder, which has one size only, a single norm is in the file: the rest of its weights
+are whatever memory has, and what comes out is noise either way.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def main(comfyui: Path, folder: Path) -> None:
     import comfy.options  # noqa: PLC0415 - as above
 
     comfy.options.enable_args_parsing()
-    import comfy.model_management  # noqa: F401, PLC0415 - as above; it is imported before the rest
+    import comfy.model_management  # noqa: PLC0415 - as above; it is imported before the rest
     import comfy.ops  # noqa: PLC0415
     import torch  # noqa: PLC0415
     from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel  # noqa: PLC0415

@@ -137,7 +137,16 @@ def running(
         shutil.copy(HERE.parents[1] / "deploy" / "comfyui" / "modeltally_node.py", base / "custom_nodes")
     port = free_port()
     program = [sys.executable, str(comfyui / "main.py"), "--cpu", "--disable-auto-launch", "--disable-api-nodes"]
-    program += ["--port", str(port), "--base-directory", str(base), "--database-url", f"sqlite:///{base / 'db'}"]
+    program += [
+        "--verbose",
+        "DEBUG",
+        "--port",
+        str(port),
+        "--base-directory",
+        str(base),
+        "--database-url",
+        f"sqlite:///{base / 'db'}",
+    ]
     environment = {**_clean(), "OMP_NUM_THREADS": "1", **variables}
     with (base / "log").open("wb") as log, contextlib.ExitStack() as stack:
         process = stack.enter_context(
@@ -145,11 +154,11 @@ def running(
         )
         stack.callback(process.kill)
         client = Client(f"http://127.0.0.1:{port}")
-        wait_until(
-            lambda: _answers(client.url) or process.poll() is not None, timeout_seconds=STARTING_SECONDS
-        )
+        wait_until(lambda: _answers(client.url) or process.poll() is not None, timeout_seconds=STARTING_SECONDS)
         assert process.poll() is None, (base / "log").read_text()[-3000:]
-        socket = stack.enter_context(connect(f"ws://127.0.0.1:{port}/ws?clientId={CLIENT.replace(' ', '%20')}", max_size=None))
+        socket = stack.enter_context(
+            connect(f"ws://127.0.0.1:{port}/ws?clientId={CLIENT.replace(' ', '%20')}", max_size=None)
+        )
         listener = threading.Thread(target=_listen, args=(client, socket), daemon=True)
         listener.start()
         yield client

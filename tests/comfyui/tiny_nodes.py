@@ -7,7 +7,7 @@ from typing import Any
 
 import comfy.model_management
 
-SECRET = "a message that quotes the prompt"
+QUOTE = "a message that quotes the prompt"
 
 
 class TinyBroken:
@@ -24,7 +24,8 @@ class TinyBroken:
 
     def run(self, image: Any) -> Any:
         """Raise."""
-        raise LookupError(SECRET)
+        del image
+        raise LookupError(QUOTE)
 
 
 class TinySlow:

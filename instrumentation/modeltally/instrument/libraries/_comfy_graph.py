@@ -118,6 +118,17 @@ class Graph:
         """Return the value of the first of some nodes that has one of some inputs."""
         return next((value for name in names if (value := self.value(name, *inputs)) is not None), None)
 
+    def samplers(self) -> list[str]:
+        """Return the nodes that take the steps of diffusion."""
+        return [name for name in self.needed if self._is_sampler(name)]
+
+    def _is_sampler(self, name: str) -> bool:
+        given = self.inputs(name)
+        if self.link(name, "model", "guider") is None:
+            return False
+        takes_steps = "steps" in given and any(each in given for each in _SAMPLES)
+        return takes_steps or self.link(name, "latent_image") is not None
+
     def _target(self, value: Any) -> str | None:
         if isinstance(value, list | tuple) and len(value) == 2 and str(value[0]) in self._nodes:  # noqa: PLR2004 - node and output
             return str(value[0])
@@ -140,7 +151,7 @@ def _asked_by(prompt: Any, outputs: Any) -> Values:
     media = next(
         (media for name in graph.needed if (media := media_of_class(graph.kind(name))) is not Media.IMAGE), Media.IMAGE
     )
-    samplers = [name for name in graph.needed if _is_sampler(graph, name)]
+    samplers = graph.samplers()
     if not samplers:
         return _unsampled(graph, media)
     first = _first(graph, samplers)
@@ -175,15 +186,6 @@ def media_of_class(kind: str) -> Media:
         if _VIDEO.search(kind):
             return Media.VIDEO
     return Media.IMAGE
-
-
-def _is_sampler(graph: Graph, name: str) -> bool:
-    given = graph.inputs(name)
-    if graph.link(name, "model", "guider") is None:
-        return False
-    return graph.link(name, "latent_image") is not None or (
-        "steps" in given and any(each in given for each in _SAMPLES)
-    )
 
 
 def _first(graph: Graph, samplers: list[str]) -> str:

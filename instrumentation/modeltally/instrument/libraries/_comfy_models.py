@@ -169,7 +169,6 @@ class Models:
             return
         resident.leaves()
         values: Values = {**resident.values}
-        values.pop("load_source", None)
         values["unload_reason"] = _reason.get()
         values["memory_freed_bytes"] = freed
         values["resident_seconds"] = (_clock.perf_counter_ns() - resident.loaded_ns) / 1e9

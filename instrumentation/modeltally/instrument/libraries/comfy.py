@@ -61,6 +61,7 @@ class ComfyInstrumentor(Instrumentor):
             return
         if not hasattr(self, "_models"):
             self._waiting: dict[str, list[Run]] = {}
+            self._under_way = 0
             self._told: Values = {"framework": FRAMEWORK, "framework_version": _version()}
             self._models = Models(self._told)
         if module.__name__ == _EXECUTION:
@@ -150,6 +151,7 @@ class ComfyInstrumentor(Instrumentor):
         if run is None:
             return function(*args, **kwargs)
         token = _running.set(run)
+        self._under_way += 1
         try:
             with run.operation.inside():
                 result = function(*args, **kwargs)
@@ -157,6 +159,7 @@ class ComfyInstrumentor(Instrumentor):
             run.end(instance, error)
             raise
         finally:
+            self._under_way -= 1
             _running.reset(token)
         run.end(instance, None)
         return result
@@ -174,7 +177,8 @@ class ComfyInstrumentor(Instrumentor):
             run = self._begin(prompt_id, prompt, extra_data, execute_outputs, is_queued=False)
         device = device_of(sys.modules.get(MANAGEMENT))
         run.memory = Memory(device)
-        run.operation.set(device=None if device is None else str(device))
+        # those that still waited were counted as it was queued
+        run.operation.set(device=None if device is None else str(device), concurrency=self._under_way + 1)
         return run
 
     def _failed(self, function: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
