@@ -13,6 +13,7 @@ import pytest
 import modeltally
 from comfyui.conversation import Conversation, hold
 from comfyui.program import make_models, running
+from modeltally.instrument import _guard
 from modeltally.server import LocalServer
 from modeltally.testing import capture, captured
 from support.servers import settings_for
@@ -43,6 +44,12 @@ class Real(NamedTuple):
     rows: list[dict[str, Any]]
     spans: list[dict[str, str]]
     heartbeats: list[dict[str, str]]
+
+
+@pytest.fixture(autouse=True)
+def _no_problems_of_others() -> None:
+    """Begin a test with none counted."""
+    _guard.reset()
 
 
 @pytest.fixture(scope="session")

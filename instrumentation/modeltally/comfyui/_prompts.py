@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
 
 from modeltally.comfyui._said import CACHED, START, Ending, Entry, asked, ending
 from modeltally.instrument import _clock
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from modeltally.instrument.manual import ManualOperation
 
 __all__ = ["Prompts"]
+
+EARLY: Final = 4096  # messages of prompts that are not known yet, or not ours
 
 
 class Prompts:
@@ -46,6 +49,7 @@ class Prompts:
         """
         self._version = version
         self._open: dict[str, _Prompt] = {}
+        self._early: deque[tuple[str, str, Mapping[str, Any]]] = deque(maxlen=EARLY)
 
     @property
     def waiting(self) -> tuple[str, ...]:
@@ -65,10 +69,15 @@ class Prompts:
         if prompt_id is None:
             return
         self._open[str(prompt_id)] = _Prompt(str(prompt_id), graph, self._version, values)
+        # the first messages may come before the answer
+        early = [each for each in self._early if each[0] == str(prompt_id)]
+        for each in early:
+            self._early.remove(each)
+            self._told(*each)
 
     @guarded(None)
     def told(self, message: str | bytes | Mapping[str, Any]) -> None:
-        """Take note of a message that came by the web socket; those of other prompts are passed over.
+        """Take note of a message that came by the web socket; those of other people's prompts are passed over.
 
         Args:
             message: As it came, or read as JSON already.
@@ -79,9 +88,16 @@ class Prompts:
         data = content.get("data")
         if not isinstance(data, dict):
             return
-        prompt = self._open.get(str(data.get("prompt_id")))
-        if prompt is not None and prompt.told(str(content.get("type")), data):
-            del self._open[prompt.prompt_id]
+        prompt_id = data.get("prompt_id")
+        if prompt_id is not None:
+            self._told(str(prompt_id), str(content.get("type")), data)
+
+    def _told(self, prompt_id: str, kind: str, data: Mapping[str, Any]) -> None:
+        prompt = self._open.get(prompt_id)
+        if prompt is None:
+            self._early.append((prompt_id, kind, data))
+        elif prompt.told(kind, data):
+            del self._open[prompt_id]
 
     @guarded(None)
     def settle(self, history: Mapping[str, Any]) -> None:

@@ -34,7 +34,7 @@ class Run:
         error: What a node raised, if one did.
         is_interrupted: Whether that was raised because somebody asked for it.
         steps: Steps of samplers that were done.
-        sampling_ns: How long the samplers took.
+        sampling_ns: How long the samplers took; None where none ran.
     """
 
     def __init__(self, prompt_id: str, prompt: Any, operation: ManualOperation) -> None:
@@ -51,7 +51,7 @@ class Run:
         self.error: Any = None
         self.is_interrupted = False
         self.steps = 0
-        self.sampling_ns = 0
+        self.sampling_ns: int | None = None
         self._prompt = prompt
         self._seconds: dict[str, tuple[str, float]] = {}
         self._shown: Values = {}
@@ -127,8 +127,9 @@ class Run:
         if self._seconds:
             kind, seconds = max(self._seconds.values(), key=lambda ran: ran[1])
             values["node_slowest"], values["node_slowest_seconds"] = kind, seconds
-        if self.sampling_ns:
+        if self.sampling_ns is not None:
             values["steps_completed"] = self.steps
+        if self.sampling_ns and self.steps:
             values["generation_speed"] = self.steps / (self.sampling_ns / 1e9)
             values["generation_speed_unit"] = "{step}/s"
         if has_results:

@@ -89,6 +89,11 @@ class ComfyInstrumentor(Instrumentor):
         else:
             problem("comfy", "this version of ComfyUI has no %s: what is seen there is missing", name)
 
+    def uninstrument(self, **kwargs: Any) -> None:
+        """End, and forget the prompts that wait; arguments as in the base."""
+        super().uninstrument(**kwargs)
+        vars(self).pop("_models", None)
+
     def unknown_version(self) -> str | None:
         """Return ComfyUI's version if it is outside the known range; it is no package that is installed."""
         version = _version()
@@ -226,7 +231,7 @@ class ComfyInstrumentor(Instrumentor):
         try:
             return function(*args, **kwargs)
         finally:
-            run.sampling_ns += _clock.perf_counter_ns() - began_ns
+            run.sampling_ns = (run.sampling_ns or 0) + _clock.perf_counter_ns() - began_ns
 
 
 def _begun(values: Values, *, is_queued: bool) -> ManualOperation:
