@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import signal
+import subprocess
+import sys
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -16,11 +21,12 @@ from modeltally.comfyui import Prompts
 from modeltally.comfyui._watcher import Watcher
 from modeltally.errors import ServerError
 from modeltally.instrument._guard import problems
+from support.environment import clean_environment
 from support.sink import Sink
+from support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from comfyui.conversation import Conversation
     from modeltally.testing import Captured
@@ -211,6 +217,35 @@ def test_command_records_a_history(
     finally:
         sink.close()
     assert services == {f"comfyui {endpoint.url.removeprefix('http://')}"}
+
+
+def test_command_goes_on_until_it_is_stopped(conversation: Conversation, tmp_path: Path) -> None:
+    """A server that is away for a while is asked again; SIGTERM ends it, and what it recorded arrives once."""
+    sink, log = Sink(), tmp_path / "log"
+    command = [str(Path(sys.executable).parent / "modeltally"), "comfyui"]
+    environment = {**clean_environment(), "MODELTALLY_DIR": str(tmp_path)}
+    with contextlib.ExitStack() as stack:
+        stack.callback(sink.close)
+        endpoint = stack.enter_context(running_endpoint())
+        output = stack.enter_context(log.open("wb"))
+        process = stack.enter_context(
+            subprocess.Popen(
+                [*command, endpoint.url, "--every", "0.1", "--endpoint", sink.url],
+                env=environment,
+                stdout=output,
+                stderr=output,
+            )
+        )
+        stack.callback(process.kill)
+        assert wait_until(lambda: "trying again" in log.read_text())
+        endpoint.answers |= {"/system_stats": {}, "/queue": EMPTY, "/history": conversation.history}
+        assert sink.wait_for(lambda: len(sink.operations) == len(conversation.history))
+        seen = len(endpoint.asked)
+        assert wait_until(lambda: len(endpoint.asked) > seen + 2)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+        assert len(sink.operations) == len(conversation.history)
+    assert log.read_text().count("trying again") == 1
 
 
 @pytest.mark.parametrize(("address", "code"), [("localhost:8188", 2), ("ftp://here", 2), ("http://127.0.0.1:1", 4)])
