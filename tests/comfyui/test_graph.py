@@ -43,6 +43,10 @@ FLUX: Final = {
     "16": node("VAELoader", vae_name="ae.safetensors"),
     "17": node("SaveImage", images=["15", 0], filename_prefix="flux"),
 }
+SLIDES: Final = {
+    **graphs.painted(1, batch=5),
+    "8": node("SaveAnimatedWEBP", images=["7", 0], fps=4.0),
+}
 ASKED: Final = {"seed": 1, "cfg": 6.0, "sampler_name": "uni_pc", "scheduler": "simple", "denoise": 1.0}
 FILM: Final = {
     "1": node("UnetLoaderGGUF", unet_name="wan.gguf"),
@@ -154,6 +158,10 @@ CASES: Final[dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
             "prompt": "it moves",
             "strength": None,
         },
+    ),
+    "pictures as a film": (
+        SLIDES,
+        {"task": "text_to_video", "video_frames": 5, "choice_count": None, "video_fps": 4.0, "image_width": 64},
     ),
     "two samplers, each for a part of the way": (
         REFINED,

@@ -160,6 +160,8 @@ def _asked_by(prompt: Any, outputs: Any) -> Values:
     values["steps_requested"] = sum(_steps(graph, name) for name in samplers) or None
     values.update(_size(graph, first))
     values.update(_task(graph, first, media))
+    if media is Media.VIDEO and not values.get("video_frames"):  # many pictures, one after the other
+        values["video_frames"], values["choice_count"] = values.get("choice_count"), None
     if values.get("task") not in ("image_to_image", "inpaint"):
         values["strength"] = None  # of the noise it begins with all is changed
     return values
