@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from modeltally.instrument._guard import guarded
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Graph", "asked_by", "loaded_by", "media_of_class"]
 
-MAX_NODES: Final = 4096  # a graph of more is not looked at: who sends one would have to wait
+# who sends a graph waits until it was looked at: one of more nodes is not, and of more samplers only the first are
+MAX_NODES: Final = 2048
+MAX_SAMPLERS: Final = 32
 
 # inputs that name a model's file, with ComfyUI's name for the folder of such files, and what kind of model it is
 _FILES: Final[Mapping[str, tuple[str, str]]] = {
@@ -120,7 +123,7 @@ class Graph:
 
     def samplers(self) -> list[str]:
         """Return the nodes that take the steps of diffusion."""
-        return [name for name in self.needed if self._is_sampler(name)]
+        return list(islice((name for name in self.needed if self._is_sampler(name)), MAX_SAMPLERS))
 
     def _is_sampler(self, name: str) -> bool:
         given = self.inputs(name)
