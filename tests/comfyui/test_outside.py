@@ -161,6 +161,7 @@ def test_watched_server_is_recorded_as_its_history_has_it(
         watcher = Watcher(endpoint.url, session, now_ns=lambda: (first - 1000) * NS_PER_MS)
         assert watcher.look() == 0
         endpoint.answers |= {"/queue": EMPTY, "/history": conversation.history}
+        endpoint.answers |= {f"/history/{each}": {} for each in conversation.names}
         assert watcher.look() == 50
         assert watcher.look() == 0
     is_as_the_history_says(conversation, told_of(captured))
@@ -184,6 +185,26 @@ def test_server_that_is_watched_twice_counts_once(
     ids = Counter((span.context.trace_id, span.context.span_id, span.start_time) for span in captured.spans())
     assert set(ids.values()) == {2}
     assert len(ids) == len(conversation.history)
+
+
+def test_prompt_that_is_far_back_in_the_history_was_not_taken_out(
+    conversation: Conversation, captured: Captured, endpoint: FakeEndpoint
+) -> None:
+    """It left the queue, and so much happened since that it is not among the newest: it is asked for by itself."""
+    prompt_id, entry = next(iter(conversation.history.items()))
+    waiting = {**EMPTY, "queue_pending": [entry["prompt"]]}
+    endpoint.answers |= {
+        "/system_stats": {},
+        "/queue": waiting,
+        "/history": {},
+        f"/history/{prompt_id}": {prompt_id: entry},
+    }
+    with requests.Session() as session:
+        watcher = Watcher(endpoint.url, session)
+        assert watcher.look() == 0
+        endpoint.answers["/queue"] = EMPTY
+        assert [watcher.look(), watcher.look()] == [1, 0]
+    assert captured.one()["modeltally.outcome"] == "success"
 
 
 def test_server_that_is_none_is_told(endpoint: FakeEndpoint) -> None:

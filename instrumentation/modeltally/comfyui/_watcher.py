@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Watcher"]
 
 TIMEOUT_SECONDS: Final = 30.0
-NEWEST: Final = 256  # entries of the history that are asked for each time; the server keeps ten thousand
+NEWEST: Final = 256  # entries of the history that are asked for once all were seen; the server keeps ten thousand
 REMEMBERED: Final = 20_000
 
 
@@ -43,6 +43,7 @@ class Watcher:
         self._session = session
         self._now_ns = now_ns
         self._version: str | None = None
+        self._has_seen_all = False
         self._recorded: dict[str, None] = {}
         self._waiting: dict[str, tuple[int, Any, Any]] = {}  # since when it is seen, the graph, what is wanted of it
 
@@ -59,13 +60,13 @@ class Watcher:
             system = self._get("/system_stats").get("system", {})
             self._version = str(system.get("comfyui_version", "unknown"))
         queue = self._get("/queue")  # first: what leaves it afterwards is in the history
-        history = self._get(f"/history?max_items={NEWEST}")
+        history = self._get(f"/history?max_items={NEWEST}" if self._has_seen_all else "/history")
+        self._has_seen_all = True
         here = {str(item[1]): item for name in ("queue_pending", "queue_running") for item in queue.get(name, ())}
         for item in queue.get("queue_pending", ()):
             self._waiting.setdefault(str(item[1]), (self._now_ns(), item[2], item[4]))
         count = sum(self._finished(prompt_id, entry) for prompt_id, entry in history.items())
-        gone = [each for each in self._waiting if each not in here and each not in history]
-        return count + sum(self._taken_out(each) for each in gone)
+        return count + sum(self._gone(each) for each in list(self._waiting) if each not in here)
 
     def _finished(self, prompt_id: str, entry: Mapping[str, Any]) -> bool:
         seen = self._waiting.pop(prompt_id, None)
@@ -92,6 +93,11 @@ class Watcher:
             **found.values,
         )
         return True
+
+    def _gone(self, prompt_id: str) -> bool:
+        """Record one that has left the queue and is not among the newest of the history."""
+        entry = self._get(f"/history/{prompt_id}").get(prompt_id)
+        return self._taken_out(prompt_id) if entry is None else self._finished(prompt_id, entry)
 
     def _taken_out(self, prompt_id: str) -> bool:
         since_ns, graph, outputs = self._waiting.pop(prompt_id)
@@ -130,6 +136,7 @@ class Watcher:
             response.raise_for_status()
             answer = response.json()
         except (requests.RequestException, ValueError) as error:
+            self._has_seen_all = False  # who knows how much happens until it answers again
             raise ServerError(f"{self._url}{path} gives no answer that can be read: {type(error).__name__}") from error
         if not isinstance(answer, dict):
             raise ServerError(f"{self._url}{path} does not answer as ComfyUI does; is it the right address?")
