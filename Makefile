@@ -82,6 +82,16 @@ test-libraries: $(READY)  # the instrumented libraries themselves, the newest, w
 	UV_PROJECT_ENVIRONMENT=.venv-libraries $(UV) sync --quiet --frozen --extra all --group libraries --python $(PYTHON)
 	.venv-libraries/bin/pytest tests/libraries $(SPREAD) $(ARGS)
 
+.PHONY: test-comfyui
+test-comfyui: $(READY)  # ComfyUI, the real one where COMFYUI_DIR says where it is, else a recorded conversation: COMFYUI_RECORD=1
+ifdef COMFYUI_DIR
+	UV_PROJECT_ENVIRONMENT=.venv-comfyui $(UV) sync --quiet --frozen --inexact --extra all --group libraries --python $(PYTHON)
+	$(UV) pip install --quiet --python .venv-comfyui/bin/python --requirement $(COMFYUI_DIR)/requirements.txt
+	COMFYUI_DIR=$(abspath $(COMFYUI_DIR)) .venv-comfyui/bin/pytest tests/comfyui --tb native $(ARGS)
+else
+	$(RUN)pytest tests/comfyui --tb native $(ARGS)
+endif
+
 .PHONY: test-hosts
 test-hosts: $(READY)  # every set-up of a host's tracing: is each operation recorded, is the host as without us
 	PYTHONPATH=tests $(RUN)python tests/hosts/matrix.py $(if $(filter command line,$(origin N)),--operations $(N))

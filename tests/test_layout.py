@@ -14,6 +14,7 @@ ALLOWED = {
     "instrument": set[str](),
     "instrumentors": {"instrument"},
     "testing": {"instrument"},
+    "comfyui": {"instrument"},
     "store": set[str](),
     "asgi": set[str](),
     "threads": set[str](),
@@ -31,6 +32,7 @@ ALLOWED = {
     "compat": {"analytics", "connect", "instrument", "recommend", "store"},
     "cli": {
         "analytics",
+        "comfyui",
         "connect",
         "demo",
         "doctor",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from opentelemetry.trace import StatusCode
@@ -75,6 +75,24 @@ def test_error_site_names_where_it_was_raised(seen: Captured) -> None:
         "test_outcomes:test_error_site_names_where_it_was_raised.<locals>.render"
     )
     assert "secret" not in str(attributes)
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ("/home/ann/ComfyUI/custom_nodes/pack", "pack"),
+        ("/home/ann/ComfyUI/custom_nodes/pack.nodes", "pack.nodes"),
+        ("C:\\Users\\ann\\nodes", "nodes"),
+        ("studio.paint", "studio.paint"),
+    ],
+)
+def test_error_site_has_no_folders(seen: Captured, named: str, said: str) -> None:
+    """Some programs name the modules that they load by their files: only the last part of that leaves."""
+    module: dict[str, Any] = {"__name__": named}
+    exec("def render():\n    raise ValueError('no')", module)  # noqa: S102 - a module of that name
+    with pytest.raises(ValueError, match="no"), modeltally.model_request("m"):
+        module["render"]()
+    assert seen.one()["modeltally.error.site"] == f"{said}:render"
 
 
 def test_operation_ends_when_its_exception_cannot_be_described(seen: Captured) -> None:

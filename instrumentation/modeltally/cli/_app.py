@@ -27,6 +27,7 @@ COMMANDS = {
     "export": ("Write everything a store knows to a directory.", "modeltally export --to ./moving"),
     "import": ("Bring an export into an empty store.", "modeltally import ./moving --dir ./data"),
     "replay": ("Import recorded operations from a log, CSV or JSON.", "modeltally replay trace.csv --skip-bad"),
+    "comfyui": ("Record the prompts of a ComfyUI server.", "modeltally comfyui http://127.0.0.1:8188"),
     "stats": ("Show statistics of a window of time.", "modeltally stats models --since 7d --format json"),
     "query": ("Read a view of the store by its name.", "modeltally query usage_cover --param finest=day --format json"),
     "recommend": ("Advise what to clean up, preload, make faster.", "modeltally recommend cleanup --as-of 2024-12-01"),

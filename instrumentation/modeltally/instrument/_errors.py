@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from modeltally.instrument import _names as names
@@ -15,6 +16,7 @@ MAX_MESSAGE: Final = 512  # characters, and bytes once it is sent
 # by name: asyncio, concurrent.futures, trio and starlette have them, and importing those takes a service's time
 CALLED_OFF: Final = frozenset({"CancelledError", "Cancelled", "ClientDisconnect", "WebSocketDisconnect"})
 MAX_DEPTH: Final = 16  # of groups inside groups
+_FOLDERS: Final = re.compile(r".*[/\\\\]", re.DOTALL)
 
 
 def is_called_off(error: BaseException, *, depth: int = 0) -> bool:
@@ -56,4 +58,6 @@ def error_site(error: BaseException) -> str | None:
     while trace.tb_next is not None:
         trace = trace.tb_next
     frame = trace.tb_frame
-    return f"{frame.f_globals.get('__name__', '?')}:{frame.f_code.co_qualname}"[:MAX_NAME]
+    # some programs name the modules that they load by their files: where those are is nobody's business
+    module = _FOLDERS.sub("", f"{frame.f_globals.get('__name__', '?')}")
+    return f"{module}:{frame.f_code.co_qualname}"[:MAX_NAME]

@@ -189,10 +189,12 @@ class Instrumentor:
     def unknown_version(self) -> str | None:
         """Return the library's version if it is outside the known range; None if it is within or cannot be read."""
         version = _installed_version(self.distribution or self.library)
-        if version is None:
-            return None
+        return None if version is None or self.is_known(version) else version
+
+    def is_known(self, version: str) -> bool:
+        """Return whether a version is within the known range."""
         first, last = map(_release, self.versions)
-        return None if first <= _release(version) < last else version
+        return first <= _release(version) < last
 
 
 def is_there(library: str) -> bool:

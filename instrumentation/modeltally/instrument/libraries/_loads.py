@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,11 @@ from modeltally.instrument.libraries._models import files_of, source_of, told_wh
 from modeltally.instrument.libraries.huggingface_hub import gathered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from modeltally.instrument._values import Values
 
-__all__ = ["is_loading", "load_watched", "returning", "waited_for"]
+__all__ = ["is_loading", "load_watched", "loading", "returning", "waited_for"]
 
 _loading: ContextVar[bool] = ContextVar("modeltally_loading", default=False)
 
@@ -24,6 +25,16 @@ _loading: ContextVar[bool] = ContextVar("modeltally_loading", default=False)
 def is_loading() -> bool:
     """Whether a load is under way here: what is loaded for it is a part of it."""
     return _loading.get()
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Take everything that is loaded in a block for a part of the load that the block is."""
+    token = _loading.set(True)
+    try:
+        yield
+    finally:
+        _loading.reset(token)
 
 
 def load_watched(

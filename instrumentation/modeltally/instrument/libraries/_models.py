@@ -139,17 +139,22 @@ def source_of(path: Any, *, moved_bytes: int) -> str:
 
 
 @guarded(None)
-def told_when_gone(model: Any, values: Values) -> None:
+def told_when_gone(model: Any, values: Values) -> weakref.finalize[..., Any] | None:
     """Have an unload recorded when nobody holds a model any more.
 
     Args:
         model: The model; held no longer for it.
         values: What is said of it then, beside the reason and how long it stayed.
+
+    Returns:
+        What will do it, for who has recorded another end of its stay and calls it off.
     """
     loaded_ns = _clock.perf_counter_ns()
     told = cast("dict[str, Stored]", {**{name: value for name, value in values.items() if value is not None}})
     # not at the interpreter's end: what is loaded then ends with the process
-    weakref.finalize(model, _gone, told, loaded_ns).atexit = False
+    finalizer = weakref.finalize(model, _gone, told, loaded_ns)
+    finalizer.atexit = False
+    return finalizer
 
 
 def _gone(values: dict[str, Stored], loaded_ns: int) -> None:
