@@ -18,6 +18,7 @@ from modeltally.store import transfer_jobs
 from modeltally.store.aliases import known_aliases, set_alias
 from modeltally.store.check import run_checks
 from modeltally.store.erasure import erase_user, erased_users, finish_erasures
+from modeltally.store.layer_names import known_layers, set_layer
 from modeltally.store.prices import set_price
 from modeltally.store.retention import expire
 from modeltally.store.rollup import Roller
@@ -106,6 +107,8 @@ JOBS: dict[str, Job] = {
         Job("set_price", set_price),
         Job("set_alias", set_alias),
         Job("known_aliases", known_aliases),
+        Job("set_layer", set_layer),
+        Job("known_layers", known_layers),
         Job("check", run_checks),
         *_ADVICE_JOBS,
         # with files beside the engine, where a server's are not

@@ -54,13 +54,15 @@ def test_empty_window_names_what_there_is(store: EmbeddedStore) -> None:
 
 
 def test_spans_of_others_are_told_of(store: EmbeddedStore) -> None:
-    """Who instruments by other means sees that the spans came, and that they are in no statistic."""
-    other = Operation(at=AS_OF - dt.timedelta(days=1), operation="", attributes={"gen_ai.operation.name": "chat"})
+    """Who instruments by other means sees that the spans came, and that none of them is a request."""
+    other = Operation(
+        at=AS_OF - dt.timedelta(days=1), operation="", attributes={"gen_ai.operation.name": "execute_tool"}
+    )
     give(store, Given(operations=[other]))
     reason = why_empty(store, WEEK, settings=Settings())
     assert reason is not None
     assert "1 spans of other instrumentations came" in reason
-    assert "counted in no statistic" in reason
+    assert "none of which is a request to a model" in reason
 
 
 def test_window_that_holds_anything_is_not_empty(store: EmbeddedStore) -> None:

@@ -30,6 +30,8 @@ TABLES = (
     "evaluations",
     "frozen_months",
     "heartbeats",
+    "layer_days",
+    "layers",
     "other_spans",
     "otel_traces",
     "prices",

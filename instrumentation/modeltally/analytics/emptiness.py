@@ -47,7 +47,7 @@ def why_empty(store: Store, window: Window, *, settings: Settings) -> str | None
     if foreign:
         return (
             f"nothing of ours began between {_moment(window.since)} and {_moment(window.until)} UTC; {foreign:,} spans"
-            " of other instrumentations came (`modeltally stats foreign`), which are counted in no statistic yet: wrap"
+            " of other instrumentations came (`modeltally stats foreign`), none of which is a request to a model: wrap"
             " the calls, see SERVICES.md"
         )
     if ever["first_used_at"] is None or ever["last_used_at"] is None:

@@ -38,6 +38,7 @@ COMMANDS = {
         "Count several names of a model as one.",
         "modeltally alias ./flux-dev.safetensors black-forest-labs/FLUX.1-dev",
     ),
+    "layer": ("Say what other instrumentations stand for.", "modeltally layer litellm gateway"),
     "price": (
         "Show what your models cost you, or set it.",
         "modeltally price flux gpu-hour 2.50 USD --from 2026-03-01",

@@ -23,7 +23,7 @@ from modeltally.show.units import clean_text, format_value
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping
 
-    from modeltally.analytics.topics.quality import CompletenessRow
+    from modeltally.analytics.topics.quality import CompletenessRow, ForeignRow
     from modeltally.server.client import RemoteStore
     from modeltally.settings import Settings
     from modeltally.store import Store
@@ -143,12 +143,16 @@ def examine_completeness(settings: Settings, *, now: dt.datetime) -> Iterator[Fi
             yield _damaged(damage)
         yield from _judge(rows)
         if others:
-            spans = sum(row["spans"] for row in others)
-            yield warn(
-                "completeness",
-                f"{spans:,} spans of other instrumentations in the last hour; they are counted in no statistic yet",
-                "see `modeltally stats foreign`, and wrap these calls",
-            )
+            yield _others(others)
+
+
+def _others(rows: list[ForeignRow]) -> Finding:
+    requests, spans = sum(row["requests"] for row in rows), sum(row["spans"] for row in rows)
+    if not requests:
+        said = f"{spans:,} spans of other instrumentations in the last hour, and no request to a model among them"
+        return warn("completeness", said, "see `modeltally stats foreign`, and wrap these calls")
+    said = f"other instrumentations told of {requests:,} requests in the last hour; their samplers may leave some out"
+    return ok("completeness", said)
 
 
 def _damaged(damage: object) -> Finding:

@@ -30,12 +30,20 @@ __all__ = [
     "SPAN_ATTRIBUTES",
     "SPAN_SUBJECTS",
     "SPAN_VERB",
-    "USER_ID",
+    "USER_IDS",
     "is_own_name",
 ]
 
-# Not allowed: replaced by the keyed hash of its value.
-USER_ID: Final = "user.id"
+# Not allowed: the first that says something is replaced by the keyed hash of its value. The standard's; then those of
+# Traceloop, OpenLIT and LiteLLM.
+USER_IDS: Final = (
+    "user.id",
+    "enduser.id",
+    "gen_ai.user",
+    "gen_ai.request.user",
+    "llm.user",
+    "traceloop.association.properties.user_id",
+)
 
 _LIFECYCLE: Final = frozenset(
     {
@@ -95,7 +103,48 @@ _STANDARD: Final = frozenset(
     }
 )
 
-SPAN_ATTRIBUTES: Final = _LIFECYCLE | _STANDARD | {attribute.name for attribute in names.ATTRIBUTES.values()}
+# The same in the words of others, which the store reads as well: OpenInference, Traceloop, OpenLIT, LiteLLM, vLLM, and
+# OpenTelemetry's own of before.
+_OTHERS: Final = frozenset(
+    {
+        "embedding.model_name",
+        "gen_ai.client.operation.time_to_first_chunk",
+        "gen_ai.cost.total_cost",
+        "gen_ai.is_streaming",
+        "gen_ai.latency.time_in_queue",
+        "gen_ai.latency.time_to_first_token",
+        "gen_ai.request.id",
+        "gen_ai.request.is_stream",
+        "gen_ai.server.time_to_first_token",
+        "gen_ai.usage.cache_creation_input_tokens",
+        "gen_ai.usage.cache_read_input_tokens",
+        "gen_ai.usage.completion_tokens",
+        "gen_ai.usage.cost",
+        "gen_ai.usage.details.cache_read_tokens",
+        "gen_ai.usage.details.reasoning_tokens",
+        "gen_ai.usage.prompt_tokens",
+        "gen_ai.usage.reasoning_tokens",
+        "llm.cost.total",
+        "llm.finish_reason",
+        "llm.is_streaming",
+        "llm.model_name",
+        "llm.provider",
+        "llm.request.type",
+        "llm.system",
+        "llm.token_count.completion",
+        "llm.token_count.completion_details.reasoning",
+        "llm.token_count.prompt",
+        "llm.token_count.prompt_details.cache_read",
+        "llm.token_count.prompt_details.cache_write",
+        "logfire.span_type",
+        "openinference.span.kind",
+        "operation.cost",
+        "traceloop.association.properties.conversation_id",
+        "traceloop.association.properties.session_id",
+    }
+)
+
+SPAN_ATTRIBUTES: Final = _LIFECYCLE | _STANDARD | _OTHERS | {attribute.name for attribute in names.ATTRIBUTES.values()}
 
 # One per reason of a loss, kind of a problem or mark of an operation, so the last part of these names is open.
 OPEN_NAMES: Final = re.compile(
@@ -137,6 +186,7 @@ SCOPE_NAME: Final = re.compile(
     r"|(?:@opentelemetry/|(?:go\.|io\.)?opentelemetry[./]|OpenTelemetry\.|openinference\.)[A-Za-z0-9_./\-]{1,120}"
     r"|@opentelemetry|ai|anthropic|google-genai|langchain|langfuse|langfuse-sdk|langsmith|litellm|llama_index|logfire"
     r"|mistralai|openai|openai-agents|openlit|pydantic-ai|strands-agents|telemetrygen|traceloop|traceloop\.tracer"
+    r"|(?:vllm|sglang)(?:\.[a-z][a-z0-9_]{0,39}){0,4}"
 )
 SCOPE_VERSION: Final = re.compile(r"v?[0-9][0-9A-Za-z.+_\-]{0,63}")
 # A span is called by what is done, and maybe by what it is done to, which its attributes say as well.
@@ -188,6 +238,8 @@ RESOURCE_ATTRIBUTES: Final = frozenset(
         "telemetry.sdk.version",
         "telemetry.distro.name",
         "telemetry.distro.version",
+        # for an engine whose spans do not say which model it serves
+        names.REQUEST_MODEL,
     }
 )
 

@@ -13,6 +13,7 @@ import threading
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from modeltally.store import sql
+from modeltally.store.layers import join_layers
 
 if TYPE_CHECKING:
     import contextlib
@@ -88,6 +89,8 @@ class Roller:
             Per grain, how many buckets were rolled and how many event rows they hold.
         """
         dirty = self.dirty()
+        if dirty.hours and self.join_layers(dirty.hours):
+            dirty = self.dirty()
         filling_since = as_of - _SETTLES_AFTER - _HOUR
         # an hour that is too large to be rolled at once is rolled in slices as well
         settled, filling = list[Bucket](), list[Bucket]()
@@ -113,6 +116,14 @@ class Roller:
             {"grain": grain, "buckets": len(buckets), "rows": sum(bucket.rows for bucket in buckets)}
             for grain, buckets in rolled.items()
         ]
+
+    def join_layers(self, hours: Sequence[Bucket]) -> int:
+        """Find the requests of these hours that several layers told of; returns how many rows that took."""
+        found = 0
+        for batch in _batches(hours, max_rows=self._max_rows):
+            starts = [hour.start for hour in batch]
+            found += join_layers(self._database, starts, until=max(starts) + _HOUR)
+        return found
 
     def dirty(self) -> Dirty:
         """What is to be rolled, whatever the time: also hours that are filling, and days that are not over."""

@@ -54,6 +54,8 @@ ALWAYS: Final = (
     "frozen_months",
     "tombstones",
     "aliases",
+    "layers",
+    "layer_days",
     "prices",
     "recommendations",
 )

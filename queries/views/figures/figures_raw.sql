@@ -129,7 +129,16 @@ FROM (
                 if({kind:String} IN ('', 'file_type'), [('file_type', file_type::String, 0::UInt64)], []),
                 if({kind:String} IN ('', 'error_type'), [('error_type', error_type::String, 0::UInt64)], []),
                 if({kind:String} IN ('', 'service'), [('service', service::String, 0::UInt64)], []),
-                if({kind:String} IN ('', 'instance'), [('instance', concat(service, '\n', instance), 0::UInt64)], [])
+                -- what others tell of is no part of what a process counts of itself
+                if(
+                    {kind:String} IN ('', 'instance'),
+                    [(
+                        'instance',
+                        if(source IN ('client', 'gateway', 'engine', 'separate'), '', concat(service, '\n', instance)),
+                        0::UInt64
+                    )],
+                    []
+                )
             ) AS subjects
         FROM usage_events
         WHERE (

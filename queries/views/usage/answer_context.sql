@@ -1,9 +1,10 @@
 -- What an answer about a window rests on: the window as served, the newest data, what is known to be lost.
--- A window over events that are gone snaps outward to whole hours. coverage is 'exact': only operations of our own
--- wrappers are counted, which no sampler touches; it is null where nothing began. Losses are what each process said of
+-- A window over events that are gone snaps outward to whole hours. coverage is 'exact' where only operations of our own
+-- wrappers are counted, which no sampler touches; 'unknown' where instrumentations of others told of some on one of its
+-- days, whose samplers may have left out any number; null where nothing began. Losses are what each process said of
 -- itself, null where none said anything in the window: then nobody knows.
 -- Grain: one row.
--- Reads: usage_cover, usage_figures, losses_of_window, usage_late, usage_quarantine
+-- Reads: usage_cover, usage_figures, losses_of_window, usage_late, usage_quarantine, layer_days
 -- Read by: every answer shown to a person
 WITH
     served AS (
@@ -46,6 +47,13 @@ WITH
         SELECT uniqExact(start, trace_id, span_id) AS late
         FROM usage_late
         WHERE start >= {since:DateTime64(6, 'UTC')} AND start < {until:DateTime64(6, 'UTC')}
+    ),
+
+    others AS (
+        SELECT count() AS days
+        FROM layer_days
+        WHERE day >= toDate({since:DateTime64(6, 'UTC')})
+            AND day <= toDate({until:DateTime64(6, 'UTC')} - INTERVAL 1 MICROSECOND)
     )
 
 SELECT
@@ -57,7 +65,7 @@ SELECT
         arrayMap(hour -> toDateTime64(hour, 6, 'UTC') + 3600, served.hours), {until:DateTime64(6, 'UTC')}
     )) AS window_until,
     if(newest.received_at = 0, NULL, newest.received_at) AS newest_at,
-    if(newest.received_at = 0, NULL, 'exact') AS coverage,
+    multiIf(newest.received_at = 0, NULL, others.days > 0, 'unknown', 'exact') AS coverage,
     losses.dropped AS known_loss,
     length(served.raw) AS dirty_hours,
     refused.quarantined AS quarantined,
@@ -67,3 +75,4 @@ CROSS JOIN losses
 CROSS JOIN newest
 CROSS JOIN refused
 CROSS JOIN late
+CROSS JOIN others

@@ -210,18 +210,21 @@ QUALITY_TRENDS = Topic(
 
 
 class ForeignRow(TypedDict):
-    """Generative calls that one service's other instrumentation told of."""
+    """What one service's other instrumentation told of generative calls."""
 
     service: Annotated[str, "The service."]
     instrumentation: Annotated[str, "The instrumentation's own name (the scope of its spans)."]
-    spans: Annotated[int, "Spans that are kept and counted in no statistic."]
+    layer: Annotated[str, "Where it stands: client, gateway or engine; empty where none of it is a request to a model."]
+    spans: Annotated[int, "Its spans of generative calls, as long as they are kept."]
+    requests: Annotated[int, "Requests to models it told of: these are counted."]
+    nested: Annotated[int, "Of these, a part of another request, and so none of their own."]
     last_used_at: rows.LastUsed
 
 
 FOREIGN = Topic(
     name="foreign",
     group="Quality",
-    sentence="Generative calls that other instrumentations told of: kept, and counted in no statistic yet.",
+    sentence="What other instrumentations told of generative calls, and which of it is counted as requests to models.",
     view="foreign_spans",
     row=ForeignRow,
     layout=Layout("Spans of other instrumentations", when_empty="none came in this window"),

@@ -26,7 +26,7 @@ from modeltally.receiver.allow import (
     SPAN_ATTRIBUTES,
     SPAN_SUBJECTS,
     SPAN_VERB,
-    USER_ID,
+    USER_IDS,
     is_own_name,
 )
 from modeltally.receiver.attributes import MAX_TEXT_CHARACTERS, bound, join_lists, judge_scope, keep, text_of
@@ -169,9 +169,9 @@ def _is_ours(scope_name: str) -> bool:
 
 def _keep_of_span(attributes: Any, hasher: Hasher, *, is_ours: bool) -> int:
     """Delete the attributes that are not allowed; returns how many."""
-    user = attributes.get(USER_ID, None)
-    if user is not None and names.USER_HASH not in attributes:
-        text = text_of(user)
+    users = [name for name in USER_IDS if name in attributes]
+    if users and names.USER_HASH not in attributes:
+        text = next((text for name in users if (text := text_of(attributes[name]))), "")
         hashed = hasher.user(text) if text else None
         if hashed is not None:
             attributes[names.USER_HASH].string_value = hashed
@@ -185,7 +185,7 @@ def _keep_of_span(attributes: Any, hasher: Hasher, *, is_ours: bool) -> int:
         else:
             del attributes[name]
             dropped += 1
-    return dropped - (user is not None)
+    return dropped - len(users)
 
 
 def _check_user_hash(attributes: Any, hasher: Hasher) -> None:
