@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 import weakref
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -16,7 +18,18 @@ if TYPE_CHECKING:
     from modeltally.instrument._scalars import Stored
     from modeltally.instrument._values import Values
 
-__all__ = ["files_of", "place_of", "quantization_of", "source_of", "told_when_gone", "weights_of"]
+__all__ = [
+    "cached_folder",
+    "call_it",
+    "called",
+    "files_of",
+    "place_of",
+    "quantization_of",
+    "repository_of",
+    "source_of",
+    "told_when_gone",
+    "weights_of",
+]
 
 CACHE, DISK, DOWNLOAD = "cache", "disk", "download"
 _FORMATS: Final = {
@@ -29,6 +42,52 @@ _FORMATS: Final = {
     ".ckpt": "pytorch",
 }
 _MAX_FILES: Final = 10_000
+_CACHED: Final = re.compile(r".*[/\\]models--(.+?)[/\\]snapshots[/\\][^/\\]+[/\\]?")
+_called: Final[weakref.WeakKeyDictionary[Any, str]] = weakref.WeakKeyDictionary()
+
+
+@guarded(None)
+def call_it(model: Any, name: str) -> None:
+    """Remember the name of a model that does not keep it itself.
+
+    Args:
+        model: The object; held no longer for it.
+        name: What it is called.
+    """
+    _called[model] = name
+
+
+def called(model: Any) -> str:
+    """Return the name that a model was loaded by; its class's where it was loaded before anybody watched."""
+    return _called.get(model) or type(model).__name__
+
+
+def repository_of(path: str) -> str:
+    """Return the repository whose snapshot in the hub's cache a path is; any other name as it is."""
+    matched = _CACHED.fullmatch(path)
+    return path if matched is None else matched[1].replace("--", "/")
+
+
+@guarded(None)
+def cached_folder(repository: str, revision: str | None = None) -> str | None:
+    """Find the snapshot of a repository in the hub's cache, for what another process loads from there.
+
+    Args:
+        repository: Its name.
+        revision: A branch, tag or commit; the main branch where None.
+    """
+    hub = getattr(sys.modules.get("huggingface_hub.constants"), "HF_HUB_CACHE", None)
+    if hub is None:
+        return None
+    folder = os.path.join(hub, "models--" + repository.replace("/", "--"))  # noqa: PTH118 - pathlib loads long
+    wanted = revision or "main"
+    try:
+        with open(os.path.join(folder, "refs", wanted), encoding="utf-8") as file:  # noqa: PTH118, PTH123 - as above
+            wanted = file.read().strip()
+    except OSError:
+        pass  # a commit is its own name
+    found = os.path.join(folder, "snapshots", wanted)  # noqa: PTH118 - as above
+    return found if os.path.isdir(found) else None  # noqa: PTH112 - as above
 
 
 def weights_of(modules: Iterable[Any]) -> Values:
