@@ -139,6 +139,7 @@ def test_error_of_the_library_comes_through(captured: Captured, ear: Any) -> Non
     with pytest.raises(FileNotFoundError):
         ear.transcribe("nowhere.wav", **ASKED)
     segments, _ = ear.transcribe(SOUND, **ASKED)
+    next(segments)
     with pytest.raises(KeyError):
         segments.throw(KeyError("the caller's own"))
     assert [each["modeltally.outcome"] for each in requests(captured)] == ["error", "error"]

@@ -2,99 +2,30 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.metadata
 import importlib.util
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if importlib.util.find_spec("llama_cpp") is not None:
     pytest.skip("llama-cpp-python itself is here: this is about its stand-in", allow_module_level=True)
 
-from libraries.stand_ins import behaving, importable
-from modeltally.instrument.libraries import _instrumentor
+from libraries.scripted import scripted_llama_cpp
 from modeltally.instrument.libraries.llama_cpp import LlamaCppInstrumentor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from modeltally.testing import Captured
 
-END: Final = 2
-
-
-class _Inner:
-    """What holds the weights."""
-
-    vocab = None
-
-    def n_params(self) -> int:
-        return 1000
-
-    def size(self) -> int:
-        return 600
-
-
-def _generate(tokens: Any) -> Iterator[int]:
-    yield from (*range(10, 10 + len(tokens)), END)
-
-
-def _complete(self: Any, prompt: str, *, stream: bool, **_: Any) -> Any:
-    """Answer a prompt with as many tokens as it has words, and an end."""
-    words = prompt.split()
-
-    def pieces() -> Iterator[Any]:
-        for token in self.generate(words):
-            yield {"choices": [{"text": str(token), "finish_reason": "stop" if token == END else None}]}
-
-    if stream:
-        return pieces()
-    made = list(self.generate(words))
-    usage = {"prompt_tokens": len(words), "completion_tokens": len(made) - 1}
-    return {"choices": [{"text": "x", "finish_reason": "stop"}], "usage": usage}
-
-
-def _embed(**given: Any) -> Any:
-    return ([[0.1]], 3) if given["return_count"] else [[0.1]]
-
-
-_ANSWERS: Final[dict[str, Callable[..., Any]]] = {
-    "__call__": lambda self, prompt, stream, **_: self.create_completion(prompt, stream=stream),
-    "create_chat_completion": lambda self, messages, stream, **_: self.create_completion(
-        messages[0]["content"], stream=stream
-    ),
-    "create_completion": _complete,
-    "create_embedding": lambda self, **given: {"data": self.embed(given["input"]), "usage": {"prompt_tokens": 3}},
-    "embed": _embed,
-    "generate": lambda tokens, **_: _generate(tokens),
-    "token_eos": lambda **_: END,
-}
-
 
 @pytest.fixture
-def scribe(tmp_path: Path) -> Iterator[type[Any]]:
+def scribe() -> Iterator[Any]:
     """Import the stand-in, with models that answer, and watch it."""
-    with importable("llama_cpp"):
-        _instrumentor.library_version.cache_clear()
-        kind: type[Any] = importlib.import_module("llama_cpp").Llama
-        declared = kind.__init__
-
-        def make(self: Any, **given: Any) -> None:
-            declared(self, **{**given, **given.pop("kwargs")})
-            self._model = _Inner()
-            self.metadata = {"general.architecture": "llama", "general.file_type": "15"}
-
-        behaving(kind, "__init__", make)
-        for name, does in _ANSWERS.items():
-            behaving(kind, name, does)
-        (tmp_path / "scribe-Q4_K_M-00001-of-00002.gguf").write_bytes(bytes(300))
-        (tmp_path / "scribe-Q4_K_M-00002-of-00002.gguf").write_bytes(bytes(400))
-        LlamaCppInstrumentor().instrument()
+    with scripted_llama_cpp() as kind:
         yield kind
-        LlamaCppInstrumentor().uninstrument()
-    _instrumentor.library_version.cache_clear()
 
 
 def told(captured: Captured, operation: str = "model.request") -> list[dict[str, Any]]:
@@ -104,6 +35,8 @@ def told(captured: Captured, operation: str = "model.request") -> list[dict[str,
 
 def test_quantized_model_in_several_files(captured: Captured, scribe: Any, tmp_path: Path) -> None:
     """Named in the library's own words, and as large as all its files."""
+    (tmp_path / "scribe-Q4_K_M-00001-of-00002.gguf").write_bytes(bytes(300))
+    (tmp_path / "scribe-Q4_K_M-00002-of-00002.gguf").write_bytes(bytes(400))
     model = scribe(str(tmp_path / "scribe-Q4_K_M-00001-of-00002.gguf"))
     (said,) = told(captured, "model.load")
     assert (said["modeltally.model.quantization"], said["modeltally.model.dtype"]) == ("Q4_K_M", "Q4_K_M")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import importlib.metadata
 import importlib.util
 from types import SimpleNamespace
@@ -14,8 +13,7 @@ import pytest
 if importlib.util.find_spec("vllm") is not None:
     pytest.skip("vllm itself is here: this is about its stand-in", allow_module_level=True)
 
-from libraries.stand_ins import behaving, importable
-from modeltally.instrument.libraries import _instrumentor
+from libraries.scripted import Vllm, answering, scripted_vllm
 from modeltally.instrument.libraries.vllm import VllmInstrumentor
 
 if TYPE_CHECKING:
@@ -27,64 +25,11 @@ if TYPE_CHECKING:
 MODEL: Final = "northwind/chat-8b"
 
 
-class Vllm:
-    """The modules of the stand-in, and answers in its own classes."""
-
-    def __init__(self) -> None:
-        """Import what is there."""
-        self.llm = importlib.import_module("vllm.entrypoints.llm")
-        self.pooling = importlib.import_module("vllm.entrypoints.pooling.offline")
-        self.serving = importlib.import_module("vllm.v1.engine.async_llm")
-        self.outputs = importlib.import_module("vllm.outputs")
-        self.sampling = importlib.import_module("vllm.sampling_params")
-        self.stats = importlib.import_module("vllm.v1.metrics.stats")
-        self.lora = importlib.import_module("vllm.lora.request")
-        self.configuration = importlib.import_module("vllm.config.vllm")
-        self.model = importlib.import_module("vllm.config.model")
-        self.device = importlib.import_module("vllm.config.device")
-
-    def configured(self, model: str, **given: Any) -> Any:
-        """Make the configuration of an engine."""
-        described = self.model.ModelConfig(model=model, dtype="torch.bfloat16", quantization="fp8", **given)
-        device = self.device.DeviceConfig(device_type="cuda")
-        return self.configuration.VllmConfig(model_config=described, device_config=device)
-
-    def text(self, index: int, number: int, reason: str | None = "stop") -> Any:
-        """Make a text of so many tokens."""
-        return self.outputs.CompletionOutput(index, "x", list(range(number)), None, None, finish_reason=reason)
-
-    def answer(self, prompt: int, texts: list[Any], **more: Any) -> Any:
-        """Make an answer to a prompt of so many tokens."""
-        return self.outputs.RequestOutput("1", None, list(range(prompt)), None, texts, finished=True, **more)
-
-
 @pytest.fixture
 def vllm() -> Iterator[Vllm]:
-    """Import the stand-in, with engines that know their configuration, and watch it."""
-    with importable("vllm"):
-        _instrumentor.library_version.cache_clear()
-        modules = Vllm()
-
-        def make(self: Any, model: str, **_: Any) -> None:
-            self.llm_engine = SimpleNamespace(vllm_config=modules.configured(model))
-            self.model_config = self.llm_engine.vllm_config.model_config
-
-        def make_for_serving(self: Any, vllm_config: Any, **_: Any) -> None:
-            self.vllm_config, self.model_config = vllm_config, vllm_config.model_config
-
-        behaving(modules.llm.LLM, "__init__", make)
-        behaving(modules.serving.AsyncLLM, "__init__", make_for_serving)
-        VllmInstrumentor().instrument()
+    """Import the stand-in and watch it."""
+    with scripted_vllm() as modules:
         yield modules
-        VllmInstrumentor().uninstrument()
-    _instrumentor.library_version.cache_clear()
-
-
-def answering(owner: type, name: str, answer: Any) -> None:
-    """Have a method return something; it is watched again, since what it was watched as has gone."""
-    VllmInstrumentor().uninstrument()
-    behaving(owner, name, answer if callable(answer) else lambda **_: answer)
-    VllmInstrumentor().instrument()
 
 
 def told(captured: Captured) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class FasterWhisperInstrumentor(Instrumentor):
 
     library = "faster_whisper"
     distribution = "faster-whisper"
-    versions = ("1.0", "2")
+    versions = ("1.0.3", "2")
     loss = "transcriptions and loads of their models are not counted"
     modules = (_MODULE,)
 
