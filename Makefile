@@ -87,11 +87,11 @@ test-llama: $(READY)  # llama-cpp-python itself, which is compiled the first tim
 
 .PHONY: stand-ins
 stand-ins: $(READY)  # write what vllm and llama-cpp-python declare, from their newest releases: 400 MB are downloaded
-	PYTHONPATH=tests $(RUN)python -m libraries.stand_ins
+	UV="$(UV)" PYTHONPATH=tests $(RUN)python -m libraries.stand_ins
 
 .PHONY: test-stand-ins
 test-stand-ins: $(READY)  # whether the newest releases declare anything else: 400 MB are downloaded
-	MODELTALLY_NEWEST=1 $(RUN)pytest tests/libraries/test_stand_ins.py $(ARGS)
+	UV="$(UV)" MODELTALLY_NEWEST=1 $(RUN)pytest tests/libraries/test_stand_ins.py $(ARGS)
 
 .PHONY: test-hosts
 test-hosts: $(READY)  # every set-up of a host's tracing: is each operation recorded, is the host as without us

@@ -12,6 +12,7 @@ import ast
 import contextlib
 import functools
 import inspect
+import os
 import re
 import subprocess
 import sys
@@ -141,8 +142,9 @@ def download(library: Library, folder: Path) -> Path:
         The file.
     """
     kind = ["--no-binary", ":all:"] if library.is_source else ["--only-binary", ":all:", "--python-version", "3.12"]
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), *kind]
-    subprocess.run([*command, library.distribution], check=True)
+    pip = [os.environ.get("UV", "uv"), "run", "--quiet", "--no-project", "--with", "pip", "python", "-m", "pip"]
+    download = ["download", "--quiet", "--no-deps", "--dest", str(folder), *kind, library.distribution]
+    subprocess.run([*pip, *download], check=True)
     (file,) = folder.iterdir()
     return file
 
