@@ -14,6 +14,7 @@ import numpy as np
 
 from libraries import tiny
 from libraries.patches import everything_of
+from libraries.versions import needs
 from modeltally.instrument.libraries.faster_whisper import FasterWhisperInstrumentor
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ def test_transcription_says_what_was_heard(captured: Captured, ear: Any, folder:
     }
 
 
+@needs("faster-whisper", "1.1", "pipeline of batches")
 def test_pipeline_of_batches_is_a_request_too(captured: Captured, ear: Any, folder: Path) -> None:
     """Under the name of the model in it."""
     pipeline = faster_whisper.BatchedInferencePipeline(ear)
