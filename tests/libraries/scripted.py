@@ -66,6 +66,7 @@ def scripted_vllm() -> Iterator[Vllm]:
 
         behaving(modules.llm.LLM, "__init__", make)
         behaving(modules.serving.AsyncLLM, "__init__", make_for_serving)
+        behaving(modules.serving.AsyncLLM, "shutdown", lambda **_: None)
         VllmInstrumentor().instrument()
         try:
             yield modules
@@ -138,6 +139,7 @@ _ANSWERS: Final[dict[str, Callable[..., Any]]] = {
     "create_embedding": lambda self, **given: {"data": self.embed(given["input"]), "usage": {"prompt_tokens": 3}},
     "embed": _embed,
     "generate": lambda tokens, **_: _generate(tokens),
+    "close": lambda **_: None,
     "token_eos": lambda **_: _END,
 }
 

@@ -67,7 +67,7 @@ LIBRARIES: Final = {
             "vllm.v1.engine.llm_engine": {"LLMEngine": ("__init__",)},
             "vllm.entrypoints.pooling.offline": {"PoolingOfflineMixin": ("encode", "embed", "classify", "score")},
             "vllm.entrypoints.llm": {"LLM": ("__init__", "generate", "chat", "wait_for_completion")},
-            "vllm.v1.engine.async_llm": {"AsyncLLM": ("__init__", "generate", "encode")},
+            "vllm.v1.engine.async_llm": {"AsyncLLM": ("__init__", "__del__", "shutdown", "generate", "encode")},
         },
     ),
     "llama_cpp": Library(
@@ -91,6 +91,8 @@ LIBRARIES: Final = {
                     "embed",
                     "generate",
                     "token_eos",
+                    "close",
+                    "__del__",
                 )
             },
         },
@@ -306,6 +308,8 @@ def _function(node: ast.FunctionDef | ast.AsyncFunctionDef, indent: str) -> list
         given = {argument.arg for argument in (*arguments.args, *arguments.kwonlyargs)}
         names = [name for name in dict.fromkeys(_own(node)) if not name.startswith("__")]
         return lines + [f"{indent}    self.{name} = {name if name in given else None}" for name in names] or lines
+    if node.name == "__del__":  # it may not raise, and what it calls is what is asked about
+        return [*lines, *(f"{indent}    {line}" for line in ast.unparse(ast.Module(node.body, [])).splitlines())]
     return [*lines, f"{indent}    raise NotImplementedError", *[f"{indent}    yield"] * is_stream]
 
 

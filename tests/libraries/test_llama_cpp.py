@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -58,6 +59,7 @@ def tokens(said: dict[str, Any]) -> tuple[Any, Any]:
 def test_load_says_what_was_loaded(captured: Captured, file: Path) -> None:
     """One load, with what the file says of itself."""
     model = llama_cpp.Llama(str(file), n_ctx=128, verbose=False)
+    assert model.n_ctx()
     assert {name.removeprefix("modeltally."): value for name, value in captured.one().items()} == {
         "operation": "model.load",
         "outcome": "success",
@@ -74,7 +76,21 @@ def test_load_says_what_was_loaded(captured: Captured, file: Path) -> None:
         "device": "cpu",
         "load.source": "disk",
     }
-    model.close()
+
+
+def test_model_that_is_closed_is_unloaded(captured: Captured, file: Path) -> None:
+    """By its owner, once, with how long it stayed; one that is collected closes itself, and is not."""
+    closed = llama_cpp.Llama(str(file), n_ctx=128, verbose=False)
+    closed.close()
+    closed.close()
+    del closed
+    collected = llama_cpp.Llama(str(file), n_ctx=128, verbose=False)
+    del collected
+    gc.collect()
+    llama_cpp.Llama(str(file), n_ctx=128, verbose=False)
+    unloads = [each for each in captured.all() if each["modeltally.operation"] == "model.unload"]
+    assert [each["modeltally.unload.reason"] for each in unloads][:2] == ["manual", "gc"]
+    assert unloads[0]["modeltally.model.memory.size"] == 4 * tiny_llama.PARAMETERS
 
 
 def test_model_that_is_not_there_is_an_error(captured: Captured) -> None:

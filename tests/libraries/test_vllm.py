@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib.metadata
 import importlib.util
 from types import SimpleNamespace
@@ -70,6 +71,19 @@ def test_engine_for_serving_is_loaded_from_its_configuration(captured: Captured,
     assert (folder["modeltally.model.id"], folder["modeltally.model.size"]) == (str(tmp_path), 1000)
     assert (folder["modeltally.load.source"], folder["modeltally.model.format"]) == ("disk", "safetensors")
     assert (cached["modeltally.model.id"], len(held)) == (MODEL, 2)
+
+
+def test_engine_that_is_shut_down_is_unloaded(captured: Captured, vllm: Vllm) -> None:
+    """By its owner, once; one that is collected shuts itself down, and is not."""
+    for is_shut_down in (True, False):
+        engine = vllm.serving.AsyncLLM(vllm.configured(MODEL), object, log_stats=False)
+        if is_shut_down:
+            engine.shutdown()
+        del engine
+        gc.collect()
+    vllm.llm.LLM(MODEL)  # when something else is recorded
+    unloads = [each for each in captured.all() if each["modeltally.operation"] == "model.unload"]
+    assert [each["modeltally.unload.reason"] for each in unloads][:2] == ["manual", "gc"]
 
 
 def test_batch_is_one_request_with_the_tokens_of_all(captured: Captured, vllm: Vllm) -> None:

@@ -27,6 +27,7 @@ __all__ = [
     "quantization_of",
     "repository_of",
     "source_of",
+    "told_when_closed",
     "told_when_gone",
     "weights_of",
 ]
@@ -208,9 +209,37 @@ def told_when_gone(model: Any, values: Values) -> None:
     loaded_ns = _clock.perf_counter_ns()
     told = cast("dict[str, Stored]", {**{name: value for name, value in values.items() if value is not None}})
     # not at the interpreter's end: what is loaded then ends with the process
-    weakref.finalize(model, _gone, told, loaded_ns).atexit = False
+    finalizer = weakref.finalize(model, _gone, id(model), told, loaded_ns)
+    finalizer.atexit = False
+    _finalizers[id(model)] = finalizer
 
 
-def _gone(values: dict[str, Stored], loaded_ns: int) -> None:
-    values |= {"unload_reason": "gc", "resident_seconds": (_clock.perf_counter_ns() - loaded_ns) / 1e9}
+@guarded(None)
+def told_when_closed(model: Any) -> None:
+    """Have an unload recorded now: the model's owner has closed it. What is closed as it is collected says so itself.
+
+    Args:
+        model: The model.
+    """
+    frame = sys._getframe(1)  # noqa: SLF001 - the only way to know that a destructor calls
+    for _ in range(_FRAMES):
+        if frame.f_code.co_name == "__del__":
+            return
+        if frame.f_back is None:
+            break
+        frame = frame.f_back
+    finalizer = _finalizers.get(id(model))
+    left = None if finalizer is None else finalizer.detach()
+    if left is not None:
+        _gone(*left[2], reason="manual")
+
+
+_FRAMES: Final = 6  # those of the guard, of the adapter and of wrapt's wrapper lie between
+# by identity, until they are gone
+_finalizers: Final[dict[int, weakref.finalize[Any, Any]]] = {}
+
+
+def _gone(key: int, values: dict[str, Stored], loaded_ns: int, *, reason: str = "gc") -> None:
+    _finalizers.pop(key, None)
+    values |= {"unload_reason": reason, "resident_seconds": (_clock.perf_counter_ns() - loaded_ns) / 1e9}
     _late.leave(names.MODEL_UNLOAD, values)

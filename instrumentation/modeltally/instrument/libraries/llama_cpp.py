@@ -19,7 +19,7 @@ from modeltally.instrument.libraries._calls import Call, request_watched, reques
 from modeltally.instrument.libraries._instrumentor import Hook, Instrumentor, library_version
 from modeltally.instrument.libraries._loads import load_watched, returning, waited_for
 from modeltally.instrument.libraries._memory import Memory, measured
-from modeltally.instrument.libraries._models import call_it, called
+from modeltally.instrument.libraries._models import call_it, called, told_when_closed
 from modeltally.instrument.libraries._pieces import tap, tapped
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class LlamaCppInstrumentor(Instrumentor):
         model = module.Llama
         yield self.patch(model, "__init__", self._load)
         yield self.patch(model, "from_pretrained", self._load_from_hub)
+        yield self.patch(model, "close", self._close)
         yield self.patch(model, "generate", self._tokens)
         for way in _OPERATIONS:
             yield self.patch(model, way, partial(self._request, way))
@@ -81,6 +82,11 @@ class LlamaCppInstrumentor(Instrumentor):
             return _loaded(model) or {}
 
         return load_watched(call, {**self._described(), "model": name}, modules=lambda _: (), after=after)
+
+    def _close(self, function: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        result = function(*args, **kwargs)
+        told_when_closed(instance)
+        return result
 
     def _described(self) -> Values:
         return {"framework": self.library, "framework_version": library_version(self.distribution)}

@@ -13,7 +13,7 @@ from modeltally.instrument._guard import guarded
 from modeltally.instrument.libraries._calls import Call, request_watched, requested_of
 from modeltally.instrument.libraries._instrumentor import Hook, Instrumentor, library_version
 from modeltally.instrument.libraries._loads import load_watched, returning, waited_for
-from modeltally.instrument.libraries._models import cached_folder, files_of, repository_of
+from modeltally.instrument.libraries._models import cached_folder, files_of, repository_of, told_when_closed
 from modeltally.instrument.libraries._pieces import tap
 
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ class VllmInstrumentor(Instrumentor):
         """Hook into an engine: its making, and every way to ask it that this version has."""
         kind = module.LLM if module.__name__ == _LLM else module.AsyncLLM
         yield self.patch(kind, "__init__", self._load)
+        if hasattr(kind, "shutdown"):  # the one for batches has none
+            yield self.patch(kind, "shutdown", self._shut_down)
         yield self.patch(kind, "generate", partial(self._request, "generate"))
         for way in _OPERATIONS:
             if way != "generate" and hasattr(kind, way):
@@ -79,6 +81,11 @@ class VllmInstrumentor(Instrumentor):
             modules=lambda _: (),
             after=lambda engine: self._loaded(engine, before, was_there=was_there) or {},
         )
+
+    def _shut_down(self, function: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        result = function(*args, **kwargs)
+        told_when_closed(instance)
+        return result
 
     @guarded(None)
     def _asked_to_load(self, call: Call) -> Values:

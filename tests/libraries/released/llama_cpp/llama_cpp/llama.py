@@ -70,6 +70,12 @@ class Llama:
     def token_eos(self):
         raise NotImplementedError
 
+    def close(self):
+        raise NotImplementedError
+
+    def __del__(self):
+        self.close()
+
     @classmethod
     def from_pretrained(cls, repo_id, filename, additional_files=None, local_dir=None, local_dir_use_symlinks='auto', cache_dir=None, **kwargs):
         raise NotImplementedError

@@ -25,6 +25,12 @@ class AsyncLLM:
         self._profile_session_active = None
         self._frontend_profiler_worker_name = None
 
+    def __del__(self):
+        self.shutdown()
+
+    def shutdown(self, timeout=None):
+        raise NotImplementedError
+
     async def generate(self, prompt, sampling_params, request_id, *, prompt_text=None, lora_request=None, tokenization_kwargs=None, trace_headers=None, priority=0, data_parallel_rank=None, session_id=None, kv_hints=None, reasoning_ended=None, reasoning_parser_kwargs=None):
         raise NotImplementedError
         yield
