@@ -30,6 +30,7 @@ from libraries import tiny
 from libraries.fake_endpoint import running_endpoint
 from libraries.fake_hub import running_hub
 from libraries.scripted import answering, scripted_llama_cpp, scripted_vllm
+from modeltally.instrument import _late
 from modeltally.instrument import _names as names
 from modeltally.testing import capture
 
@@ -200,8 +201,8 @@ def engines(folder: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
             held[:] = [vllm.llm.LLM(str(folder), revision="main")]
 
         async def serve() -> None:
-            engine = vllm.serving.AsyncLLM(vllm.configured(str(folder)), object, log_stats=False)
-            assert [each async for each in engine.generate("a", request_id="1", **asked)]
+            held.append(vllm.serving.AsyncLLM(vllm.configured(str(folder)), object, log_stats=False))
+            assert [each async for each in held[-1].generate("a", request_id="1", **asked)]
 
         yield "`LLM(name)`, `AsyncLLM`", load
         yield "`LLM.generate`, `LLM.chat`, `LLM.wait_for_completion`", lambda: held[0].generate("a", **asked)
@@ -288,6 +289,8 @@ LIBRARIES: Final[dict[str, Callable[[Path], Iterator[tuple[str, Callable[[], Any
 
 def fields(captured: Captured, call: Callable[[], Any]) -> tuple[str, list[str]]:
     """Make a call; gives the kind of operation that it is recorded as, and the keywords of what was said."""
+    gc.collect()
+    _late.forget()  # the unloads of what was called before
     before = len(captured.all())
     call()
     while len(captured.all()) == before:
