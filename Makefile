@@ -92,6 +92,24 @@ else
 	$(RUN)pytest tests/comfyui --tb native $(ARGS)
 endif
 
+.PHONY: test-libraries-matrix
+test-libraries-matrix: $(READY)  # the same on the oldest versions of the libraries that are known: gigabytes the first time
+	tests/libraries/oldest.sh .venv-libraries-oldest $(PYTHON) $(UV)
+	.venv-libraries-oldest/bin/pytest tests/libraries $(SPREAD) $(ARGS)
+
+.PHONY: test-llama
+test-llama: $(READY)  # llama-cpp-python itself, which is compiled the first time: ten minutes on two cores
+	UV_PROJECT_ENVIRONMENT=.venv-llama $(UV) sync --quiet --frozen --extra all --group llama --python $(PYTHON)
+	.venv-llama/bin/pytest tests/libraries/test_llama_cpp.py $(ARGS)
+
+.PHONY: stand-ins
+stand-ins: $(READY)  # write what vllm and llama-cpp-python declare, from their newest releases: 400 MB are downloaded
+	UV="$(UV)" PYTHONPATH=tests $(RUN)python -m libraries.stand_ins
+
+.PHONY: test-stand-ins
+test-stand-ins: $(READY)  # whether the newest releases declare anything else: 400 MB are downloaded
+	UV="$(UV)" MODELTALLY_NEWEST=1 $(RUN)pytest tests/libraries/test_stand_ins.py $(ARGS)
+
 .PHONY: test-hosts
 test-hosts: $(READY)  # every set-up of a host's tracing: is each operation recorded, is the host as without us
 	PYTHONPATH=tests $(RUN)python tests/hosts/matrix.py $(if $(filter command line,$(origin N)),--operations $(N))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
 import io
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import diffusers
+import faster_whisper
+import numpy as np
 import ollama
 import openai
 import peft
@@ -26,11 +29,13 @@ import modeltally
 from libraries import tiny
 from libraries.fake_endpoint import running_endpoint
 from libraries.fake_hub import running_hub
+from libraries.scripted import answering, scripted_llama_cpp, scripted_vllm
+from modeltally.instrument import _late
 from modeltally.instrument import _names as names
 from modeltally.testing import capture
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from modeltally.testing import Captured
 
@@ -56,7 +61,8 @@ HEAD: Final = """# What each library tells
 
 Made by calling each library with everything it takes and writing down what was recorded: `make docs-libraries`. The
 keywords are those of [SERVICES.md](../instrumentation/SERVICES.md); what a call does not know is left out of its span.
-On a GPU the fields of `gpu_memory_` and `hardware_id` take the place of `host_memory_`.
+On a GPU the fields of `gpu_memory_` and `hardware_id` take the place of `host_memory_`. vllm and llama_cpp are called
+as their releases declare them, with answers of ours. A field that is in a table and is not told any more fails a test.
 
 """
 
@@ -134,6 +140,76 @@ def embeddings(folder: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
     yield "`encode`, `encode_query`, `encode_document`", lambda: held[0].encode("a b")
 
 
+def heard(folder: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Calls of faster-whisper."""
+    path = str(tiny.converted_hearing_model(folder))
+    sound = np.random.default_rng(1).standard_normal(16_000).astype(np.float32)
+    held: list[Any] = []
+
+    def load() -> None:
+        held[:] = [faster_whisper.WhisperModel(path, device="cpu", compute_type="int8")]
+
+    def ask() -> None:
+        asked = {"language": "en", "initial_prompt": "a", "max_new_tokens": 9}
+        list(held[0].transcribe(sound, temperature=0.0, **asked)[0])
+
+    yield "`WhisperModel(name)`", load
+    yield "`transcribe`, `BatchedInferencePipeline.transcribe`", ask
+
+
+def in_process(folder: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Calls of llama-cpp-python, as its release declares them."""
+    file = folder / "scribe.gguf"
+    file.write_bytes(bytes(100))
+    with scripted_llama_cpp() as kind:
+        held: list[Any] = []
+
+        def load() -> None:
+            held[:] = [kind(str(file), lora_path="ink.gguf")]
+
+        asked = {"max_tokens": 9, "seed": 1}
+        yield "`Llama(path)`, `Llama.from_pretrained`", load
+        yield "a call, `create_completion`, `create_chat_completion`", lambda: held[0]("a b", **asked)
+        yield "the same, streamed", lambda: list(held[0]("a b", stream=True, **asked))
+        yield "`create_embedding`, `embed`", lambda: held[0].create_embedding("a")
+
+
+def engines(folder: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Calls of vLLM, as its release declares them."""
+    (folder / "model.safetensors").write_bytes(bytes(100))
+    with scripted_vllm() as vllm:
+        held: list[Any] = []
+
+        def answer(**_: Any) -> list[Any]:
+            seconds = vllm.stats.RequestStateStats(first_token_latency=0.5)
+            return [
+                vllm.answer(1, [vllm.text(0, 2)], num_cached_tokens=1, num_cache_creation_tokens=1, metrics=seconds)
+            ]
+
+        async def stream(**_: Any) -> AsyncIterator[Any]:
+            for each in answer():
+                yield each
+
+        answering(vllm.llm.LLM, "generate", answer)
+        answering(vllm.serving.AsyncLLM, "generate", stream)
+        embedded = vllm.outputs.PoolingRequestOutput("1", object(), [1], 1, finished=True)
+        answering(vllm.pooling.PoolingOfflineMixin, "embed", [embedded])
+        sampling = vllm.sampling.SamplingParams(seed=1, top_k=5)
+        asked = {"sampling_params": sampling, "lora_request": vllm.lora.LoRARequest("ink", 1, "/ink")}
+
+        def load() -> None:
+            held[:] = [vllm.llm.LLM(str(folder), revision="main")]
+
+        async def serve() -> None:
+            held.append(vllm.serving.AsyncLLM(vllm.configured(str(folder)), object, log_stats=False))
+            assert [each async for each in held[-1].generate("a", request_id="1", **asked)]
+
+        yield "`LLM(name)`, `AsyncLLM`", load
+        yield "`LLM.generate`, `LLM.chat`, `LLM.wait_for_completion`", lambda: held[0].generate("a", **asked)
+        yield "`AsyncLLM.generate`", lambda: asyncio.run(serve())
+        yield "`LLM.embed`, `LLM.encode`, `LLM.classify`, `LLM.score`", lambda: held[0].embed("a")
+
+
 def downloads(folder: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
     """Calls of huggingface_hub."""
     with running_hub() as hub:
@@ -201,6 +277,9 @@ LIBRARIES: Final[dict[str, Callable[[Path], Iterator[tuple[str, Callable[[], Any
     "diffusers": diffusion,
     "transformers": language,
     "sentence_transformers": embeddings,
+    "vllm": engines,
+    "llama_cpp": in_process,
+    "faster_whisper": heard,
     "huggingface_hub": downloads,
     "openai": remote,
     "google.genai": painted,
@@ -210,6 +289,8 @@ LIBRARIES: Final[dict[str, Callable[[Path], Iterator[tuple[str, Callable[[], Any
 
 def fields(captured: Captured, call: Callable[[], Any]) -> tuple[str, list[str]]:
     """Make a call; gives the kind of operation that it is recorded as, and the keywords of what was said."""
+    gc.collect()
+    _late.forget()  # the unloads of what was called before
     before = len(captured.all())
     call()
     while len(captured.all()) == before:

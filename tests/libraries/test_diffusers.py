@@ -340,7 +340,7 @@ def test_every_pipeline_is_reached(captured: Captured) -> None:
     reached: set[str] = set()
     missed: set[str] = set()
     for name in sorted(dir(diffusers)):
-        kind = getattr(diffusers, name)
+        kind = getattr(diffusers, name, None)  # an old version lists one that it does not have
         if not isinstance(kind, type) or not issubclass(kind, diffusers.DiffusionPipeline) or "Pipeline" not in name:
             continue
         if not any("__call__" in vars(base) for base in kind.__mro__ if base is not object):

@@ -11,9 +11,12 @@ import pytest
 
 pytest.importorskip("torch", reason="make test-libraries installs it")
 
+from libraries.versions import needs
+
 ROOT: Final = Path(__file__).parents[2]
 
 
+@needs("transformers", "5.0", "part in the page, which is of the newest versions")
 @pytest.mark.slow(seconds=60, why="every call of every library")
 def test_page_is_what_the_libraries_tell() -> None:
     """Made anew, it is the same to the letter."""

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of the libraries themselves
 
 # Four tokens, and two after padding; 2 is the end.
 PADDED: Final = [[1, 5, 6, 7], [0, 0, 1, 9]]
+END: Final = "<|endoftext|>"
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +57,7 @@ def tokens(said: Mapping[str, Any]) -> tuple[Any, Any]:
     return said["gen_ai.usage.input_tokens"], said["gen_ai.usage.output_tokens"]
 
 
-def ending_at(*lengths: int) -> Any:
+def ending_at(*lengths: int, end: int = 2) -> Any:
     """Make each row end after so many tokens, whatever the model would say."""
 
     class Ending(transformers.LogitsProcessor):  # type: ignore[name-defined,misc] # no types
@@ -66,7 +67,7 @@ def ending_at(*lengths: int) -> Any:
             self.calls += 1
             scores = torch.full_like(scores, -1e9)
             for row, length in enumerate(lengths):
-                scores[row, 2 if self.calls >= length else 50] = 0
+                scores[row, end if self.calls >= length else 50] = 0
             return scores
 
     return transformers.LogitsProcessorList([Ending()])
@@ -77,7 +78,8 @@ def test_request_says_what_was_asked_and_what_came(captured: Captured, scribe: A
     ids = torch.tensor(PADDED)
     scribe.generate(ids, attention_mask=(ids != 0).long(), max_new_tokens=5, do_sample=True, temperature=0.7, top_k=9)
     said = captured.one()
-    measured = ("host.memory", "concurrency", "output_tokens", "finish_reasons", "model.id", "request.model", "top_p")
+    measured = ["host.memory", "concurrency", "output_tokens", "finish_reasons", "model.id", "request.model", "top_p"]
+    measured.append("choice.count")  # a setting of the model's own in some versions, and in others it is not set
     assert {name: value for name, value in said.items() if not any(each in name for each in measured)} == {
         "gen_ai.operation.name": "text_completion",
         "gen_ai.output.type": "text",
@@ -127,6 +129,45 @@ def test_start_of_an_answer_is_no_token_of_it(captured: Captured) -> None:
     result = tiny.sequence_model().generate(torch.tensor([[5, 6, 1]]), max_new_tokens=8, min_new_tokens=8)
     assert result.shape == (1, 9)
     assert tokens(captured.one()) == (3, 8)
+
+
+@pytest.mark.parametrize("as_dictionary", [False, True])
+def test_whisper_counts_what_was_decoded(captured: Captured, *, as_dictionary: bool) -> None:
+    """Three tokens and five, each with its end: what comes back lacks start and end, and is filled with the end."""
+    model, sound, end = tiny.hearing_model(), torch.randn(2, 80, 3000), tiny.hearing_tokenizer().token_to_id(END)
+    ending = ending_at(3, 5, end=end)
+    result = model.generate(sound, max_new_tokens=8, logits_processor=ending, return_dict_in_generate=as_dictionary)
+    if not as_dictionary:
+        assert result.tolist() == [[50, 50, end, end], [50] * 4]
+    said = captured.one()
+    assert (said["gen_ai.usage.output_tokens"], said["gen_ai.response.finish_reasons"]) == (3 + 5, "stop,stop")
+    assert (said["modeltally.task"], said["modeltally.output.count"]) == ("speech_to_text", 2)
+    assert "gen_ai.usage.input_tokens" not in said
+
+
+def test_whisper_counts_every_piece_of_long_sound(captured: Captured) -> None:
+    """A minute and a half is heard in windows of half a minute, each of them decoded by itself."""
+    model, words = tiny.hearing_model(), tiny.hearing_tokenizer()
+    made: list[list[int]] = []
+    common = transformers.GenerationMixin.generate
+
+    def counting(*args: Any, **kwargs: Any) -> Any:
+        result = common(*args, **kwargs)
+        made.extend(
+            row.tolist()[kwargs["decoder_input_ids"].shape[-1] :] for row in getattr(result, "sequences", result)
+        )
+        return result
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transformers.GenerationMixin, "generate", counting)
+        model.generate(
+            torch.randn(1, 80, 9000), attention_mask=torch.ones(1, 9000), return_timestamps=True, max_new_tokens=6
+        )
+    assert len(made) >= 3
+    assert words.token_to_id(END) not in {token for row in made for token in row}
+    said = captured.one()
+    assert said["gen_ai.usage.output_tokens"] == sum(len(row) for row in made)
+    assert "gen_ai.response.finish_reasons" not in said
 
 
 @pytest.mark.parametrize(

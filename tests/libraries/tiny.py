@@ -11,10 +11,20 @@ import diffusers
 import torch
 import transformers
 from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import Whitespace
+from tokenizers.decoders import ByteLevel as BytesDecoder
+from tokenizers.models import BPE, WordLevel
+from tokenizers.pre_tokenizers import ByteLevel, Whitespace
 
-__all__ = ["image_pipeline", "language_model", "sequence_model", "tokenizer", "video_pipeline"]
+__all__ = [
+    "converted_hearing_model",
+    "hearing_model",
+    "hearing_tokenizer",
+    "image_pipeline",
+    "language_model",
+    "sequence_model",
+    "tokenizer",
+    "video_pipeline",
+]
 
 
 def image_pipeline() -> Any:
@@ -125,6 +135,66 @@ def sequence_model() -> Any:
             eos_token_id=1,
         )
     )
+
+
+def hearing_model() -> Any:
+    """Make a Whisper, with the tokens of :func:`hearing_tokenizer`."""
+    torch.manual_seed(0)
+    words = hearing_tokenizer()
+    end = words.token_to_id("<|endoftext|>")
+    model = transformers.WhisperForConditionalGeneration(
+        transformers.WhisperConfig(
+            vocab_size=words.get_vocab_size(),
+            encoder_layers=1,
+            decoder_layers=1,
+            encoder_attention_heads=2,
+            decoder_attention_heads=2,
+            d_model=16,
+            encoder_ffn_dim=32,
+            decoder_ffn_dim=32,
+            decoder_start_token_id=words.token_to_id("<|startoftranscript|>"),
+            bos_token_id=end,
+            eos_token_id=end,
+            pad_token_id=end,
+            suppress_tokens=None,
+            begin_suppress_tokens=None,
+        )
+    )
+    model.generation_config.no_timestamps_token_id = words.token_to_id("<|notimestamps|>")
+    return model
+
+
+def converted_hearing_model(folder: Path) -> Path:
+    """Write the same model as ctranslate2 has it, for faster-whisper.
+
+    Args:
+        folder: Where to.
+
+    Returns:
+        The folder of the model, in that.
+    """
+    from ctranslate2.converters import TransformersConverter  # noqa: PLC0415 - not wherever this module is
+
+    written, converted = folder / "written", folder / "ear"
+    hearing_model().save_pretrained(written)
+    marks = {f"{name}_token": "<|endoftext|>" for name in ("bos", "eos", "pad", "unk")}
+    transformers.PreTrainedTokenizerFast(tokenizer_object=hearing_tokenizer(), **marks).save_pretrained(written)
+    transformers.WhisperFeatureExtractor(feature_size=80).save_pretrained(written)
+    files = ["tokenizer.json", "preprocessor_config.json"]
+    TransformersConverter(str(written), copy_files=files).convert(str(converted), quantization="float32")
+    return converted
+
+
+def hearing_tokenizer() -> Any:
+    """Make the tokens of a Whisper that hears English: single bytes, its marks, and every fiftieth of a second."""
+    alphabet = {byte: number for number, byte in enumerate(sorted(ByteLevel.alphabet()))}
+    made = Tokenizer(BPE(vocab=alphabet, merges=[]))
+    made.pre_tokenizer, made.decoder = ByteLevel(add_prefix_space=False), BytesDecoder()
+    marks = ["endoftext", "startoftranscript", "en", "translate", "transcribe", "startoflm", "startofprev", "nospeech"]
+    marks.append("notimestamps")
+    made.add_special_tokens([f"<|{mark}|>" for mark in marks])
+    made.add_special_tokens([f"<|{number * 0.02:.2f}|>" for number in range(1501)])
+    return made
 
 
 def tokenizer() -> Any:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from modeltally.instrument._operation import Operation
 
-__all__ = ["drive", "drive_async", "named_like"]
+__all__ = ["drive", "drive_async", "named_like", "unregistered"]
 
 S = TypeVar("S")
 
@@ -94,7 +94,7 @@ async def _step_async(
     operation = open_operation()
     first_step_ns = _clock_ns()
     is_first = True
-    step: Any = lambda _: _unregistered(stream)  # noqa: E731 - a step as the others are
+    step: Any = lambda _: unregistered(stream)  # noqa: E731 - a step as the others are
     argument: Any = None
     while True:
         former = current()
@@ -131,7 +131,7 @@ def named_like(driver: S, stream: Any) -> S:
     return driver
 
 
-def _unregistered(stream: AsyncGenerator[Any, Any]) -> Awaitable[Any]:
+def unregistered(stream: AsyncGenerator[Any, Any]) -> Awaitable[Any]:
     """Take the first step of a stream without the event loop's knowledge.
 
     The loop knows the driver. As it ends it closes all streams it knows at the same time, and one of the two would be

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Before = Callable[["Call"], Values | None]
     After = Callable[["Call", Any], Values | None]
 
-__all__ = ["Call", "call_watched", "request_watched", "requested", "watching"]
+__all__ = ["Call", "call_watched", "request_watched", "requested", "requested_of", "watching"]
 
 _SIGNATURES: Final = 4096  # classes of pipelines are hundreds
 
@@ -127,10 +127,15 @@ def requested() -> Call | None:
     return _requested.get()
 
 
+def requested_of(instance: Any) -> Call | None:
+    """Return the request of an object that is under way here: what is called of the object is a part of it."""
+    outer = _requested.get()
+    return outer if outer is not None and outer.instance is instance else None
+
+
 def request_watched(call: Call, before: Before, after: After) -> Any:
     """Make a call as a request; what it calls of the same object, such as its class's bases, is the same request."""
-    outer = _requested.get()
-    if outer is not None and outer.instance is call.instance:
+    if requested_of(call.instance) is not None:
         return call.function(*call.args, **call.kwargs)
     token = _requested.set(call)
     try:

@@ -21,7 +21,7 @@ from modeltally.instrument._record import enclosing_of_kind
 from modeltally.instrument.libraries._calls import Call, call_watched
 from modeltally.instrument.libraries._comfy_graph import loaded_by
 from modeltally.instrument.libraries._loads import loading
-from modeltally.instrument.libraries._models import files_of, told_when_gone, weights_of
+from modeltally.instrument.libraries._models import call_off, files_of, told_when_gone, weights_of
 from modeltally.instrument.recording import record
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class _Resident:
     def leaves(self) -> None:
         """Note that its stay ended."""
         if self.finalizer is not None:
-            self.finalizer.detach()
+            call_off(self.finalizer)
         self.finalizer = None
 
 

@@ -51,7 +51,7 @@ def load_watched(
         call: The call; it returns the model.
         before: What is known beforehand, ``model`` among it.
         modules: Gives torch's modules of the model.
-        after: Says what else the model tells.
+        after: Says what else the model tells; it has the last word.
         is_new: Whether weights are brought into memory; else they are another's, and are not counted again.
     """
     if _loading.get():
@@ -67,13 +67,14 @@ def load_watched(
                     values["load_source"] = source_of(named, moved_bytes=downloads.bytes)
                 if model is None:
                     return values
-                values.update(after(model))
                 delivered = inbound.get()
                 if delivered is not None:
                     delivered.loaded[id(model)] = call.seconds
                 if is_new:
                     values.update(weights_of(modules(model)))
                     values.update(files_of(downloads.folder or named))
+                values.update(after(model))
+                if is_new:
                     told_when_gone(model, values)
                 return values
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 import weakref
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -16,7 +18,20 @@ if TYPE_CHECKING:
     from modeltally.instrument._scalars import Stored
     from modeltally.instrument._values import Values
 
-__all__ = ["files_of", "place_of", "quantization_of", "source_of", "told_when_gone", "weights_of"]
+__all__ = [
+    "cached_folder",
+    "call_it",
+    "call_off",
+    "called",
+    "files_of",
+    "place_of",
+    "quantization_of",
+    "repository_of",
+    "source_of",
+    "told_when_closed",
+    "told_when_gone",
+    "weights_of",
+]
 
 CACHE, DISK, DOWNLOAD = "cache", "disk", "download"
 _FORMATS: Final = {
@@ -29,6 +44,52 @@ _FORMATS: Final = {
     ".ckpt": "pytorch",
 }
 _MAX_FILES: Final = 10_000
+_CACHED: Final = re.compile(r".*[/\\]models--(.+?)[/\\]snapshots[/\\][^/\\]+[/\\]?")
+_called: Final[weakref.WeakKeyDictionary[Any, str]] = weakref.WeakKeyDictionary()
+
+
+@guarded(None)
+def call_it(model: Any, name: str) -> None:
+    """Remember the name of a model that does not keep it itself.
+
+    Args:
+        model: The object; held no longer for it.
+        name: What it is called.
+    """
+    _called[model] = name
+
+
+def called(model: Any) -> str:
+    """Return the name that a model was loaded by; its class's where it was loaded before anybody watched."""
+    return _called.get(model) or type(model).__name__
+
+
+def repository_of(path: str) -> str:
+    """Return the repository whose snapshot in the hub's cache a path is; any other name as it is."""
+    matched = _CACHED.fullmatch(path)
+    return path if matched is None else matched[1].replace("--", "/")
+
+
+@guarded(None)
+def cached_folder(repository: str, revision: str | None = None) -> str | None:
+    """Find the snapshot of a repository in the hub's cache, for what another process loads from there.
+
+    Args:
+        repository: Its name.
+        revision: A branch, tag or commit; the main branch where None.
+    """
+    hub = getattr(sys.modules.get("huggingface_hub.constants"), "HF_HUB_CACHE", None)
+    if hub is None:
+        return None
+    folder = os.path.join(hub, "models--" + repository.replace("/", "--"))  # noqa: PTH118 - pathlib loads long
+    wanted = revision or "main"
+    try:
+        with open(os.path.join(folder, "refs", wanted), encoding="utf-8") as file:  # noqa: PTH118, PTH123 - as above
+            wanted = file.read().strip()
+    except OSError:
+        pass  # a commit is its own name
+    found = os.path.join(folder, "snapshots", wanted)  # noqa: PTH118 - as above
+    return found if os.path.isdir(found) else None  # noqa: PTH112 - as above
 
 
 def weights_of(modules: Iterable[Any]) -> Values:
@@ -152,11 +213,50 @@ def told_when_gone(model: Any, values: Values) -> weakref.finalize[..., Any] | N
     loaded_ns = _clock.perf_counter_ns()
     told = cast("dict[str, Stored]", {**{name: value for name, value in values.items() if value is not None}})
     # not at the interpreter's end: what is loaded then ends with the process
-    finalizer = weakref.finalize(model, _gone, told, loaded_ns)
+    finalizer = weakref.finalize(model, _gone, id(model), told, loaded_ns)
     finalizer.atexit = False
+    _finalizers[id(model)] = finalizer
     return finalizer
 
 
-def _gone(values: dict[str, Stored], loaded_ns: int) -> None:
-    values |= {"unload_reason": "gc", "resident_seconds": (_clock.perf_counter_ns() - loaded_ns) / 1e9}
+@guarded(None)
+def call_off(finalizer: weakref.finalize[..., Any]) -> None:
+    """Have no unload recorded after all: another end of the stay was.
+
+    Args:
+        finalizer: What told_when_gone gave.
+    """
+    left = finalizer.detach()
+    if left is not None:
+        _finalizers.pop(left[2][0], None)
+
+
+@guarded(None)
+def told_when_closed(model: Any) -> None:
+    """Have an unload recorded now: the model's owner has closed it. What is closed as it is collected says so itself.
+
+    Args:
+        model: The model.
+    """
+    frame = sys._getframe(1)  # noqa: SLF001 - the only way to know that a destructor calls
+    for _ in range(_FRAMES):
+        if frame.f_code.co_name == "__del__":
+            return
+        if frame.f_back is None:
+            break
+        frame = frame.f_back
+    finalizer = _finalizers.get(id(model))
+    left = None if finalizer is None else finalizer.detach()
+    if left is not None:
+        _gone(*left[2], reason="manual")
+
+
+_FRAMES: Final = 6  # those of the guard, of the adapter and of wrapt's wrapper lie between
+# by identity, until they are gone
+_finalizers: Final[dict[int, weakref.finalize[Any, Any]]] = {}
+
+
+def _gone(key: int, values: dict[str, Stored], loaded_ns: int, *, reason: str = "gc") -> None:
+    _finalizers.pop(key, None)
+    values |= {"unload_reason": reason, "resident_seconds": (_clock.perf_counter_ns() - loaded_ns) / 1e9}
     _late.leave(names.MODEL_UNLOAD, values)

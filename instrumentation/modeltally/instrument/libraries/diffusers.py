@@ -69,7 +69,7 @@ class DiffusersInstrumentor(Instrumentor):
     """Watches pipelines."""
 
     library = "diffusers"
-    versions = ("0.35", "1")
+    versions = ("0.35.2", "1")
     loss = "requests, loads and offloads of pipelines are not counted"
     modules = (_PIPELINES, _AUTO, _SINGLE_FILE, _SINGLE_FILE_MODEL, _MODELS, _LORA, _MODULAR)
 
@@ -116,7 +116,8 @@ class DiffusersInstrumentor(Instrumentor):
         base = module.ModularPipeline
         yield self.patch(base, "__call__", self._request)
         yield self.patch(base, "load_components", self._load_components)
-        yield self.patch(base, "unload_components", self._unload_components)
+        if hasattr(base, "unload_components"):  # came after the pipelines themselves
+            yield self.patch(base, "unload_components", self._unload_components)
         for kind in (base, getattr(module, "LoopSequentialPipelineBlocks", None)):
             if kind is not None and hasattr(kind, "progress_bar"):
                 yield self.patch(kind, "progress_bar", self._progress)

@@ -7,16 +7,16 @@ waited for a load, which is its cold start.
 from __future__ import annotations
 
 from functools import partial
-from types import AsyncGeneratorType, GeneratorType
 from typing import TYPE_CHECKING, Any, Final
 
 from modeltally.instrument import _names as names
 from modeltally.instrument._guard import guarded
 from modeltally.instrument.libraries._calls import Call, call_watched
 from modeltally.instrument.libraries._instrumentor import Hook, Instrumentor, library_version
+from modeltally.instrument.libraries._pieces import tap
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
 
     from modeltally.instrument._values import Values
 
@@ -73,40 +73,8 @@ class OllamaInstrumentor(Instrumentor):
                 "stream": call.argument("stream") is True,
             }
 
-        inside = Call(function, instance, args, kwargs)
-        inside.function = lambda *args, **kwargs: _tapped(inside, function(*args, **kwargs))
-        return call_watched(names.MODEL_REQUEST, inside, lambda _: before(call), lambda _, result: _said(result))
-
-
-def _tapped(call: Call, result: Any) -> Any:
-    """Look at the pieces of a stream as they pass: the last one says what the others do not."""
-    if type(result) is GeneratorType:
-        return _pieces(call, result)
-    if type(result) is AsyncGeneratorType:
-        return _pieces_async(call, result)
-    return result if not hasattr(result, "__await__") else _awaited(call, result)
-
-
-async def _awaited(call: Call, result: Any) -> Any:
-    return _tapped(call, await result)
-
-
-def _pieces(call: Call, stream: Any) -> Iterator[Any]:
-    try:
-        for piece in stream:
-            _tell(call, piece)
-            yield piece
-    finally:
-        stream.close()
-
-
-async def _pieces_async(call: Call, stream: Any) -> AsyncIterator[Any]:
-    try:
-        async for piece in stream:
-            _tell(call, piece)
-            yield piece
-    finally:
-        await stream.aclose()
+        tap(call, partial(_tell, call))
+        return call_watched(names.MODEL_REQUEST, call, before, lambda _, result: _said(result))
 
 
 @guarded(None)

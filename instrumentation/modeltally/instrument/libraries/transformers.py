@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modeltally.instrument import _names as names
 from modeltally.instrument._guard import guarded
-from modeltally.instrument.libraries._calls import Call, request_watched
+from modeltally.instrument.libraries._calls import Call, request_watched, requested_of
 from modeltally.instrument.libraries._instrumentor import Hook, Instrumentor, library_version
 from modeltally.instrument.libraries._loads import load_watched, waited_for
 from modeltally.instrument.libraries._memory import Memory, measured
 from modeltally.instrument.libraries._models import place_of, quantization_of
-from modeltally.instrument.libraries._tokens import is_floating, tokens_in, tokens_out
+from modeltally.instrument.libraries._tokens import Counted, is_floating, tokens_in, tokens_out
 from modeltally.instrument.libraries.huggingface_hub import gathered
 
 if TYPE_CHECKING:
@@ -119,6 +119,11 @@ class TransformersInstrumentor(Instrumentor):
     def _generate(self, function: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         """Generation; what a model's own way of it calls of the common one is the same request."""
         call = Call(function, instance, args, kwargs)
+        outer = requested_of(instance)
+        if outer is not None:
+            result = function(*args, **kwargs)
+            _count_within(outer, call, result)
+            return result
         try:
             return request_watched(call, self._asked, self._generated)
         finally:
@@ -180,21 +185,23 @@ class TransformersInstrumentor(Instrumentor):
                 values.update({"task": "forecasting", "operation_name": names.GENERATE_CONTENT})
             values["output_count"] = int(sequences.shape[0]) if len(sequences.shape) > 1 else 1
             return values
-        setting = _settings(call)
-        counted = tokens_out(
-            sequences,
-            call.arguments,
-            is_encoder_decoder=bool(getattr(call.instance.config, "is_encoder_decoder", False)),
-            start=setting("decoder_start_token_id"),
-            pad=setting("pad_token_id"),
-            end=setting("eos_token_id"),
+        inner: list[Counted] = call.notes.get("inner", [])
+        counted = inner[0] if len(inner) == 1 else _counted(call, sequences)
+        values.update(
+            {
+                "output_tokens": sum(each.tokens for each in inner) if inner else counted.tokens,
+                "output_count": int(sequences.shape[0]) if len(sequences.shape) > 1 else 1,
+                # of sound that is heard in pieces it is not known which of them ended what
+                "finish_reasons": None
+                if len(inner) > 1
+                else ["stop" if each else "length" for each in counted.are_ended],
+            }
         )
-        values.update({"output_tokens": counted.tokens, "output_count": counted.rows})
-        values["finish_reasons"] = ["stop" if each else "length" for each in counted.are_ended]
         if first is not None:
             values["time_to_first_chunk_seconds"] = first
-        if counted.tokens and call.seconds > 0:
-            values["generation_speed"], values["generation_speed_unit"] = counted.tokens / call.seconds, "{token}/s"
+        tokens = values["output_tokens"]
+        if tokens and call.seconds > 0:
+            values["generation_speed"], values["generation_speed_unit"] = tokens / call.seconds, "{token}/s"
         return values
 
     def _asked_pipeline(self, call: Call) -> Values:
@@ -238,6 +245,29 @@ def _time_first(call: Call) -> Callable[[], None] | None:
     handle = call.instance.register_forward_hook(stepped)
     remove: Callable[[], None] = handle.remove
     return remove
+
+
+@guarded(None)
+def _count_within(outer: Call, inner: Call, result: Any) -> None:
+    """Count what the common way of generation has made for a model's own, which may hand out less of it.
+
+    Whisper takes the start and the end off, pads with the end, and hears long sound in pieces.
+    """
+    sequences = getattr(result, "sequences", result)
+    if hasattr(sequences, "shape") and not is_floating(sequences):
+        outer.notes.setdefault("inner", []).append(_counted(inner, sequences))
+
+
+def _counted(call: Call, sequences: Any) -> Counted:
+    setting = _settings(call)
+    return tokens_out(
+        sequences,
+        call.arguments,
+        is_encoder_decoder=bool(getattr(call.instance.config, "is_encoder_decoder", False)),
+        start=setting("decoder_start_token_id"),
+        pad=setting("pad_token_id"),
+        end=setting("eos_token_id"),
+    )
 
 
 def _settings(call: Call) -> Callable[[str], Any]:
