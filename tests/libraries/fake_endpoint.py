@@ -1,4 +1,7 @@
-"""A server of models on this machine: each path answers with what the test gives, as JSON, as lines, or as bytes."""
+"""A server of models on this machine: each path answers with what the test gives, as JSON, as lines, or as bytes.
+
+What is answered may also depend on what is asked: then a function is given the request's JSON.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,8 @@ class FakeEndpoint:
     """What it answers and what it was asked.
 
     Attributes:
-        answers: By path: bytes as they are, a list line by line, anything else as JSON.
+        answers: By path: bytes as they are, a list line by line, anything else as JSON; or a function that is given
+            what is asked and says the status and the answer, whose bytes are a stream of events.
         statuses: By path, where not 200.
         asked: The paths, in order.
         url: Where it is.
@@ -44,20 +48,27 @@ def running_endpoint() -> Iterator[FakeEndpoint]:
             """Say nothing."""
 
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            self.do_GET()
+            self._answer(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
 
         def do_GET(self) -> None:
+            self._answer(b"")
+
+        def _answer(self, asked: bytes) -> None:
             path = self.path.partition("?")[0]
             endpoint.asked.append(path)
             answer = endpoint.answers.get(path, {"error": {"message": "no such path"}})
+            status = endpoint.statuses.get(path, 200 if path in endpoint.answers else 404)
+            bytes_kind = "audio/mpeg"
+            if callable(answer):
+                status, answer = answer(json.loads(asked))
+                bytes_kind = "text/event-stream"
             if isinstance(answer, bytes):
-                kind, body = "audio/mpeg", answer
+                kind, body = bytes_kind, answer
             elif isinstance(answer, list):
                 kind, body = "application/x-ndjson", "".join(f"{json.dumps(line)}\n" for line in answer).encode()
             else:
                 kind, body = "application/json", json.dumps(answer).encode()
-            self.send_response(endpoint.statuses.get(path, 200 if path in endpoint.answers else 404))
+            self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
