@@ -109,6 +109,7 @@ stand-ins: $(READY)  # write what vllm and llama-cpp-python declare, from their 
 .PHONY: test-stand-ins
 test-stand-ins: $(READY)  # whether the newest releases declare anything else: 400 MB are downloaded
 	UV="$(UV)" MODELTALLY_NEWEST=1 $(RUN)pytest tests/libraries/test_stand_ins.py $(ARGS)
+
 .PHONY: record-dialects
 record-dialects: $(READY)  # record the spans of other instrumentations anew, each in an environment of its own: ARGS=litellm for one
 	PYTHONPATH=tests $(RUN)python -m dialects.record --uv "$(UV)" $(ARGS)
