@@ -21,6 +21,7 @@ BESIDE: Final = {"accelerate", "pydantic"}
 # what is not in the environment of the libraries, or is tested elsewhere, and why
 ELSEWHERE: Final = {
     "celery": "tests/instrument runs a broker",
+    "comfy": "it is no package, and tests/comfyui runs it",
     "django": "it has one version that is known",
     "flask": "it has one version that is known",
     "llama-cpp-python": "it is compiled",

@@ -209,6 +209,8 @@ def test_every_statement_takes_types_callers_can_pass() -> None:
         "DateTime('UTC')": "2026-01-01",
         "Array(DateTime('UTC'))": ["2026-01-01"],
         "Array(String)": ["a"],
+        "Array(UInt64)": [1],
+        "Array(Array(UInt64))": [[1]],
     }
     for path in sql.root().rglob("*.sql"):
         found = sql.Statement(path.stem, path.read_text())

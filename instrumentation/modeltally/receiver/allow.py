@@ -184,9 +184,9 @@ def is_own_name(name: str) -> bool:
 SCOPE_NAME: Final = re.compile(
     r"modeltally(?:\.[a-z][a-z0-9_]{0,39}){0,3}"
     r"|(?:@opentelemetry/|(?:go\.|io\.)?opentelemetry[./]|OpenTelemetry\.|openinference\.)[A-Za-z0-9_./\-]{1,120}"
-    r"|@opentelemetry|ai|anthropic|google-genai|langchain|langfuse|langfuse-sdk|langsmith|litellm|llama_index|logfire"
-    r"|mistralai|openai|openai-agents|openlit|pydantic-ai|strands-agents|telemetrygen|traceloop|traceloop\.tracer"
-    r"|(?:vllm|sglang)(?:\.[a-z][a-z0-9_]{0,39}){0,4}"
+    r"|@opentelemetry|ai|anthropic|google-genai|langchain|langfuse|langfuse-sdk|langsmith|litellm|llama_index"
+    r"|mistralai|openai|openai-agents|pydantic-ai|strands-agents|telemetrygen|traceloop|traceloop\.tracer"
+    r"|(?:vllm|sglang|logfire|openlit)(?:\.[a-z][a-z0-9_]{0,39}){0,4}"
 )
 SCOPE_VERSION: Final = re.compile(r"v?[0-9][0-9A-Za-z.+_\-]{0,63}")
 # A span is called by what is done, and maybe by what it is done to, which its attributes say as well.

@@ -29,8 +29,9 @@ LAYERS: Final = ("client", "gateway", "engine")
 # Of an instrumentation whose requests are never a part of others', nor others' of them.
 SEPARATE: Final = "separate"
 _EMBEDDINGS: Final = "embeddings"
-# Two libraries read the clock one after the other.
+# Two libraries read the clock one after the other, and two machines have two clocks.
 _TOLERANCE_NS: Final = 5_000_000
+_CLOCKS_NS: Final = 10_000_000_000
 # A trace is no deeper, and a circle of parents has no end.
 _MAX_DEPTH: Final = 256
 # How many requests one statement writes.
@@ -76,12 +77,14 @@ class Request:
         return (self.request_type == _EMBEDDINGS) == (other.request_type == _EMBEDDINGS)
 
     def holds(self, other: Request) -> bool:
-        """Tell whether the other one began and ended within it."""
+        """Tell whether the other one began and ended within it, as far as their clocks can be compared."""
+        tolerance = _TOLERANCE_NS if self.service == other.service else _CLOCKS_NS
         return (
             self.end_ns is not None
             and other.end_ns is not None
-            and self.start_ns - _TOLERANCE_NS <= other.start_ns
-            and other.end_ns <= self.end_ns + _TOLERANCE_NS
+            and _length(other) <= _length(self) + 2 * _TOLERANCE_NS
+            and self.start_ns - tolerance <= other.start_ns
+            and other.end_ns <= self.end_ns + tolerance
         )
 
     @property
@@ -124,7 +127,7 @@ def _by_parents(request: Request, by_span: Mapping[str, Request], parents: Mappi
 
 
 def _by_answer(request: Request, requests: Sequence[Request]) -> Request | None:
-    """The shortest request further out that got the same answer."""
+    """The shortest request further out that got the same answer around its time: some servers count from one again."""
     same = [
         other
         for other in requests
@@ -132,6 +135,7 @@ def _by_answer(request: Request, requests: Sequence[Request]) -> Request | None:
         and other.response_id == request.response_id
         and other.span != request.span
         and other.is_like(request)
+        and other.holds(request)
         and _is_further_out(other, request)
     ]
     return min(same, key=lambda other: (_length(other), -other.rank, other.span), default=None)
