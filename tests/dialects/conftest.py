@@ -11,10 +11,11 @@ import pytest
 from dialects.recorded import FILES, load
 from modeltally.server import LocalServer
 from modeltally.settings import Settings
+from modeltally.store import open_store
 from modeltally.store.rollup import Roller
 from receiver.bodies import JSON, post
 from support.servers import settings_for
-from support.stores import ask, open_store
+from support.stores import ask
 
 if TYPE_CHECKING:
     from support.stores import Template

@@ -9,7 +9,7 @@ import threading
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
@@ -49,12 +49,12 @@ class SeenSpan:
 
 @dataclass(frozen=True)
 class SeenPoint:
-    """One point of a metric as it arrived; a sum has a value, a histogram the rest."""
+    """One point of a metric as it arrived; a sum and a gauge have a value, a histogram the rest."""
 
     attributes: dict[str, object]
     start_ns: int
     at_ns: int
-    value: int = 0
+    value: Any = 0
     count: int = 0
     sum: float = 0.0
     least: float = 0.0
@@ -325,9 +325,12 @@ def read_metrics(body: bytes) -> Iterable[SeenMetric]:
 
 
 def _points(metric: Metric) -> Iterable[SeenPoint]:
-    for point in metric.sum.data_points:
+    for point in [*metric.sum.data_points, *metric.gauge.data_points]:
         yield SeenPoint(
-            _attributes(point.attributes), point.start_time_unix_nano, point.time_unix_nano, value=point.as_int
+            _attributes(point.attributes),
+            point.start_time_unix_nano,
+            point.time_unix_nano,
+            value=point.as_double if point.HasField("as_double") else point.as_int,
         )
     for values in metric.histogram.data_points:
         yield SeenPoint(

@@ -51,6 +51,8 @@ class Config:
             ``metric_exporter``.
         metric_exporter: Any OpenTelemetry metric exporter, instead of OTLP over HTTP. It gets cumulative values.
         metrics_interval_seconds: How often they are exported, and once more at the end.
+        gpu_metrics: Whether the GPUs' memory and work are among the metrics (``hw.gpu.*``, of the whole machine); else
+            ``MODELTALLY_GPU_METRICS=true``. It needs NVIDIA's ``nvidia-ml-py`` in the service.
         redact: Asked in the call before an operation is queued: ``redact(operation, values)`` returns the values that
             may leave, changed as you like. When it raises, every text of that operation is left out.
         record_error_messages: Whether the message of an exception is recorded, up to 512 characters. Messages may
@@ -80,6 +82,7 @@ class Config:
     metrics: bool = True
     metric_exporter: MetricExporter | None = None
     metrics_interval_seconds: float = 30.0
+    gpu_metrics: bool = False
     redact: Redact | None = None
     record_error_messages: bool = False
     mirror: bool = False

@@ -10,6 +10,7 @@ are in no histogram; cancelled ones have no duration.
 
 from __future__ import annotations
 
+import os
 import time
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Final
@@ -32,6 +33,7 @@ from modeltally.instrument import _guard
 from modeltally.instrument import _names as names
 from modeltally.instrument._scalars import MAX_TEXT
 from modeltally.instrument.background.convert import clean_text
+from modeltally.instrument.background.gpus import Gpus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -53,6 +55,7 @@ PATTERN_SECONDS: Final = (
 MAX_SERIES: Final = 2_000  # of one metric, as in the SDK
 MAX_LABEL: Final = 256  # characters
 MAX_INT: Final = 2**63 - 1
+GPU_METRICS: Final = "MODELTALLY_GPU_METRICS"
 UNCOUNTED: Final = frozenset({names.EVALUATION, "inventory", "model.state"})  # records of other kinds
 
 PROVIDER: Final = names.ATTRIBUTES["provider"].name
@@ -216,6 +219,8 @@ class Meters:
             *(PATTERN_NAME, PATTERN_KIND, names.OUTCOME),
         )
         self._dropped = _Tally("telemetry.dropped", "{record}", "Operations that were lost.", REASON)
+        wants_gpus = pipeline.config.gpu_metrics or os.environ.get(GPU_METRICS, "").lower() == "true"
+        self._gpus = Gpus() if wants_gpus else None
         self._problems = _Tally("telemetry.problems", "{problem}", "Values left out, and errors of ours.", REASON)
 
     def count(self, span: Span) -> None:
@@ -255,6 +260,8 @@ class Meters:
             *(self._bytes, self._runs, self._dropped, self._problems),
         )
         metrics = [instrument.read(self._start_ns, now_ns) for instrument in instruments]
+        if self._gpus is not None:
+            metrics += self._gpus.read(self._start_ns, now_ns)
         return MetricsData(
             [
                 ResourceMetrics(
