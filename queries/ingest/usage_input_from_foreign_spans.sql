@@ -144,6 +144,6 @@ WHERE NOT (ScopeName = 'modeltally' OR startsWith(ScopeName, 'modeltally.'))
             'chat', 'text_completion', 'completion', 'generate_content', 'embeddings', 'embedding', 'llm',
             'image', 'image_generation', 'video', 'audio', 'speech', 'transcription', 'fetch_response', 'responses'
         )
-        -- vLLM's server says no kind
-        OR (kind = '' AND count_of(['gen_ai.usage.prompt_tokens', 'gen_ai.usage.input_tokens']) > 0)
+        -- vLLM's server says no kind, and agents of some add up what their calls used
+        OR (kind = '' AND a['gen_ai.latency.time_to_first_token'] != '' AND a['gen_ai.agent.name'] = '')
     )

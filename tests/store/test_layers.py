@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from modeltally.store.layers import Request, containers, passed_on
+from modeltally.store import sql
+from modeltally.store.layers import Request, containers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,6 +28,12 @@ COLUMNS = (
     "Timestamp", "TraceId", "SpanId", "ParentSpanId", "SpanName", "ServiceName", "ResourceAttributes", "ScopeName",
     "SpanAttributes", "Duration", "StatusCode", "ReceivedAt",
 )  # fmt: skip
+
+
+# the copy that counts of what does not count
+MARKS = """
+SELECT outcome FROM usage_events WHERE NOT is_counted ORDER BY is_unfinished, received_at LIMIT 1 BY trace_id, span_id
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +148,7 @@ def test_a_call_is_the_same_when_it_arrives_at_once(store: EmbeddedStore) -> Non
 
 def test_two_libraries_that_tell_of_one_call_count_once(store: EmbeddedStore) -> None:
     """One that makes its span afterwards, beside the other's and around its times."""
-    around = call("best", id=7, scope="litellm", parent=6, begin_ms=0, end_ms=100)
+    around = call("openai/tiny", id=7, scope="litellm", parent=6, begin_ms=0, end_ms=100)
     within = call("tiny", id=8, parent=6, tokens=5, begin_ms=3, end_ms=97)
     land(store, [row(span, 1) for span in (around, within)])
     store.run("roll", {"as_of": AS_OF})
@@ -204,45 +211,142 @@ def test_answers_say_that_nobody_knows_what_samplers_left_out(store: EmbeddedSto
     assert before["coverage"] is None
 
 
-def request(span: str, begin: int, end: int | None, **others: Any) -> Request:
+def request(span: str, begin: float, end: float | None, **others: Any) -> Request:
     """A request of a client, in seconds."""
-    given = {
-        "service": "app",
-        "layer": "client",
-        "scope": "a",
-        "request_type": "chat",
-        "outcome": "success",
-        "response_id": "",
-    }
-    facts = ("m", "", 0, 0, 0, 0, 0)
+    given = {"trace": "t", "service": "app", "layer": "client", "scope": "a", "request_type": "chat"}
+    given |= {"outcome": "success", "response_id": "", "model": "m"}
     return Request(
         span=span,
-        start_ns=begin * 10**9,
-        end_ns=None if end is None else end * 10**9,
-        **{**given, "facts": facts, **others},
+        start_ns=round(begin * 1e9),
+        end_ns=None if end is None else round(end * 1e9),
+        **{**given, **others},
     )
+
+
+def held(requests: Sequence[Request], **parents: str) -> dict[str, str]:
+    """What is directly inside what, by spans; a span's parent by its letter."""
+    found = containers(requests, {f"t {span}": f"t {parent}" for span, parent in parents.items()})
+    return {inner.removeprefix("t "): outer.removeprefix("t ") for inner, outer in found.items()}
 
 
 def test_parents_that_lead_in_a_circle_hold_nothing() -> None:
     """Ids that contradict each other end in requests of their own."""
-    circle = [request("1", 0, 9), request("2", 1, 8)]
-    assert containers(circle, {"1": "2", "2": "1"}) == {}
+    assert held([request("a", 0, 9), request("b", 1, 8)], a="b", b="a") == {}
 
 
 def test_what_is_within_two_is_in_the_shorter() -> None:
-    """By their times, a request is in the nearest that ran around it."""
-    requests = [request("1", 0, 10, scope="c"), request("2", 1, 9, scope="b"), request("3", 2, 8)]
-    assert containers(requests, {"1": "0", "2": "0", "3": "0"}) == {"2": "1", "3": "2"}
+    """By their times, a request is in the nearest that ran around it, and that one in the next."""
+    requests = [request("a", 0, 10, scope="c"), request("b", 1, 9, scope="b"), request("c", 2, 8)]
+    assert held(requests, a="p", b="p", c="p") == {"b": "a", "c": "b"}
+
+
+def test_parallel_calls_are_told_apart_by_what_they_say() -> None:
+    """Other models, other answers, no parent that is known: each is a call of its own."""
+    around, within = request("a", 0, 10, scope="b"), request("b", 1, 9)
+    assert held([around, within], a="p", b="p") == {"b": "a"}
+    assert held([around, replace(within, model="other")], a="p", b="p") == {}
+    assert held([around, replace(within, model="provider/M")], a="p", b="p") == {"b": "a"}
+    answered = replace(around, response_id="1")
+    assert held([answered, replace(within, response_id="2")], a="p", b="p") == {}
+    assert held([around, within], a="p", b="q") == {}
+    assert held([around, within]) == {}
+    assert held([replace(around, layer=""), within], a="p", b="p") == {}
+
+
+def test_each_holds_one_other_by_its_times() -> None:
+    """Two calls that two libraries tell of are paired as they began."""
+    requests = [
+        *(request(f"outer{at}", 0.001 * at, 1 + 0.001 * at, scope="b") for at in range(3)),
+        *(request(f"inner{at}", 0.01 + 0.001 * at, 0.99 + 0.001 * at) for at in range(3)),
+    ]
+    parents = {one.span: "p" for one in requests}
+    assert held(requests, **parents) == {f"inner{at}": f"outer{at}" for at in range(3)}
 
 
 def test_what_has_not_ended_holds_nothing_by_its_times() -> None:
     """Nobody knows yet what will have been within it."""
-    assert containers([request("1", 0, None, scope="b"), request("2", 1, 2)], {"1": "0", "2": "0"}) == {}
+    assert held([request("a", 0, None, scope="b"), request("b", 1, 2)], a="p", b="p") == {}
 
 
-def test_facts_are_of_the_innermost_that_tells_them() -> None:
-    """An engine that says no tokens leaves those of the gateway; tokens of two are never mixed."""
-    outer = request("1", 0, 9, facts=("best", "", 1, 0, 0, 0, 0))
-    gateway = request("2", 1, 8, facts=("best", "llama", 5, 6, 1, 0, 0))
-    engine = request("3", 2, 7, facts=("meta/llama", "", 0, 0, 7, 0, 0))
-    assert passed_on(outer, [(1, gateway), (2, engine)]) == ("meta/llama", "llama", 5, 6, 1, 0, 0)
+def test_ours_holds_what_another_service_did_for_it() -> None:
+    """Our span is nobody's parent: what is under the span that ours is under, at its time, is its work."""
+    ours = request("a", 0, 10, layer="", scope="modeltally")
+    engine = request("b", 1, 9, layer="engine", service="vllm", scope="vllm", model="unknown")
+    assert held([ours, engine], a="p", b="h", h="p") == {"b": "a"}
+    assert held([ours, replace(engine, start_ns=5 * 10**9, end_ns=13 * 10**9)], a="p", b="h", h="p") == {}
+    assert held([ours, engine], a="p", b="h", h="q") == {}
+
+
+def test_thousands_of_requests_in_one_trace_take_no_time() -> None:
+    """One after the other under one parent, told by two libraries: the work grows with their number, not its square."""
+    requests = [
+        request(f"{kind}{at}", at, at + length, scope=kind)
+        for at in range(20_000)
+        for kind, length in (("outer", 0.9), ("inner", 0.8))
+    ]
+    found = held(requests, **{one.span: "p" for one in requests})
+    assert found == {f"inner{at}": f"outer{at}" for at in range(20_000)}
+
+
+def test_an_answer_that_everything_says_joins_nothing(store: EmbeddedStore) -> None:
+    """A server that calls each of its answers alike does not make one request of them."""
+    answer = {"gen_ai.response.id": "chatcmpl-0"}
+    span = call("tiny", id=1, tokens=5, end_ms=100)
+    around = call("best", id=2, scope="litellm", end_ms=200)
+    rows = [
+        row(replace(one, attributes={**one.attributes, **answer}), trace)
+        for trace, one in enumerate([span, around] * 5, start=1)
+    ]
+    land(store, rows)
+    store.run("roll", {"as_of": AS_OF})
+    assert by_model(store) == {"tiny": (5, 25), "best": (5, 0)}
+
+
+def test_names_may_hold_anything(store: EmbeddedStore) -> None:
+    """What others call a model is data: line ends, tabs and quotes stop nobody's roll."""
+    outer = call("be\tst", id=1, end_ms=1000)
+    inner = call("a\nb'\\c\x00", id=2, parent=1, service="vllm", scope="vllm", tokens=3, begin_ms=1, end_ms=900)
+    land(store, [row(outer, 1), row(inner, 1)])
+    store.run("roll", {"as_of": AS_OF})
+    assert sum(int(str(found["requests"])) for found in store.read("usage_by_model", FLEW)) == 1
+
+
+def test_what_had_not_ended_is_told_again_at_its_end(store: EmbeddedStore) -> None:
+    """A request of ours that runs long has left an unfinished copy, which was told; so is its end."""
+    ours = {"modeltally.operation": "model.request", "modeltally.model.id": "best"}
+    running = Span(id=1, parent=9, scope="modeltally", end_ms=0, attributes={**ours, "modeltally.unfinished": "true"})
+    done = Span(id=1, parent=9, scope="modeltally", end_ms=9000, attributes={**ours, "modeltally.outcome": "success"})
+    inner = call("llama", id=2, parent=9, service="vllm", scope="vllm", tokens=12, begin_ms=100, end_ms=8000)
+    inner = replace(inner, attributes={**inner.attributes, "gen_ai.request.model": "best"})
+    for step in ([running, inner], [done]):
+        land(store, [row(span, 1) for span in step])
+        store.run("roll", {"as_of": AS_OF})
+    assert by_model(store) == {"best": (1, 12)}
+
+
+def test_a_part_that_had_not_ended_is_marked_again_at_its_end(store: EmbeddedStore) -> None:
+    """It is a finished part then, as if its end had come first."""
+    ours = {"modeltally.operation": "model.request", "modeltally.model.id": "tiny"}
+    running = Span(id=2, parent=1, scope="modeltally", end_ms=0, attributes={**ours, "modeltally.unfinished": "true"})
+    done = Span(id=2, parent=1, scope="modeltally", end_ms=900, attributes={**ours, "modeltally.outcome": "success"})
+    for step in ([call("best", id=1), running], [done]):
+        land(store, [row(span, 1) for span in step])
+        store.run("roll", {"as_of": AS_OF})
+    copies = store.database.query(sql.Statement("marks", MARKS))
+    assert [mark["outcome"] for mark in copies] == ["success"]
+
+
+def test_what_the_inner_one_alone_says_is_passed_on(store: EmbeddedStore) -> None:
+    """A cost, the wait in a queue and the time to the first chunk go to the request that counts."""
+    told = {
+        "gen_ai.cost.total_cost": "0.5",
+        "gen_ai.latency.time_in_queue": "0.25",
+        "gen_ai.latency.time_to_first_token": "0.75",
+    }
+    inner = call("tiny", id=2, parent=1, service="proxy", scope="litellm", tokens=3, begin_ms=1, end_ms=900)
+    land(store, [row(call("best", id=1), 1), row(replace(inner, attributes={**inner.attributes, **told}), 1)])
+    store.run("roll", {"as_of": AS_OF})
+    asked = {**FLEW, "kind": "", "subject": "", "operation": "model.request"}
+    (found,) = store.read("usage_operations", asked)
+    assert (found["cost_millionths"], found["cost_currency"]) == (500_000, "USD")
+    assert (found["queue_us"], found["first_chunk_us"]) == (250_000, 750_000)

@@ -3,45 +3,34 @@
 Each of them leaves a request. The outermost counts, because the caller waited for that one, with the model and the
 tokens of the innermost, because that one did the work; what is inside is marked as nested. What is inside what, the
 parents of the spans say. Where they do not lead from one to the other, because a library makes its span when the call
-is over, the id of the answer says it, in another trace too, or the times do: a request within another one of the same
-service and the same parent, from another instrumentation. A trace may arrive in any order and over hours: it is gone
-through again whenever a request of it comes, and ends the same.
+is over, the id of the answer says it, in another trace too; or, of two under one parent, that one ran within the other
+and asked for the same model. Each holds one other so, not several: what looks like two calls stays two.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
-
-from modeltally.store import sql
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Iterable, Mapping, Sequence
 
-    from modeltally.store.client import Database, Row
-
-__all__ = ["LAYERS", "SEPARATE", "Request", "containers", "join_layers", "passed_on"]
+__all__ = ["LAYERS", "SEPARATE", "Request", "containers", "same_answers"]
 
 # The further out, the earlier; what our own wrappers and adapters tell is the outermost.
 LAYERS: Final = ("client", "gateway", "engine")
 # Of an instrumentation whose requests are never a part of others', nor others' of them.
 SEPARATE: Final = "separate"
 _EMBEDDINGS: Final = "embeddings"
+_NO_MODELS: Final = frozenset({"", "unknown"})
 # Two libraries read the clock one after the other, and two machines have two clocks.
 _TOLERANCE_NS: Final = 5_000_000
-_CLOCKS_NS: Final = 10_000_000_000
+_CLOCKS_NS: Final = 1_000_000_000
 # A trace is no deeper, and a circle of parents has no end.
 _MAX_DEPTH: Final = 256
-# How many requests one statement writes.
-_BATCH: Final = 5_000
-# Traces whose spans are asked for at once.
-_MAX_TRACES: Final = 5_000
-
-# model, response model, and the tokens: in, out, read from a cache, written to one, reasoning
-Facts = tuple[str, str, int, int, int, int, int]
-_UNKNOWN: Final = "unknown"
+# An answer's id that more traces say at one time tells nothing: a server that says the same each time.
+_MAX_TRACES_OF_AN_ANSWER: Final = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,18 +38,20 @@ class Request:
     """A request as one layer told of it.
 
     Attributes:
-        span: The ids of its trace and its span, hex digits.
+        trace: The id of its trace, hex digits.
+        span: The id of its span, hex digits.
         start_ns: When it began, nanoseconds since 1970.
         end_ns: When it ended; None where nobody said yet.
         service: Whose it is.
-        layer: client, gateway, engine; anything else is ours.
+        layer: client, gateway, engine, separate; anything else is ours.
         scope: The name of the instrumentation.
         request_type: What was asked for: embeddings, or anything else.
         outcome: How it ended.
         response_id: What the server called its answer; empty where nobody says.
-        facts: Its model and tokens.
+        model: The model that was asked.
     """
 
+    trace: str
     span: str
     start_ns: int
     end_ns: int | None
@@ -70,7 +61,22 @@ class Request:
     request_type: str
     outcome: str
     response_id: str
-    facts: Facts
+    model: str
+
+    @property
+    def key(self) -> str:
+        """What it is told from others by."""
+        return f"{self.trace} {self.span}"
+
+    @property
+    def rank(self) -> int:
+        """How far in it is: 0 for ours."""
+        return LAYERS.index(self.layer) + 1 if self.layer in LAYERS else 0
+
+    @property
+    def length_ns(self) -> int:
+        """How long it took."""
+        return (self.end_ns or self.start_ns) - self.start_ns
 
     def is_like(self, other: Request) -> bool:
         """Tell whether both are embeddings, or neither: one is no part of the other otherwise."""
@@ -82,43 +88,57 @@ class Request:
         return (
             self.end_ns is not None
             and other.end_ns is not None
-            and _length(other) <= _length(self) + 2 * _TOLERANCE_NS
+            and other.length_ns <= self.length_ns + 2 * _TOLERANCE_NS
             and self.start_ns - tolerance <= other.start_ns
             and other.end_ns <= self.end_ns + tolerance
         )
 
-    @property
-    def rank(self) -> int:
-        """How far in it is: 0 for ours."""
-        return LAYERS.index(self.layer) + 1 if self.layer in LAYERS else 0
+    def is_further_out(self, other: Request) -> bool:
+        """Tell whether it comes before the other on a call's way; of one service, the longer one does."""
+        if self.service != other.service:
+            return self.rank < other.rank
+        if self.scope == other.scope:
+            return False
+        longer = self.length_ns - other.length_ns
+        return longer >= 0 and (longer, other.rank, other.scope) > (0, self.rank, self.scope)
+
+    def may_be(self, other: Request) -> bool:
+        """Tell whether both can be of one call: no two models, no two answers."""
+        answers = {self.response_id, other.response_id} - {""}
+        models = {_base(self.model), _base(other.model)} - _NO_MODELS
+        return len(answers) < 2 and len(models) < 2  # noqa: PLR2004 - two are two calls
 
 
 def containers(requests: Sequence[Request], parents: Mapping[str, str]) -> dict[str, str]:
-    """Tell which request of a trace is directly inside which.
+    """Tell which request is directly inside which.
 
     Args:
         requests: The requests of one trace, or of traces that have an answer in common, in any order.
-        parents: Each span's parent, of all spans of the traces that are known.
+        parents: Each span's parent, of all spans of the traces that are known: trace and span, with a blank between.
 
     Returns:
-        The span of the request that holds it, for each request that is held.
+        The key of the request that holds it, for each request that is held.
     """
-    by_span = {request.span: request for request in requests}
+    by_key = {request.key: request for request in requests}
     joined = [request for request in requests if request.layer != SEPARATE]
     found: dict[str, str] = {}
     for request in joined:
-        holder = (
-            _by_parents(request, by_span, parents) or _by_answer(request, joined) or _by_times(request, joined, parents)
-        )
+        holder = _by_parents(request, by_key, parents)
         if holder is not None:
-            found[request.span] = holder.span
-    return {span: holder for span, holder in found.items() if _leads_out(span, found)}
+            found[request.key] = holder.key
+    for pairs in (_by_answers(joined, found), _by_times(joined, found, parents)):
+        taken = set[str]()
+        for outer, inner in pairs:
+            if inner.key not in found and outer.key not in taken:
+                found[inner.key] = outer.key
+                taken.add(outer.key)
+    return {key: holder for key, holder in found.items() if _leads_out(key, found)}
 
 
-def _by_parents(request: Request, by_span: Mapping[str, Request], parents: Mapping[str, str]) -> Request | None:
+def _by_parents(request: Request, by_key: Mapping[str, Request], parents: Mapping[str, str]) -> Request | None:
     """The nearest request above it that is of its kind; nothing within a separate one is a part of what is above."""
-    for above in _above(request.span, parents):
-        holder = by_span.get(above)
+    for above in _above(request.key, parents):
+        holder = by_key.get(above)
         if holder is not None and holder.layer == SEPARATE:
             return None
         if holder is not None and holder.is_like(request):
@@ -126,208 +146,113 @@ def _by_parents(request: Request, by_span: Mapping[str, Request], parents: Mappi
     return None
 
 
-def _by_answer(request: Request, requests: Sequence[Request]) -> Request | None:
-    """The shortest request further out that got the same answer around its time: some servers count from one again."""
-    same = [
-        other
-        for other in requests
-        if request.response_id
-        and other.response_id == request.response_id
-        and other.span != request.span
-        and other.is_like(request)
-        and other.holds(request)
-        and _is_further_out(other, request)
+def _by_answers(requests: Sequence[Request], found: Mapping[str, str]) -> list[tuple[Request, Request]]:
+    """Pairs that got the same answer at one time, those that fit best first."""
+    return _fitting(
+        (outer, inner)
+        for group in same_answers(requests)
+        for outer, inner in _overlapping(group)
+        if inner.key not in found and outer.is_further_out(inner)
+    )
+
+
+def same_answers(requests: Iterable[Request]) -> Iterable[list[Request]]:
+    """Give the requests that got the same answer at one time; where too many did, the answer's id says nothing.
+
+    Args:
+        requests: Of any traces.
+
+    Returns:
+        A list for each answer and time.
+    """
+    by_answer: dict[str, list[Request]] = defaultdict(list)
+    for request in requests:
+        if request.response_id:
+            by_answer[request.response_id].append(request)
+    for same in by_answer.values():
+        groups: list[list[Request]] = []
+        ends_ns = 0
+        for request in sorted(same, key=lambda one: (one.start_ns, one.key)):
+            if not groups or request.start_ns > ends_ns + _CLOCKS_NS:
+                groups.append([])
+            groups[-1].append(request)
+            ends_ns = max(ends_ns, request.end_ns or request.start_ns)
+        yield from (group for group in groups if len({one.trace for one in group}) <= _MAX_TRACES_OF_AN_ANSWER)
+
+
+def _by_times(
+    requests: Sequence[Request], found: Mapping[str, str], parents: Mapping[str, str]
+) -> list[tuple[Request, Request]]:
+    """Pairs under one parent, told by two, of which one can be the other; those that fit best first.
+
+    In one service only foreign ones: what runs inside ours is marked as it begins. From ours to another service, the
+    one that was asked is somewhere under the span that ours is under.
+    """
+    beside: dict[str, list[Request]] = defaultdict(list)
+    for request in requests:
+        parent = parents.get(request.key)
+        if parent and request.rank:
+            beside[f"{parent} {request.service}"].append(request)
+    ours: dict[str, list[Request]] = defaultdict(list)
+    for request in requests:
+        if not request.rank and (parent := parents.get(request.key)):
+            ours[parent].append(request)
+    remote = [
+        (outer, inner)
+        for inner in (requests if ours else ())
+        if inner.rank and inner.key not in found
+        for above in _above(inner.key, parents)
+        for outer in ours.get(above, ())
+        if outer.service != inner.service and outer.holds(inner)
     ]
-    return min(same, key=lambda other: (_length(other), -other.rank, other.span), default=None)
+    return _fitting(
+        (outer, inner)
+        for outer, inner in [*remote, *(pair for group in beside.values() for pair in _overlapping(group))]
+        if inner.key not in found and outer.is_like(inner) and outer.is_further_out(inner) and outer.may_be(inner)
+    )
 
 
-def _by_times(request: Request, requests: Sequence[Request], parents: Mapping[str, str]) -> Request | None:
-    """The shortest request beside it that it ran within, told by somebody else or from further out."""
-    above = set(_above(request.span, parents))
-    own_parent = parents.get(request.span, "")
-    around = [
-        other
-        for other in requests
-        if other.span != request.span
-        and other.is_like(request)
-        and other.holds(request)
-        and _is_further_out(other, request)
-        and (parents.get(other.span, "") in above if parents.get(other.span) else not own_parent)
-        and request.span not in _above(other.span, parents)
-    ]
-    return min(around, key=lambda other: (_length(other), -other.rank, other.span), default=None)
+def _overlapping(requests: Sequence[Request]) -> Iterable[tuple[Request, Request]]:
+    """Every pair of which the first holds the second."""
+    running: list[Request] = []
+    for request in sorted(requests, key=lambda one: (one.start_ns, one.key)):
+        running = [one for one in running if (one.end_ns or 0) + _CLOCKS_NS >= request.start_ns]
+        for other in running:
+            if other.is_like(request) and other.holds(request):
+                yield other, request
+            if other.is_like(request) and request.holds(other):
+                yield request, other
+        running.append(request)
 
 
-def _is_further_out(other: Request, request: Request) -> bool:
-    if other.service != request.service:
-        return other.rank < request.rank
-    if other.scope == request.scope:
-        return False
-    longer = _length(other) - _length(request)
-    return (longer, request.rank, request.scope) > (0, other.rank, other.scope) if longer >= 0 else False
+def _fitting(pairs: Iterable[tuple[Request, Request]]) -> list[tuple[Request, Request]]:
+    """Order pairs: first those of the nearest lengths, then as they began."""
+    return sorted(
+        pairs,
+        key=lambda pair: (
+            pair[0].length_ns - pair[1].length_ns, pair[1].start_ns, pair[0].start_ns, pair[1].key, pair[0].key
+        ),
+    )  # fmt: skip
 
 
-def _above(span: str, parents: Mapping[str, str]) -> Iterable[str]:
+def _above(key: str, parents: Mapping[str, str]) -> Iterable[str]:
     """The spans above one, the nearest first."""
     for _ in range(_MAX_DEPTH):
-        span = parents.get(span, "")
-        if not span:
+        key = parents.get(key, "")
+        if not key:
             return
-        yield span
+        yield key
 
 
-def _leads_out(span: str, found: Mapping[str, str]) -> bool:
+def _leads_out(key: str, found: Mapping[str, str]) -> bool:
     """Tell whether going from holder to holder comes to an end: times and parents that contradict make no circle."""
     for _ in range(_MAX_DEPTH):
-        if span not in found:
+        if key not in found:
             return True
-        span = found[span]
+        key = found[key]
     return False
 
 
-def _length(request: Request) -> int:
-    return (request.end_ns or request.start_ns) - request.start_ns
-
-
-def passed_on(outer: Request, inside: Sequence[tuple[int, Request]]) -> Facts:
-    """Give the facts of a request: each from the innermost that tells it.
-
-    Args:
-        outer: The request that counts.
-        inside: Those inside it, each with how deep it is. Of several at one depth, which are attempts, the last that
-            succeeded counts, else the last.
-
-    Returns:
-        Its model and tokens. Tokens go together: those of one request.
-    """
-    by_worth = sorted(
-        inside,
-        key=lambda one: (one[0], one[1].outcome == "success", one[1].end_ns or 0, one[1].span),
-        reverse=True,
-    )
-    told = [*(request.facts for _, request in by_worth), outer.facts]
-    model = next((facts[0] for facts in told if facts[0] not in {"", _UNKNOWN}), outer.facts[0])
-    response_model = next((facts[1] for facts in told if facts[1]), "")
-    tokens = next((facts[2:] for facts in told if facts[2] or facts[3]), outer.facts[2:])
-    return (model, response_model, *tokens)
-
-
-def join_layers(database: Database, hours: Sequence[dt.datetime], *, until: dt.datetime) -> int:
-    """Mark what is part of another request, in traces of these hours, and pass on what it told.
-
-    Args:
-        database: Where.
-        hours: Hours whose events changed, by their starts.
-        until: When the last of them ends.
-
-    Returns:
-        How many rows were written: each changes the count of its hour, which is then to be rolled.
-
-    Raises:
-        StoreError: The engine refused.
-    """
-    asked = {"hours": list(hours), "since": min(hours), "until": until}
-    rows = database.query(sql.statement("layers/requests"), asked)
-    marks: list[tuple[int, str, str]] = []
-    passed: list[tuple[int, str, str, Facts]] = []
-    together = [found for found in _together(rows) if len(found) > 1]
-    parents = _links(database, sorted({str(row["trace"]) for found in together for row in found}))
-    for found in together:
-        _join(found, parents, marks, passed)
-    for at in range(0, len(marks), _BATCH):
-        database.command(sql.statement("layers/mark"), _identities(marks[at : at + _BATCH]))
-    for at in range(0, len(passed), _BATCH):
-        batch = passed[at : at + _BATCH]
-        facts = {
-            "models": [one[3][0] for one in batch],
-            "response_models": [one[3][1] for one in batch],
-            "tokens": [list(one[3][2:]) for one in batch],
-        }
-        database.command(sql.statement("layers/pass_on"), {**_identities([one[:3] for one in batch]), **facts})
-    return len(marks) + len(passed)
-
-
-def _together(rows: Sequence[Row]) -> list[list[Row]]:
-    """Put the requests of one trace together, and those of traces that have an answer in common."""
-    first: dict[str, str] = {}  # of a trace or an answer: one that it is together with, itself for the first
-
-    def root(name: str) -> str:
-        while first.setdefault(name, name) != name:
-            name = first[name]
-        return name
-
-    for row in rows:
-        trace, answer = str(row["trace"]), _request(row).response_id
-        first[root(f"answer {answer}" if answer else trace)] = root(trace)
-    found: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        found[root(str(row["trace"]))].append(row)
-    return list(found.values())
-
-
-def _join(
-    rows: Sequence[Row],
-    parents: Mapping[str, str],
-    marks: list[tuple[int, str, str]],
-    passed: list[tuple[int, str, str, Facts]],
-) -> None:
-    """Add what is to be written of the requests of one trace, or of several."""
-    requests = {request.span: (request, row) for row in rows for request in [_request(row)]}
-    held = containers([request for request, _ in requests.values()], parents)
-    inside: dict[str, list[tuple[int, Request]]] = defaultdict(list)
-    for span in held:
-        depth, outer = 0, span
-        while outer in held:
-            depth, outer = depth + 1, held[outer]
-        request, row = requests[span]
-        inside[outer].append((depth, request))
-        if not row["is_marked"]:
-            marks.append((request.start_ns, str(row["trace"]), str(row["span"])))
-    for outer, found in inside.items():
-        request, row = requests[outer]
-        facts = passed_on(request, found)
-        if not row["is_marked"] and facts != _facts(row["facts_now"]):
-            passed.append((request.start_ns, str(row["trace"]), str(row["span"]), facts))
-
-
-def _request(row: Row) -> Request:
-    told: Any = row["told"]
-    service, layer, scope, request_type, outcome, response_id, duration_us, is_unfinished = told
-    start_ns = int(str(row["start_ns"]))
-    return Request(
-        span=f"{row['trace']} {row['span']}",
-        start_ns=start_ns,
-        end_ns=None if is_unfinished else start_ns + int(duration_us) * 1000,
-        service=service,
-        layer=layer,
-        scope=scope,
-        request_type=request_type,
-        outcome=outcome,
-        response_id=response_id,
-        facts=_facts(row["facts"]),
-    )
-
-
-def _facts(told: Any) -> Facts:
-    model, response_model, *tokens = told
-    return (str(model), str(response_model), *(int(count) for count in tokens))  # type: ignore[return-value] # five of them
-
-
-def _links(database: Database, traces: Sequence[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for at in range(0, len(traces), _MAX_TRACES):
-        asked = {"traces": list(traces[at : at + _MAX_TRACES])}
-        for row in database.query(sql.statement("layers/links"), asked):
-            found[f"{row['trace']} {row['span']}"] = f"{row['trace']} {row['parent']}"
-    return found
-
-
-def _identities(batch: Sequence[tuple[int, str, str]]) -> dict[str, object]:
-    starts = [start_ns for start_ns, _, _ in batch]
-    return {
-        "starts_ns": starts,
-        "traces": [trace for _, trace, _ in batch],
-        "spans": [span for _, _, span in batch],
-        "first_ns": min(starts),
-        "last_ns": max(starts),
-    }
+def _base(model: str) -> str:
+    """A model's name without the provider's before it."""
+    return model.rpartition("/")[2].lower()

@@ -13,7 +13,7 @@ import threading
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from modeltally.store import sql
-from modeltally.store.layers import join_layers
+from modeltally.store.layer_job import join_layers
 
 if TYPE_CHECKING:
     import contextlib
@@ -117,12 +117,12 @@ class Roller:
             for grain, buckets in rolled.items()
         ]
 
-    def join_layers(self, hours: Sequence[Bucket]) -> int:
-        """Find the requests of these hours that several layers told of; returns how many rows that took."""
-        found = 0
+    def join_layers(self, hours: Sequence[Bucket]) -> bool:
+        """Find the requests of these hours that several layers told of; tells whether rows may have come of it."""
+        found = False
         for batch in _batches(hours, max_rows=self._max_rows):
             starts = [hour.start for hour in batch]
-            found += join_layers(self._database, starts, until=max(starts) + _HOUR)
+            found |= join_layers(self._database, starts, until=max(starts) + _HOUR)
         return found
 
     def dirty(self) -> Dirty:

@@ -1,6 +1,6 @@
 -- Says of requests that they are a part of another one: a copy that does not count.
 -- Grain: one row per request marked.
--- Reads: usage_events
+-- Reads: usage_events, frozen_months
 INSERT INTO usage_events
 SELECT * REPLACE (false AS is_counted, '' AS marked_service, 'modeltally.layers' AS scope)
 FROM (
@@ -10,6 +10,7 @@ FROM (
         AND start <= fromUnixTimestamp64Nano({last_ns:UInt64}::Int64, 'UTC')
         AND is_counted
         AND scope != 'modeltally.layers'
+        AND toStartOfMonth(start) NOT IN (SELECT month FROM frozen_months)
         AND (start, trace_id, span_id) IN (
             SELECT
                 fromUnixTimestamp64Nano(one.1::Int64, 'UTC'),

@@ -1,6 +1,7 @@
 -- Every request of the traces in which an instrumentation of others told of one in these hours, and of those in which
--- one has the same answer's id, as it was said, with what was noted of it before. An hour around the hours is looked
--- at: what holds a request rarely began earlier.
+-- one has the same answer's id, as it was said, with what was noted of it before: whether it is marked as a part of
+-- another one, by a copy that is finished where it is, and whether others told it something. An hour around the hours
+-- is looked at: what holds a request rarely began earlier.
 -- Grain: one row per request.
 -- Reads: usage_events
 -- Read by: the roll job
@@ -12,28 +13,14 @@ SELECT
         (
             e.service::String, e.source::String, e.scope::String, e.request_type::String, e.outcome::String,
             if(e.source IN ('client', 'gateway', 'engine', 'separate'), e.correlation_id, ''),
-            coalesce(e.duration_us, 0), e.is_unfinished
+            e.model::String, coalesce(e.duration_us, 0), e.is_unfinished
         ),
         (e.is_unfinished, e.received_at),
         e.is_counted AND e.scope != 'modeltally.layers'
     ) AS told,
-    argMinIf(
-        (
-            e.model::String, e.response_model::String, e.input_tokens, e.output_tokens,
-            e.cache_read_tokens, e.cache_write_tokens, e.reasoning_tokens
-        ),
-        (e.is_unfinished, e.received_at),
-        e.is_counted AND e.scope != 'modeltally.layers'
-    ) AS facts,
-    argMinIf(
-        (
-            e.model::String, e.response_model::String, e.input_tokens, e.output_tokens,
-            e.cache_read_tokens, e.cache_write_tokens, e.reasoning_tokens
-        ),
-        e.received_at,
-        e.is_counted
-    ) AS facts_now,
-    countIf(NOT e.is_counted) > 0 AS is_marked
+    if(tupleElement(told, 9), countIf(NOT e.is_counted), countIf(NOT e.is_counted AND NOT e.is_unfinished)) > 0
+        AS is_marked,
+    countIf(e.is_counted AND e.scope = 'modeltally.layers') > 0 AS was_told
 FROM usage_events AS e
 WHERE e.operation = 'model.request'
     AND e.start >= {since:DateTime64(6, 'UTC')} - INTERVAL 1 HOUR
