@@ -41,7 +41,7 @@ WITH
             start, trace_id, span_id,
             (
                 model, response_model, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens,
-                reasoning_tokens, ifNull(cost_millionths, 0), ifNull(queue_us, 0), ifNull(first_chunk_us, 0)
+                reasoning_tokens, coalesce(cost_millionths, 0), coalesce(queue_us, 0), coalesce(first_chunk_us, 0)
             ) AS facts
         FROM usage_events
         WHERE start >= fromUnixTimestamp64Nano({since_ns:UInt64}::Int64, 'UTC')
@@ -94,6 +94,6 @@ WHERE toStartOfMonth(e.start) NOT IN (SELECT month FROM frozen_months)
     AND c.facts != (
         if(t.new_model = '', e.model, t.new_model), t.new_response_model,
         t.tokens.1, t.tokens.2, t.tokens.3, t.tokens.4, t.tokens.5,
-        ifNull(coalesce(e.cost_millionths, t.cost.1), 0), ifNull(coalesce(e.queue_us, t.waited_us), 0),
-        ifNull(coalesce(e.first_chunk_us, t.first_us), 0)
+        coalesce(coalesce(e.cost_millionths, t.cost.1), 0), coalesce(coalesce(e.queue_us, t.waited_us), 0),
+        coalesce(coalesce(e.first_chunk_us, t.first_us), 0)
     )
