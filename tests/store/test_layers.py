@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from modeltally.store import sql
+from modeltally.store import layer_job, sql
 from modeltally.store.layers import Request, containers
 
 if TYPE_CHECKING:
@@ -187,6 +187,14 @@ def test_the_last_attempt_that_succeeded_is_passed_on(store: EmbeddedStore) -> N
     store.run("roll", {"as_of": AS_OF})
     (found,) = store.read("usage_by_model", FLEW)
     assert (found["model"], found["requests"], found["failures"]) == ("spare", 1, 0)
+
+
+def test_many_calls_are_told_in_several_statements(store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is told to one request is told at once."""
+    monkeypatch.setattr(layer_job, "_BATCH", 2)
+    land(store, [row(span, trace) for trace in range(1, 8) for span in PATH])
+    store.run("roll", {"as_of": AS_OF})
+    assert by_model(store) == {"meta/llama": (7, 84)}
 
 
 def test_a_team_says_which_layer_a_name_stands_for(store: EmbeddedStore) -> None:

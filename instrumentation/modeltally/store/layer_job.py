@@ -14,7 +14,7 @@ from modeltally.store.layers import Request, containers, same_answers
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from modeltally.store.client import Database, Row
 
@@ -45,24 +45,33 @@ def join_layers(database: Database, hours: Sequence[dt.datetime], *, until: dt.d
     parents = _links(database, sorted({str(row["trace"]) for found in together for row in found}))
     for found in together:
         _join(found, parents, marks, told)
-    # whoever erases a user or closes a month is alone, and so is this
     for at in range(0, len(marks), _BATCH):
-        with database.insert_barrier:
-            database.command(sql.statement("layers/mark"), _identities(marks[at : at + _BATCH]))
-    for at in range(0, len(told), _BATCH):
-        batch = told[at : at + _BATCH]
-        inner = _identities([one for _, _, one in batch])
-        asked = {
-            **_identities([one for one, _, _ in batch]),
-            "positions": [position for _, position, _ in batch],
-            **{f"inner_{name}": inner[name] for name in ("starts_ns", "traces", "spans")},
-            "since_ns": min(one.start_ns for pair in batch for one in (pair[0], pair[2])),
-            "until_ns": max(one.start_ns for pair in batch for one in (pair[0], pair[2])),
-        }
-        asked = {name: value for name, value in asked.items() if name not in {"first_ns", "last_ns"}}
-        with database.insert_barrier:
-            database.command(sql.statement("layers/pass_on"), asked)
+        batch = marks[at : at + _BATCH]
+        _write(database, "layers/mark", {**_identities(batch), **_times(batch)})
+    for pairs in _whole(told):
+        every = [one for outer, _, inner in pairs for one in (outer, inner)]
+        inner = {f"inner_{name}": values for name, values in _identities([inner for _, _, inner in pairs]).items()}
+        outer = {**_identities([outer for outer, _, _ in pairs]), "positions": [position for _, position, _ in pairs]}
+        _write(database, "layers/pass_on", {**inner, **outer, **_times(every)})
     return bool(marks or told)
+
+
+def _write(database: Database, statement: str, values: Mapping[str, object]) -> None:
+    # whoever erases a user or closes a month is alone, and so is this
+    with database.insert_barrier:
+        database.command(sql.statement(statement), values)
+
+
+def _whole(told: Sequence[tuple[Request, int, Request]]) -> Iterator[list[tuple[Request, int, Request]]]:
+    """Cut what is told into batches, each with all that one request is told."""
+    batch: list[tuple[Request, int, Request]] = []
+    for one in told:
+        if len(batch) >= _BATCH and one[1] == 0:
+            yield batch
+            batch = []
+        batch.append(one)
+    if batch:
+        yield batch
 
 
 def _together(rows: Sequence[Row]) -> list[list[Row]]:
@@ -146,11 +155,13 @@ def _links(database: Database, traces: Sequence[str]) -> dict[str, str]:
 
 
 def _identities(batch: Sequence[Request]) -> dict[str, object]:
-    starts = [request.start_ns for request in batch]
     return {
-        "starts_ns": starts,
+        "starts_ns": [request.start_ns for request in batch],
         "traces": [request.trace for request in batch],
         "spans": [request.span for request in batch],
-        "first_ns": min(starts),
-        "last_ns": max(starts),
     }
+
+
+def _times(batch: Sequence[Request]) -> dict[str, object]:
+    starts = [request.start_ns for request in batch]
+    return {"first_ns": min(starts), "last_ns": max(starts)}

@@ -27,8 +27,8 @@ WITH
     said AS (
         SELECT *, min(received_at) OVER (PARTITION BY start, trace_id, span_id) AS earliest
         FROM usage_events
-        WHERE start >= fromUnixTimestamp64Nano({since_ns:UInt64}::Int64, 'UTC')
-            AND start <= fromUnixTimestamp64Nano({until_ns:UInt64}::Int64, 'UTC')
+        WHERE start >= fromUnixTimestamp64Nano({first_ns:UInt64}::Int64, 'UTC')
+            AND start <= fromUnixTimestamp64Nano({last_ns:UInt64}::Int64, 'UTC')
             AND is_counted
             AND (start, trace_id, span_id) IN (SELECT by_start, by_trace, by_span FROM pairs)
         ORDER BY start, trace_id, span_id, scope = 'modeltally.layers', is_unfinished, received_at
@@ -44,8 +44,8 @@ WITH
                 reasoning_tokens, coalesce(cost_millionths, 0), coalesce(queue_us, 0), coalesce(first_chunk_us, 0)
             ) AS facts
         FROM usage_events
-        WHERE start >= fromUnixTimestamp64Nano({since_ns:UInt64}::Int64, 'UTC')
-            AND start <= fromUnixTimestamp64Nano({until_ns:UInt64}::Int64, 'UTC')
+        WHERE start >= fromUnixTimestamp64Nano({first_ns:UInt64}::Int64, 'UTC')
+            AND start <= fromUnixTimestamp64Nano({last_ns:UInt64}::Int64, 'UTC')
             AND is_counted
             AND (start, trace_id, span_id) IN (SELECT of_start, of_trace, of_span FROM pairs)
         ORDER BY start, trace_id, span_id, is_unfinished, received_at
