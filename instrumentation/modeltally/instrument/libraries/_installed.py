@@ -6,7 +6,6 @@ come by the entry point group ``modeltally_instrumentor``, whose names are those
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import pkgutil
@@ -100,6 +99,8 @@ def check_chosen(names: str, every: Iterable[str]) -> None:
     """
     for name in (each.strip() for each in names.split(",")):
         if name and name != NONE and name not in every:
+            import difflib  # noqa: PLC0415 - where somebody mistyped
+
             nearest = difflib.get_close_matches(name, every, n=1)
             meant = f"did you mean {nearest[0]!r}? " if nearest else ""
             raise ValueError(f"there is no instrumentor for {name[:64]!r}; {meant}there are {', '.join(sorted(every))}")
