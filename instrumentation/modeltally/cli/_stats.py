@@ -14,6 +14,7 @@ from modeltally.analytics.topics.usage import ATTRIBUTE
 from modeltally.analytics.window import parse_window
 from modeltally.cli._console import output_console, print_answer
 from modeltally.cli._options import TABLE, AsOf, Directory, Format, Since, Until
+from modeltally.errors import InputError
 
 __all__ = ["stats"]
 
@@ -65,6 +66,10 @@ def stats(  # noqa: PLR0913 - each is a flag
             metavar="ZONE", help=f"{ZONE.what.capitalize()}: {ZONE.example}. Default: UTC.", show_default=False
         ),
     ] = None,
+    plot: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Draw this column as bars instead of a table.", show_default=False),
+    ] = None,
     output_format: Format = TABLE,
     directory: Directory = None,
 ) -> None:
@@ -82,6 +87,14 @@ def stats(  # noqa: PLR0913 - each is a flag
     }
     arguments = arguments_of(asked, given, topics=TOPICS.values())
     window = parse_window(since, until, as_of, now=datetime.now(UTC))
+    if plot is not None:
+        from modeltally.cli._plot import check_plotted
+
+        if output_format != TABLE:
+            raise InputError(
+                f"--plot draws on the terminal, and --format {output_format} is for programs: give one of them"
+            )
+        check_plotted(asked, plot)
 
     from modeltally.connect import open_reader
     from modeltally.settings import load_settings
@@ -100,6 +113,12 @@ def stats(  # noqa: PLR0913 - each is a flag
     from modeltally.cli._table import write_notes, write_table, write_trust
 
     console = output_console()
-    shown = write_table(answer.rows, asked.layout, console=console, why_empty=answer.empty)
+    if plot is None:
+        shown = write_table(answer.rows, asked.layout, console=console, why_empty=answer.empty)
+    else:
+        from modeltally.cli._plot import write_plot
+
+        write_plot(answer.rows, asked, plot, console=console, why_empty=answer.empty)
+        shown = [plot]
     write_notes(set(shown), console=console)
     write_trust(answer.trust, console=console)
