@@ -109,6 +109,17 @@ def test_a_picture_is_ordered(sink: Sink, tmp_path: Path) -> None:
     assert told(sink)["model.request"]["gen_ai.request.model"] == "painter-1"
 
 
+def test_a_server_nearby_is_asked(sink: Sink, tmp_path: Path) -> None:
+    """A request whose tokens the server tells, and that it had to load the model for it."""
+    piece = {"model": "scribe", "created_at": "2026-03-02T10:00:00Z", "message": {"role": "assistant", "content": "x"}}
+    last = {"done": True, "done_reason": "stop", "prompt_eval_count": 4, "eval_count": 7, "load_duration": 2 * 10**9}
+    with running_endpoint() as endpoint:
+        endpoint.answers["/api/chat"] = [{**piece, "done": False}, {**piece, **last}]
+        assert run(sink, tmp_path, "chat.py", "scribe", "a b", OLLAMA_HOST=endpoint.url).strip() == "xx"
+    seen = told(sink)["model.request"]
+    assert (seen["gen_ai.usage.output_tokens"], seen["modeltally.model.cold_start"]) == (7, True)
+
+
 def test_speech_is_written_down(sink: Sink, tmp_path: Path) -> None:
     """A load, and a request with the seconds heard."""
     model = tiny.converted_hearing_model(tmp_path)
