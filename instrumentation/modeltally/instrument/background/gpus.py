@@ -7,6 +7,7 @@ background thread.
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.sdk.metrics.export import AggregationTemporality, Gauge, Metric, NumberDataPoint, Sum
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Gpus"]
 
+_LIBRARY: Final = "pynvml"
 _USAGE: Final = ("hw.gpu.memory.usage", "Memory of the GPU that is used, by whichever process.", "By")
 _LIMIT: Final = ("hw.gpu.memory.limit", "Memory the GPU has.", "By")
 _MEMORY: Final = ("hw.gpu.memory.utilization", "Share of the GPU's memory that is used.", "1")
@@ -43,10 +45,9 @@ class Gpus:
             return []
         try:
             if self._nvml is None:
-                import pynvml  # type: ignore[import-not-found,unused-ignore] # noqa: PLC0415 - of the service's own
-
-                pynvml.nvmlInit()
-                self._nvml = pynvml
+                library = importlib.import_module(_LIBRARY)  # where the service has it
+                library.nvmlInit()
+                self._nvml = library
             seen = [self._device(number) for number in range(self._nvml.nvmlDeviceGetCount())]
         except Exception as error:  # noqa: BLE001 - no library, no driver, a device that fell off the bus
             self._is_given_up = True
