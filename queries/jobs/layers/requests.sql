@@ -1,8 +1,9 @@
 -- Every request of the traces in which an instrumentation of others told of one in these hours, and of those in which
 -- one has the same answer's id, as it was said, with what was noted of it before: whether it is marked as a part of
 -- another one, by a copy that is finished where it is, and whether others told it something. An hour around the hours
--- is looked at: what holds a request rarely began earlier.
--- Grain: one row per request.
+-- is looked at: what holds a request rarely began earlier. One that is alone in its trace and with its answer is left
+-- out: nothing is part of it, nor it of anything.
+-- Grain: one row per request that has company.
 -- Reads: usage_events
 -- Read by: the roll job
 SELECT
@@ -50,4 +51,7 @@ WHERE e.operation = 'model.request'
     )
 GROUP BY e.trace_id, e.span_id, e.start
 HAVING countIf(e.is_counted AND e.scope != 'modeltally.layers') > 0
+QUALIFY was_told
+    OR count() OVER (PARTITION BY trace) > 1
+    OR (tupleElement(told, 6) != '' AND count() OVER (PARTITION BY tupleElement(told, 6)) > 1)
 ORDER BY trace, start_ns, span
