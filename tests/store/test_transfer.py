@@ -101,12 +101,12 @@ def test_every_view_answers_the_same_after_an_import(
     """Every view gives every row as before, also after everything is rolled anew and the invariants hold."""
     directory, rows = exported
     with opened(directory.parent / "from") as store:
-        before = answers(store)
+        before = {**answers(store), **answers(store, only="usage_by_model")}
     assert any("flux" in str(answer) for answer in before.values())
     with opened(tmp_path) as store:
         assert not import_export(store, directory).was_done
         assert table_rows(store) == rows
-        assert answers(store) == before
+        assert {**answers(store), **answers(store, only="usage_by_model")} == before
         store.run("roll", {})
         for question, answer in answers(store, only="usage_by_model").items():
             assert answer == before[question]
