@@ -189,6 +189,17 @@ def test_the_last_attempt_that_succeeded_is_passed_on(store: EmbeddedStore) -> N
     assert (found["model"], found["requests"], found["failures"]) == ("spare", 1, 0)
 
 
+def test_what_was_found_stays_when_the_spans_are_gone(store: EmbeddedStore) -> None:
+    """Landed spans are kept for days; a late request in the hour has it gone through without them."""
+    land(store, [row(span, 1) for span in PATH])
+    store.run("roll", {"as_of": AS_OF})
+    store.database.command(sql.Statement("drop_landed", "TRUNCATE TABLE otel_traces"))
+    land(store, [row(call("late", id=1, tokens=1), 2)])
+    for _ in range(2):
+        store.run("roll", {"as_of": AS_OF})
+        assert by_model(store) == {"meta/llama": (1, 12), "late": (1, 1)}
+
+
 def test_many_calls_are_told_in_several_statements(store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is told to one request is told at once."""
     monkeypatch.setattr(layer_job, "_BATCH", 2)

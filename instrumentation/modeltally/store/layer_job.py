@@ -41,8 +41,9 @@ def join_layers(database: Database, hours: Sequence[dt.datetime], *, until: dt.d
     asked = {"hours": list(hours), "since": min(hours), "until": until}
     marks: list[Request] = []
     told: list[tuple[Request, int, Request]] = []
-    together = _together(database.query(sql.statement("layers/requests"), asked))
-    parents = _links(database, sorted({str(row["trace"]) for found in together for row in found}))
+    rows = database.query(sql.statement("layers/requests"), asked)
+    together = _together([(_request(row), row) for row in rows])
+    parents = _links(database, sorted({request.trace for found in together for request, _ in found}))
     for found in together:
         _join(found, parents, marks, told)
     for at in range(0, len(marks), _BATCH):
@@ -74,7 +75,7 @@ def _whole(told: Sequence[tuple[Request, int, Request]]) -> Iterator[list[tuple[
         yield batch
 
 
-def _together(rows: Sequence[Row]) -> list[list[Row]]:
+def _together(requests: Sequence[tuple[Request, Row]]) -> list[list[tuple[Request, Row]]]:
     """Put the requests of one trace together, and those of traces that have an answer in common."""
     first: dict[str, str] = {}  # of a trace: one that it is together with, itself for the first
 
@@ -83,24 +84,24 @@ def _together(rows: Sequence[Row]) -> list[list[Row]]:
             trace = first[trace]
         return trace
 
-    for group in same_answers(map(_request, rows)):
+    for group in same_answers(request for request, _ in requests):
         for request in group:
             first[root(request.trace)] = root(group[0].trace)
-    found: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        found[root(str(row["trace"]))].append(row)
+    found: dict[str, list[tuple[Request, Row]]] = defaultdict(list)
+    for request, row in requests:
+        found[root(request.trace)].append((request, row))
     return [together for together in found.values() if len(together) > 1]
 
 
 def _join(
-    rows: Sequence[Row],
+    together: Sequence[tuple[Request, Row]],
     parents: Mapping[str, str],
     marks: list[Request],
     told: list[tuple[Request, int, Request]],
 ) -> None:
     """Add what is to be written of the requests of one trace, or of several: marks, and who tells whom what."""
-    requests = {request.key: (request, row) for row in rows for request in [_request(row)]}
-    held = containers([request for request, _ in requests.values()], parents)
+    requests = {request.key: (request, row) for request, row in together}
+    held = containers([request for request, _ in together], parents)
     inside: dict[str, list[tuple[int, Request]]] = defaultdict(list)
     for key in held:
         depth, outer = 0, key
@@ -110,6 +111,8 @@ def _join(
         inside[outer].append((depth, request))
         if not row["is_marked"]:
             marks.append(request)
+    if any(row["was_joined"] and request.key not in held for request, row in together):
+        return  # spans are kept for days: what once led from one to another is gone, and what was told stays
     for key, (request, row) in requests.items():
         # one that was told something by another that is not inside it any more gets its own back
         if key not in held and not row["is_marked"] and (key in inside or row["was_told"]):

@@ -1,8 +1,8 @@
 -- Every request of the traces in which an instrumentation of others told of one in these hours, and of those in which
 -- one has the same answer's id, as it was said, with what was noted of it before: whether it is marked as a part of
--- another one, by a copy that is finished where it is, and whether others told it something. An hour around the hours
--- is looked at: what holds a request rarely began earlier. One that is alone in its trace and with its answer is left
--- out: nothing is part of it, nor it of anything.
+-- another one, by a copy that is finished where it is; whether that was found here; whether others told it something.
+-- An hour around the hours is looked at: what holds a request rarely began earlier. One that is alone in its trace and
+-- with its answer is left out: nothing is part of it, nor it of anything.
 -- Grain: one row per request that has company.
 -- Reads: usage_events
 -- Read by: the roll job
@@ -21,6 +21,7 @@ SELECT
     ) AS told,
     if(tupleElement(told, 9), countIf(NOT e.is_counted), countIf(NOT e.is_counted AND NOT e.is_unfinished)) > 0
         AS is_marked,
+    countIf(NOT e.is_counted AND e.scope = 'modeltally.layers') > 0 AS was_joined,
     countIf(e.is_counted AND e.scope = 'modeltally.layers') > 0 AS was_told
 FROM usage_events AS e
 WHERE e.operation = 'model.request'
@@ -51,7 +52,6 @@ WHERE e.operation = 'model.request'
     )
 GROUP BY e.trace_id, e.span_id, e.start
 HAVING countIf(e.is_counted AND e.scope != 'modeltally.layers') > 0
-QUALIFY was_told
-    OR count() OVER (PARTITION BY trace) > 1
+QUALIFY count() OVER (PARTITION BY trace) > 1
     OR (tupleElement(told, 6) != '' AND count() OVER (PARTITION BY tupleElement(told, 6)) > 1)
 ORDER BY trace, start_ns, span
