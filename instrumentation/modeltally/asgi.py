@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-__all__ = ["UnreadBodyError", "local_hosts_only", "local_names", "named_host", "read_body"]
+__all__ = ["UnreadBodyError", "is_loopback", "local_hosts_only", "local_names", "named_host", "read_body"]
 
 # A client that sends too much sees its answer only if the server reads on: this long, and this many times the limit.
 DRAIN_SECONDS: Final = 2.0
@@ -95,6 +96,18 @@ async def _drain(request: Request, max_bytes: int) -> None:
                 size += len(chunk)
                 if size > max_bytes:
                     return
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether what listens on an address is reached from this machine alone.
+
+    Args:
+        host: The address, or its name.
+    """
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def local_names(host: str, allowed: Iterable[str] = ()) -> frozenset[str]:

@@ -465,6 +465,7 @@ def answers_in_a_process(directory: Path) -> dict[str, Any]:
         [sys.executable, __file__, "--answers", str(directory)],
         capture_output=True,
         text=True,
+        errors="replace",  # the engine repeats damaged bytes in what it says
         check=False,
         timeout=120,
     )

@@ -21,6 +21,8 @@ from modeltally.errors import ModelTallyError, ParameterError, StoreError, Unkno
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from starlette.routing import BaseRoute
+
     from modeltally.store import Row, Store
 
 __all__ = ["control_app"]
@@ -41,6 +43,7 @@ def control_app(
     status: Callable[[], dict[str, object]],
     failing: Callable[[], str | None],
     damage: Callable[[], str | None],
+    shown: Sequence[BaseRoute] = (),
 ) -> Starlette:
     """Build the application.
 
@@ -52,6 +55,7 @@ def control_app(
         status: Gives the content of ``/status``.
         failing: Gives what keeps it from taking or storing what is sent, or None.
         damage: Gives what of the store is damaged, or None; that is told, but no restart mends it.
+        shown: What the same address answers beside that.
     """
 
     async def get_health(_: Request) -> Response:
@@ -81,6 +85,7 @@ def control_app(
             Route("/control/views/{name}", _authorized(read_view, token), methods=["POST"]),
             Route("/control/topics/{name}", _authorized(answer_topic, token), methods=["POST"]),
             Route("/control/jobs/{name}", _authorized(run_job, token), methods=["POST"]),
+            *shown,
         ],
         middleware=[local_hosts_only(hosts)],
     )

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from modeltally.analytics.statistics import Statistics
-from modeltally.asgi import local_names
+from modeltally.asgi import is_loopback, local_names
 from modeltally.clickhouse.app import clickhouse_app
 from modeltally.clickhouse.engine import Engine
 from modeltally.clickhouse.settings import Limits
@@ -29,6 +29,9 @@ from modeltally.server.control import control_app
 from modeltally.server.scheduler import Scheduler, Task, tasks_of
 from modeltally.server.stopping import stop_in_time, stopped_by_signals
 from modeltally.server.web import Web
+from modeltally.show.access import Access
+from modeltally.show.backend import Backend
+from modeltally.show.site import site_routes
 from modeltally.store import Store, open_store
 from modeltally.store.client import DATABASE_NAME
 from modeltally.store.embedded import database_directory
@@ -243,6 +246,15 @@ class LocalServer:
         hosts = local_names(settings.host, settings.allowed_host_names)
         otlp = otlp_http(receiver.acceptors, max_body_bytes=settings.max_body_bytes, hosts=hosts)
         self._statistics = statistics = Statistics(store, settings=settings)
+        backend = Backend(
+            store=store,
+            statistics=statistics,
+            settings=settings,
+            access=Access(address.token, is_open=is_loopback(settings.host)),
+            status=self._status,
+            problem=self.problem,
+            now=self._clock,
+        )
         control = control_app(
             store,
             answer=statistics.answer,
@@ -251,6 +263,7 @@ class LocalServer:
             status=self._status,
             failing=self._failing,
             damage=self._damage,
+            shown=site_routes(backend),
         )
         engine = Engine(
             database_directory(directory), database=DATABASE_NAME, limits=Limits.of(settings), notice=store.notice

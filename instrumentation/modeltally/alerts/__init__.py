@@ -1,0 +1,1 @@
+"""Alerts for those without Grafana: rules, what they find, and how it is told."""

@@ -1,0 +1,23 @@
+"""The application under ``/api``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+
+if TYPE_CHECKING:
+    from modeltally.show.backend import Backend
+
+__all__ = ["rest_app"]
+
+
+def rest_app(backend: Backend) -> FastAPI:
+    """Build the application.
+
+    Args:
+        backend: What answers.
+    """
+    app = FastAPI(title="modeltally", docs_url=None, redoc_url=None)
+    app.state.backend = backend
+    return app

@@ -1,0 +1,1 @@
+"""Reports: the same figures as JSON, CSV, Markdown, HTML and PDF."""
