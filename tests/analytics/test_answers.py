@@ -259,6 +259,7 @@ CHANGES: dict[str, tuple[Callable[[EmbeddedStore], object], Callable[[Any], obje
 }
 
 
+@pytest.mark.slow(seconds=6, why="a store for each change")
 @pytest.mark.parametrize("change", CHANGES)
 def test_change_is_in_the_next_answer(store: EmbeddedStore, change: str) -> None:
     """Whatever an answer was read from changes, the next one is another, kept or not; without a change it is kept."""

@@ -69,6 +69,7 @@ def _asked(store: DatabaseStore, since: dt.datetime, until: dt.datetime, within:
     return store.read("usage_chance", {**values, "since": since, "until": until})
 
 
+@pytest.mark.slow(seconds=8, why="many questions")
 @pytest.mark.parametrize(("hours", "within"), [(300, 1), (301.75, 4), (290.5, 24), (174, 2)])
 def test_chance_is_that_of_the_formula(template: Template, tmp_path: Path, hours: float, within: int) -> None:
     """A store of random use gives the chances that a plain reading of the formula gives."""

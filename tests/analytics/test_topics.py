@@ -73,6 +73,7 @@ def said(columns: list[Column]) -> list[tuple[str, type, bool]]:
     return [(column.name, column.type, column.is_nullable) for column in columns]
 
 
+@pytest.mark.slow(seconds=20, why="every topic")
 @pytest.mark.parametrize("topic", TOPICS.values(), ids=list(TOPICS))
 def test_row_type_is_what_the_view_gives(store: EmbeddedStore, topic: Topic[Any]) -> None:
     """Names, types and order of a topic's columns are those of its view."""

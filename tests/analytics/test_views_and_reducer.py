@@ -155,6 +155,7 @@ def differing(given: object, wanted: object, name: str = "") -> dict[str, tuple[
     return found
 
 
+@pytest.mark.slow(seconds=22, why="every figure of random executions")
 @pytest.mark.parametrize("state", ["events", "rolls"])
 @pytest.mark.parametrize("window", WINDOWS)
 def test_views_say_what_the_reducer_says(

@@ -30,6 +30,7 @@ def directory(template: Template, tmp_path_factory: pytest.TempPathFactory) -> P
     return folder
 
 
+@pytest.mark.slow(seconds=8, why="eight commands")
 def test_alias_is_set_shown_used_and_removed(here: Run, directory: Path) -> None:
     """What is set is listed and counts as its name in ``stats models``; what is removed counts by itself again."""
     where = ("--format", "json", "--dir", directory)
@@ -44,6 +45,7 @@ def test_alias_is_set_shown_used_and_removed(here: Run, directory: Path) -> None
     assert "no alias is set; set one: modeltally alias" in here("alias", "--dir", directory).stdout
 
 
+@pytest.mark.slow(seconds=8, why="seven commands")
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

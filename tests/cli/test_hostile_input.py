@@ -180,6 +180,7 @@ def type_value(typed: Typed, topic: Topic[Any], flag: str, name: str) -> None:
         assert [row for row in answer if row.get("operations") or row.get("requests")] == []
 
 
+@pytest.mark.slow(seconds=28, why="every topic, several times")
 def test_each_topic_answers_or_refuses_a_window_and_a_value(typed: Typed) -> None:
     """Windows and values are dealt out: each topic gets some, each of them is met by topics of several kinds."""
     windows, values = cycle(WINDOWS), cycle(VALUES_TYPED)
@@ -209,6 +210,7 @@ def test_a_long_window_has_what_a_short_one_has(typed: Typed) -> None:
         assert [row["requests"] for row in short] == [row["requests"] for row in long] == [REQUESTS]
 
 
+@pytest.mark.slow(seconds=12, why="every topic of a kind")
 def test_who_is_named_is_looked_at_without_a_kind(typed: Typed) -> None:
     """A model, where nothing else is said; together with all it is a contradiction, which is told."""
     for name, topic in TOPICS.items():

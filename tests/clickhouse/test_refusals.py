@@ -384,6 +384,7 @@ def test_token_is_what_the_data_directory_says(server: LocalServer) -> None:
     assert path.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.slow(seconds=7, why="eight clients at once")
 def test_many_mistakes_at_once_disturb_no_answer(server: LocalServer) -> None:
     """While eight clients send what is refused, every right query gets its right answer."""
     stop = threading.Event()

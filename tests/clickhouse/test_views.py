@@ -82,6 +82,7 @@ def test_there_is_something_to_compare(server: LocalServer) -> None:
     assert seen >= set(VIEWS) & {name.split()[0] for name in found} - {"recommendations_made", "foreign_spans"}
 
 
+@pytest.mark.slow(seconds=18, why="every view over HTTP and in process")
 @pytest.mark.parametrize(("view", "asking"), asked_views())
 def test_view_gives_the_same_rows_over_http_and_in_process(
     inside: Inside, reader: ServedStore, view: str, asking: Asking

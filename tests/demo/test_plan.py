@@ -57,6 +57,7 @@ def test_plan_lies_within_its_span_and_volume(days: int) -> None:
     assert len(operations) <= 65_000
 
 
+@pytest.mark.slow(seconds=6, why="a plan for each weekday")
 @pytest.mark.parametrize(
     ("days", "shift_days"), [(days, shift) for days in (7, 30) for shift in range(7)] + [(200, 0), (365, 0)]
 )

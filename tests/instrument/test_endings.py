@@ -243,6 +243,7 @@ BODIES = {
 }
 
 
+@pytest.mark.slow(seconds=6, why="fifty children ended by a signal")
 @pytest.mark.parametrize(("body", "children"), [("nested", 26), ("records", 12), ("waiting", 12)])
 def test_signal_may_come_at_any_moment(sink: Sink, tmp_path: Path, body: str, children: int) -> None:
     """Wherever the main thread is, in whatever lock: it ends by the signal, and everything it started arrives."""

@@ -172,6 +172,7 @@ def _signal_as_before() -> Iterator[None]:
 
 
 # an exception that a handler raises inside a destructor goes nowhere, in every Python program
+@pytest.mark.slow(seconds=8, why="a handler at each of many points of each call")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(
     "call",

@@ -105,6 +105,7 @@ def identity(span: ReadableSpan) -> str:
     return repr((span.name, span.context, parent, dict(span.attributes or {}), span.kind))
 
 
+@pytest.mark.slow(seconds=6, why="ten thousand spans four ways, twice")
 @pytest.mark.parametrize("root", [TraceIdRatioBased(0.1), ParentBasedTraceIdRatio(0.1), ALWAYS_OFF, ALWAYS_ON])
 def test_processors_see_every_span_and_the_same_are_exported(root: Sampler) -> None:
     """Ten thousand spans end with all their start attributes; what is exported is byte for byte what it was."""

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from modeltally.store import DatabaseStore
 
+# ten times as fast as the one written in Python, where it was built
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 FOLDER = Path(__file__).with_name("cases")
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 TABLES = (
@@ -269,7 +271,8 @@ class CaseFile(_Strict):
 def case_files() -> dict[str, CaseFile]:
     """Read every case file, by its name without the ending."""
     return {
-        path.stem: CaseFile.model_validate(yaml.safe_load(path.read_text())) for path in sorted(FOLDER.glob("*.yaml"))
+        path.stem: CaseFile.model_validate(yaml.load(path.read_text(), Loader=_LOADER))  # noqa: S506 - it is a safe one
+        for path in sorted(FOLDER.glob("*.yaml"))
     }
 
 

@@ -95,22 +95,33 @@ def _newest(store: EmbeddedStore) -> dt.datetime:
 
 
 @pytest.mark.parametrize(("name", "zone"), IN_ZONES)
-def test_view_answers_as_expected_before_and_after_rolls(
-    store: EmbeddedStore, clock: Clock, name: str, zone: str
-) -> None:
-    """A view gives the rows a case expects, from events and from rolls, whatever the session's zone."""
-    file, case = VIEW_CASES[name]
+def test_view_answers_as_expected(store: EmbeddedStore, clock: Clock, name: str, zone: str) -> None:
+    """A view gives the rows a case expects from events, whatever the session's zone."""
+    file, case = _given(store, clock, name, zone)
     assert case.expect is not None
-    store.database._client.set_client_setting("session_timezone", zone)
-    give(store, case.given)
-    clock.now = _newest(store)  # a reader asks what is there, then reads that
     assert differences(case.expect, _read(store, file, case)) == []
+
+
+@pytest.mark.slow(seconds=200, why="every case in its second state", whole=True)
+@pytest.mark.parametrize(("name", "zone"), IN_ZONES)
+def test_view_answers_as_expected_after_rolls(store: EmbeddedStore, clock: Clock, name: str, zone: str) -> None:
+    """A view gives the rows a case expects from rolls, whatever the session's zone."""
+    file, case = _given(store, clock, name, zone)
+    assert case.expect is not None
     if case.expect_filling is not None:  # it tells slices from hours
         _roll(store, as_of=_newest(store))
         assert differences(case.expect_filling, _read(store, file, case)) == []
     _roll(store)
     rolled = case.expect if case.expect_rolled is None else case.expect_rolled
     assert differences(rolled, _read(store, file, case)) == []
+
+
+def _given(store: EmbeddedStore, clock: Clock, name: str, zone: str) -> tuple[CaseFile, Case]:
+    file, case = VIEW_CASES[name]
+    store.database._client.set_client_setting("session_timezone", zone)
+    give(store, case.given)
+    clock.now = _newest(store)  # a reader asks what is there, then reads that
+    return file, case
 
 
 @pytest.mark.slow(seconds=60, why="every case in its third state")

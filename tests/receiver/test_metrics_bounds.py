@@ -68,6 +68,7 @@ def bombs() -> dict[str, bytes]:
     }
 
 
+@pytest.mark.slow(seconds=6, why="bodies of hundreds of megabytes")
 def test_bombs_cost_little_memory_and_others_are_served(server: LocalServer) -> None:
     """With the usual limits: each bomb is refused or defused, memory grows by less than 200 MB, others get 200."""
     packed = bombs()

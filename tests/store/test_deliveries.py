@@ -119,6 +119,7 @@ def test_delivery_changes_no_figure(
             assert different == [], (state, [(expected[one][:2], given[one][:2]) for one in different[:1]])
 
 
+@pytest.mark.slow(seconds=50, why="every view of a store")
 def test_figures_are_asked_of_rows(expected: dict[tuple[str, str], list[Row]]) -> None:
     """Most topics have rows to compare, so that the same is not the same nothing."""
     with_rows = {topic for (topic, _), rows in expected.items() if rows}

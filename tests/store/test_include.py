@@ -171,6 +171,7 @@ def called(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield store
 
 
+@pytest.mark.slow(seconds=20, why="every view, put in and called")
 @pytest.mark.parametrize(("name", "asking"), asked_views())
 def test_text_answers_as_the_call(called: EmbeddedStore, name: str, asking: Asking) -> None:
     """Every view answers every question the same whether its views are put in or called."""

@@ -170,6 +170,7 @@ def test_rows_that_others_replaced_are_left_behind(opened: Opened, tmp_path: Pat
         assert ask(store, question) == [{"rows": found["kept"], "kept": found["kept"]}]
 
 
+@pytest.mark.slow(seconds=10, why="two stores brought through months")
 def test_second_import_changes_nothing(
     opened: Opened, exported: tuple[Path, dict[str, list[Row]]], tmp_path: Path
 ) -> None:
@@ -446,6 +447,7 @@ class _Failing(Database):
         super().command(statement, *args, **kwargs)  # type: ignore[arg-type] # passed through
 
 
+@pytest.mark.slow(seconds=7, why="three imports")
 @pytest.mark.parametrize(("statement", "after"), [("read_piece", 2), ("publish_piece", 3), ("mark_import", 1)])
 def test_import_that_fails_takes_everything_back(
     template: Template,

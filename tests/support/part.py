@@ -41,11 +41,11 @@ def some(things: Iterable[_T], *, seconds: float) -> list[_T]:
 
 
 def deselect(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out cases of tests that take more than a minute with all of them."""
+    """Leave out cases of tests that take more than a minute with all of them, unless their mark says ``whole``."""
     by_test: dict[str, list[pytest.Item]] = {}
     for item in items:
         marker = item.get_closest_marker("slow")
-        if marker and marker.kwargs["seconds"] > _MINUTE:
+        if marker and marker.kwargs["seconds"] > _MINUTE and not marker.kwargs.get("whole"):
             by_test.setdefault(item.nodeid.partition("[")[0], []).append(item)
     left_out: set[pytest.Item] = set()
     for cases in by_test.values():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bench.breaks.__main__ import ROOT, chosen
 from bench.breaks.mutations import is_python, python_breaks, sql_breaks
 from bench.breaks.rooms import ROOMS
@@ -71,6 +73,7 @@ def test_a_statement_is_broken_in_every_way_and_nowhere_else() -> None:
     }
 
 
+@pytest.mark.slow(seconds=6, why="every line that can break, twice")
 def test_the_same_seed_breaks_the_same_lines() -> None:
     """A run can be gone on with, and another seed gives others."""
     for room in ROOMS:
