@@ -26,6 +26,25 @@ _VARIABLE = re.compile(r"\$\{(\w+)(?::(\w+))?\}|\$(\w+)")
 _PLAIN_VARIABLE = re.compile(r"(?<=\$\{)\w+(?=\})|(?<=\$)\w+")
 _CONDITIONAL = "$__conditionalAll("
 _UNITS = {"s": 1, "m": 60, "h": 3600}
+_DAYS = "({0} >= {since_day} AND {0} <= {until_day})"
+# How many arguments a macro takes (0: none, and none is looked at), and what stands in its place.
+_MACROS = {
+    "fromTime": (0, "{since}"),
+    "toTime": (0, "{until}"),
+    "fromTime_ms": (0, "{since_ms}"),
+    "toTime_ms": (0, "{until_ms}"),
+    "interval_s": (0, "{seconds}"),
+    "timeFilter": (1, "{0} >= {since} AND {0} <= {until}"),
+    "timeFilter_ms": (1, "{0} >= {since_ms} AND {0} <= {until_ms}"),
+    "dateFilter": (1, "{0} >= {since_day} AND {0} <= {until_day}"),
+    "dateTimeFilter": (2, _DAYS + " AND ({1} >= {since} AND {1} <= {until})"),
+    "dt": (2, _DAYS + " AND ({1} >= {since} AND {1} <= {until})"),
+    "timeFrom": (1, "{0} >= {since}"),
+    "timeTo": (1, "{0} <= {until}"),
+    "timeInterval": (1, "toStartOfInterval(toDateTime({0}), INTERVAL {seconds} second)"),
+    "timeInterval_ms": (1, "toStartOfInterval(toDateTime64({0}, 3), INTERVAL {milliseconds} millisecond)"),
+    "timeGroup": (2, "toStartOfInterval(toDateTime({0}), INTERVAL {seconds} second)"),
+}
 
 
 class UnknownMacroError(ValueError):
@@ -63,10 +82,8 @@ def browser(text: str, asked: Asked) -> str:
         condition, variable = _arguments(text, start + len(_CONDITIONAL) - 1)
         named = _PLAIN_VARIABLE.search(variable.strip())
         chosen = asked.variables[named[0]] if named else "something"
-        if (chosen if isinstance(chosen, str) else ",".join(chosen)) in {"", ALL}:
-            replaced = "1=1"
-        else:
-            replaced = condition
+        joined = chosen if isinstance(chosen, str) else ",".join(chosen)
+        replaced = "1=1" if joined in {"", ALL} else condition
         text = text.replace(f"{_CONDITIONAL}{condition},{variable})", replaced, 1)
         start = text.rfind(_CONDITIONAL)
     known: dict[str, str | list[str]] = {**asked.variables, "__timezone": asked.zone}
@@ -99,46 +116,23 @@ def backend(text: str, asked: Asked) -> str:
 
 
 def _macro(name: str, arguments: list[str], asked: Asked) -> str:
-    seconds = max(int(asked.interval_seconds), 1)
-    milliseconds = max(int(asked.interval_seconds * 1000), 1)
-    since, until = (f"toDateTime({int(at.timestamp())})" for at in (asked.since, asked.until))
-    since_ms, until_ms = (
-        f"fromUnixTimestamp64Milli({round(at.timestamp() * 1000)})" for at in (asked.since, asked.until)
-    )
-    since_day, until_day = (f"toDate('{at:%Y-%m-%d}')" for at in (asked.since, asked.until))
-    match name, arguments:
-        case "fromTime", _:
-            return since
-        case "toTime", _:
-            return until
-        case "fromTime_ms", _:
-            return since_ms
-        case "toTime_ms", _:
-            return until_ms
-        case "interval_s", _:
-            return str(seconds)
-        case "timeFilter", [column]:
-            return f"{column} >= {since} AND {column} <= {until}"
-        case "timeFilter_ms", [column]:
-            return f"{column} >= {since_ms} AND {column} <= {until_ms}"
-        case "dateFilter", [column]:
-            return f"{column} >= {since_day} AND {column} <= {until_day}"
-        case ("dateTimeFilter" | "dt"), [day, time]:
-            return (
-                f"({day} >= {since_day} AND {day} <= {until_day}) AND ({time} >= {since} AND {time} <= {until})"
-            )
-        case "timeFrom", [column]:
-            return f"{column} >= {since}"
-        case "timeTo", [column]:
-            return f"{column} <= {until}"
-        case "timeInterval", [column]:
-            return f"toStartOfInterval(toDateTime({column}), INTERVAL {seconds} second)"
-        case "timeInterval_ms", [column]:
-            return f"toStartOfInterval(toDateTime64({column}, 3), INTERVAL {milliseconds} millisecond)"
-        case "timeGroup", [column, period]:
-            length = period.strip("'\"")
-            return f"toStartOfInterval(toDateTime({column}), INTERVAL {int(length[:-1]) * _UNITS[length[-1]]} second)"
-    raise UnknownMacroError(f"$__{name} with {len(arguments)} arguments")
+    if name not in _MACROS or (_MACROS[name][0] and len(arguments) != _MACROS[name][0]):
+        raise UnknownMacroError(f"$__{name} with {len(arguments)} arguments")
+    since, until = asked.since, asked.until
+    times = {
+        "since": f"toDateTime({int(since.timestamp())})",
+        "until": f"toDateTime({int(until.timestamp())})",
+        "since_ms": f"fromUnixTimestamp64Milli({round(since.timestamp() * 1000)})",
+        "until_ms": f"fromUnixTimestamp64Milli({round(until.timestamp() * 1000)})",
+        "since_day": f"toDate('{since:%Y-%m-%d}')",
+        "until_day": f"toDate('{until:%Y-%m-%d}')",
+        "seconds": str(max(int(asked.interval_seconds), 1)),
+        "milliseconds": str(max(int(asked.interval_seconds * 1000), 1)),
+    }
+    if name == "timeGroup":
+        length = arguments[1].strip("'\"")
+        times["seconds"] = str(int(length[:-1]) * _UNITS[length[-1]])
+    return _MACROS[name][1].format(*arguments, **times)
 
 
 def _formatted(value: str | list[str], how: str | None) -> str:
