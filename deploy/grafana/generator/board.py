@@ -79,7 +79,6 @@ def board(
             .as_dropdown(as_dropdown=False)
             .include_vars(include_vars=True)
             .keep_time(keep_time=True)
-            .placement("")  # in sight, not in a menu
         )
         .annotations([])
     )

@@ -29,7 +29,7 @@ def build() -> dashboard.Dashboard:
                 table_of(
                     "disk/advice",
                     "Advice",
-                    "The newest advice of each kind, and what a guard refused to advise; `modeltally recommend` makes it.",
+                    "The newest advice of each kind, and what a guard refused; `modeltally recommend` makes it.",
                     height=9,
                 ),
             ],
