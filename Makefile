@@ -239,7 +239,7 @@ sizing: $(READY)  # what events take on disk, and the table of sizes that follow
 
 .PHONY: docs
 docs: $(READY)  # write the tables of the documents that are made from code
-	PYTHONPATH=tests $(RUN)python tests/docs_tables.py
+	PYTHONPATH=tests:deploy/grafana $(RUN)python tests/docs_tables.py
 
 .PHONY: grafana
 grafana: $(READY)  # write Grafana's dashboards and alert rules from deploy/grafana/generator and queries/grafana

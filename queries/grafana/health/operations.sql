@@ -1,12 +1,17 @@
 -- Operations of every kind that began, over time: what the store is fed with.
--- Grain: one row per kind of operation and hour or day.
+-- Grain: one row per kind of operation and stretch: an hour, day, week or month.
 -- Reads: usage_summary
 SELECT period AS time, key AS operation, operations
 FROM usage_summary(
     kind = 'service',
     operation = '',
     by = 'operation',
-    per = if($__interval_s <= 1800, 'hour', 'day'),
+    per = multiIf(
+        $__interval_s <= 1800, 'hour',
+        $__interval_s <= 21600, 'day',
+        $__interval_s <= 172800, 'week',
+        'month'
+    ),
     zone = replaceOne('${__timezone}', 'utc', 'UTC'),
     finest = if('${__timezone}' = 'utc' AND $__interval_s > 1800, 'day', 'hour'),
     since = toDateTime64($__fromTime_ms, 6, 'UTC'),

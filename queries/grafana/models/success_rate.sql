@@ -1,12 +1,17 @@
 -- The success rate of each chosen model, over time; of more than ten those asked most.
--- Grain: one row per model and hour or day.
+-- Grain: one row per model and stretch: an hour, day, week or month.
 -- Reads: usage_summary, usage_by_model
 SELECT period AS time, key AS model, success_rate
 FROM usage_summary(
     kind = 'model',
     operation = 'model.request',
     by = 'subject',
-    per = if($__interval_s <= 1800, 'hour', 'day'),
+    per = multiIf(
+        $__interval_s <= 1800, 'hour',
+        $__interval_s <= 21600, 'day',
+        $__interval_s <= 172800, 'week',
+        'month'
+    ),
     zone = replaceOne('${__timezone}', 'utc', 'UTC'),
     finest = if('${__timezone}' = 'utc' AND $__interval_s > 1800, 'day', 'hour'),
     since = toDateTime64($__fromTime_ms, 6, 'UTC'),

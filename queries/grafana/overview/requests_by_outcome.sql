@@ -1,5 +1,5 @@
 -- How requests to all models ended, over time. Outcomes are disjoint.
--- Grain: one row per hour, or day where the panel shows more than two weeks.
+-- Grain: one row per hour; per day, week or month where the panel shows more.
 -- Reads: usage_over_time
 SELECT
     begin_at AS time,
@@ -13,7 +13,12 @@ FROM usage_over_time(
     kind = 'all',
     operation = 'model.request',
     subject = '',
-    bucket = if($__interval_s <= 1800, 'hour', 'day'),
+    bucket = multiIf(
+        $__interval_s <= 1800, 'hour',
+        $__interval_s <= 21600, 'day',
+        $__interval_s <= 172800, 'week',
+        'month'
+    ),
     zone = replaceOne('${__timezone}', 'utc', 'UTC'),
     since = toDateTime64($__fromTime_ms, 6, 'UTC'),
     until = toDateTime64($__toTime_ms, 6, 'UTC'),

@@ -1,13 +1,17 @@
 -- The mean quality of the results of each pattern over time, as runs said it themselves, else as somebody evaluated
 -- them afterwards.
--- Grain: one row per pattern and day, or week where the panel shows much more than three months.
+-- Grain: one row per pattern and stretch: a day, week or month.
 -- Reads: usage_over_time
 SELECT begin_at AS time, subject AS pattern, mean_quality
 FROM usage_over_time(
     kind = 'pattern',
     operation = 'pattern.run',
     subject = '',
-    bucket = if($__interval_s <= 21600, 'day', 'week'),
+    bucket = multiIf(
+        $__interval_s <= 21600, 'day',
+        $__interval_s <= 172800, 'week',
+        'month'
+    ),
     zone = replaceOne('${__timezone}', 'utc', 'UTC'),
     since = toDateTime64($__fromTime_ms, 6, 'UTC'),
     until = toDateTime64($__toTime_ms, 6, 'UTC'),
