@@ -98,7 +98,8 @@ def _dashboards() -> str:
         board = build()
         panels = ", ".join(str(panel.title) for panel in board.panels or [] if panel.type_val != "row")
         choices = [variable.name for variable in (board.templating and board.templating.list_val) or []]
-        lines.append(f"| {str(board.title).removeprefix('modeltally: ')} | {panels} | {', '.join(choices[1:]) or '-'} |")
+        shown = str(board.title).removeprefix("modeltally: ")
+        lines.append(f"| {shown} | {panels} | {', '.join(choices[1:]) or '-'} |")
     return "\n".join(lines)
 
 
