@@ -123,7 +123,7 @@ lint: $(READY)  # ruff, mypy, SQL style
 	$(RUN)ruff check .
 	$(RUN)ruff format --check .
 	$(RUN)mypy
-	$(RUN)sqruff lint queries/views queries/jobs queries/checks
+	$(RUN)sqruff lint queries/views queries/jobs queries/checks queries/grafana
 
 .PHONY: format
 format: $(READY)  # let ruff mend what it can
@@ -239,7 +239,11 @@ sizing: $(READY)  # what events take on disk, and the table of sizes that follow
 
 .PHONY: docs
 docs: $(READY)  # write the tables of the documents that are made from code
-	PYTHONPATH=tests $(RUN)python tests/docs_tables.py
+	PYTHONPATH=tests:deploy/grafana $(RUN)python tests/docs_tables.py
+
+.PHONY: grafana
+grafana: $(READY)  # write Grafana's dashboards and alert rules from deploy/grafana/generator and queries/grafana
+	PYTHONPATH=deploy/grafana $(RUN)python -m generator
 
 .PHONY: docs-libraries
 docs-libraries: $(READY)  # write the page of what each library tells, by calling all of them

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic_core import PydanticUndefined
 
+from generator.alerts import GROUPS, RULES
+from generator.boards import BOARDS
 from modeltally.analytics.topics import TOPICS
 from modeltally.cli._app import COMMANDS
 from modeltally.cli._exit import ExitCode
@@ -90,7 +92,37 @@ def _topic(topic: Topic[Any]) -> str:
     return "\n".join(lines)
 
 
+def _dashboards() -> str:
+    lines = ["| dashboard | panels | to choose |", "|---|---|---|"]
+    for build in BOARDS.values():
+        board = build()
+        panels = ", ".join(str(panel.title) for panel in board.panels or [] if panel.type_val != "row")
+        choices = [variable.name for variable in (board.templating and board.templating.list_val) or []]
+        shown = str(board.title).removeprefix("modeltally: ")
+        lines.append(f"| {shown} | {panels} | {', '.join(choices[1:]) or '-'} |")
+    return "\n".join(lines)
+
+
+def _rules() -> str:
+    lines = ["| rule | fires at | of the last | looked at every | severity |", "|---|---|---|---|---|"]
+    for rule in RULES:
+        sign = {"gt": "above", "lt": "below"}[rule.fires]
+        every = _length(GROUPS[rule.group])
+        lines.append(
+            f"| {rule.title} | {sign} {rule.limit:g}, for {rule.pending} | {_length(rule.seconds)} | {every}"
+            f" | {rule.severity} |"
+        )
+    return "\n".join(lines)
+
+
+def _length(seconds: int) -> str:
+    unit, name = next((size, name) for size, name in ((86400, "d"), (3600, "h"), (60, "min")) if seconds >= size)
+    return f"{seconds // unit} {name}"
+
+
 TABLES = {
+    "dashboards": _dashboards,
+    "rules": _rules,
     "settings": _settings,
     "commands": _commands,
     "exit codes": _exit_codes,

@@ -213,6 +213,8 @@ def test_every_statement_takes_types_callers_can_pass() -> None:
         "Array(Array(UInt64))": [[1]],
     }
     for path in sql.root().rglob("*.sql"):
+        if path.is_relative_to(sql.root() / "grafana"):
+            continue  # Grafana puts its own values in
         found = sql.Statement(path.stem, path.read_text())
         words = {"zone": "UTC"} | {name: allowed[0] for name, allowed in WORDS.items()}
         found.bind({name: words.get(name, examples.get(kind, 1)) for name, kind in found.parameters.items()})
