@@ -96,14 +96,15 @@ def chart_config(
     }
 
 
-def outcome_fills(colours: Sequence[str]) -> list[str]:
+def outcome_fills(colours: Sequence[str], *, scheme: str = "") -> list[str]:
     """Give each outcome its pattern, and its colour where patterns are not defined.
 
     Args:
         colours: One for each of :data:`OUTCOMES`.
+        scheme: Names patterns apart from those of other colours in the same page.
     """
     return [
-        f"url(#{PATTERN_PREFIX}{name}) {colour}" if name in _STROKES else colour
+        f"url(#{PATTERN_PREFIX}{scheme}{name}) {colour}" if name in _STROKES else colour
         for name, colour in zip(OUTCOMES, colours, strict=True)
     ]
 
@@ -114,13 +115,13 @@ def pattern_definitions(config: Mapping[str, Any]) -> str:
     Args:
         config: Whose fills of outcomes :func:`outcome_fills` made.
     """
-    colours = [str(fill).rpartition(") ")[2] for fill in config["range"]["outcomes"]]
+    fills = [str(fill).removeprefix("url(#").partition(") ") for fill in config["range"]["outcomes"]]
     tiles = "".join(
-        f'<pattern id="{PATTERN_PREFIX}{name}" width="6" height="6" patternUnits="userSpaceOnUse">'
+        f'<pattern id="{identity}" width="6" height="6" patternUnits="userSpaceOnUse">'
         f'<rect width="6" height="6" fill="{colour}"/>'
         f'<path d="{_STROKES[name]}" stroke="#ffffff" stroke-opacity="0.55" stroke-width="1.2" fill="none"/></pattern>'
-        for name, colour in zip(OUTCOMES, colours, strict=True)
-        if name in _STROKES
+        for name, (identity, _, colour) in zip(OUTCOMES, fills, strict=True)
+        if colour
     )
     return f"<defs>{tiles}</defs>"
 
@@ -139,7 +140,7 @@ DARK: Final = chart_config(
     muted="#a4adb5",
     grid="#363d44",
     accent="#6cb0ee",
-    outcomes=outcome_fills(["#58b481", "#b3c44f", "#7d868e", "#7fbaf0", "#b594d8", "#ec6a5c"]),
+    outcomes=outcome_fills(["#58b481", "#b3c44f", "#7d868e", "#7fbaf0", "#b594d8", "#ec6a5c"], scheme="dark-"),
     category=["#6cb0ee", "#f0934a", "#58b481", "#b594d8", "#d39a72", "#4cc2c4", "#e084b2", "#9aa3ab", "#dcc84f"],
     heatmap=["#20272e", "#27506f", "#4a92d0", "#c4e2fb"],
 )

@@ -1,0 +1,72 @@
+"""A report as PDF, set by typst in a process of its own; names from outside reach it as data, never as markup."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final
+
+from modeltally.errors import SettingError
+from modeltally.show.charts.config import LIGHT
+from modeltally.show.charts.draw import draw, run_child
+from modeltally.show.report.words import figure, header, heading_lines, is_number, record_table, section_lines
+
+if TYPE_CHECKING:
+    from modeltally.show.report.model import Report, Section
+
+__all__ = ["write_pdf"]
+
+TIMEOUT_SECONDS: Final = 120.0
+# one of the fonts that typst brings, so that a chart is written as the text around it
+_FONT: Final = "Libertinus Serif"
+_CONFIG: Final = {**LIGHT, "font": _FONT}
+
+
+def write_pdf(report: Report) -> bytes:
+    """Write a report as PDF.
+
+    Args:
+        report: The report.
+
+    Returns:
+        A tagged PDF with its fonts in it; after PDF/UA-1 where every character has a glyph.
+
+    Raises:
+        SettingError: What sets or draws is not installed.
+        DrawingError: It failed, or took too long.
+    """
+    if find_spec("typst") is None or find_spec("vl_convert") is None:
+        raise SettingError("a report as PDF needs typst and vl-convert; install them: pip install 'modeltally[report]'")
+    charts = [section.chart for section in report.sections if section.chart is not None]
+    pictures = draw([{**chart.spec, "config": _CONFIG} for chart in charts])
+    drawn = {chart.name: picture.decode() for chart, picture in zip(charts, pictures, strict=True)}
+    content = {
+        "title": report.title,
+        "lines": heading_lines(report),
+        "sections": [_section(section, report.zone, drawn) for section in report.sections],
+    }
+    asked = {"content": content, "at": int(report.generated_at.timestamp())}
+    given = json.dumps(asked).encode()
+    return run_child("modeltally.show.report._typesetting", given, timeout_seconds=TIMEOUT_SECONDS)
+
+
+def _section(section: Section, zone: str, drawn: dict[str, str]) -> dict[str, Any]:
+    table = None
+    if section.rows and section.is_record:
+        names, lines = record_table(section, zone)
+        table = {"names": names, "numbers": [False, *[True] * (len(names) - 1)], "lines": lines}
+    elif section.rows:
+        columns = section.shown_columns
+        table = {
+            "names": [header(column) for column in columns],
+            "numbers": [is_number(column) for column in columns],
+            "lines": [[figure(column.name, row[column.name], zone) for column in columns] for row in section.rows],
+        }
+    chart = section.chart
+    return {
+        "title": section.title,
+        "text": list(section.text),
+        "notes": section_lines(section, zone),
+        "table": table,
+        "chart": None if chart is None else {"svg": drawn[chart.name], "alt": chart.summary},
+    }
