@@ -151,7 +151,7 @@ def test_bars_are_ranked_and_say_who_is_left_out() -> None:
     rows = [{"model": f"m{at}", "size_bytes": at * 1024 if at else None} for at in range(5)]
     chart = bars_by_subject(rows, column="size_bytes", subject="model", title="Storage", most=2)
     assert [(bar["name"], bar["figure"]) for bar in chart.spec["data"]["values"]] == [("m4", "4 KiB"), ("m3", "3 KiB")]
-    assert chart.summary == "Size of 4, the most first: m4 4 KiB; m3 3 KiB. 2 with less are not drawn."
+    assert chart.summary == "Storage, of 4; the most: m4 4 KiB; m3 3 KiB. 2 with less are not drawn."
 
 
 def test_a_timeline_has_a_lane_for_each_device() -> None:

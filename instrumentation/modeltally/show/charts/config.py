@@ -86,6 +86,7 @@ def chart_config(
         },
         "legend": {
             "aria": False,
+            "columnPadding": 16,
             "labelColor": text,
             "labelFontSize": 11,
             "orient": "top",

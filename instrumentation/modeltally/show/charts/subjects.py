@@ -48,7 +48,6 @@ def bars_by_subject(
     """
     known = [row for row in rows if isinstance(row[column], int | float)]
     ranked = sorted(known, key=lambda row: (-row[column], str(row[subject])))
-    what = column_header(column)
     bars = [
         {
             "order": at,
@@ -58,12 +57,10 @@ def bars_by_subject(
         }
         for at, row in enumerate(ranked[:most])
     ]
-    summary = f"{what} of {len(known):,}"
     leaders = "; ".join(f"{bar['name']} {bar['figure']}" for bar in bars[:3])
-    summary += f", the most first: {leaders}." if leaders else "."
+    summary = f"{title}, of {len(known):,}" + (f"; the most: {leaders}." if leaders else ".")
     if len(ranked) > most:
         summary += f" {len(ranked) - most:,} with less are not drawn."
-    summary = summary[0].upper() + summary[1:]
     return Chart(
         name=f"{column}_by_{subject}",
         title=title,

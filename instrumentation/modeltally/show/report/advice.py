@@ -24,7 +24,8 @@ __all__ = ["AccuracyRow", "accuracy", "from_advice"]
 
 _SHOWN: Final = ("verdict", "subject", "priority", "confidence", "reason", "expires_at")
 _REFUSED: Final = "refused"
-_LOOKS_BACK: Final = 4
+_EVERY: Final = "*"
+_LOOKS_BACK: Final = 3
 _DAY: Final = timedelta(days=1)
 
 
@@ -53,20 +54,21 @@ def from_advice(advice: Advice) -> Part:
     def part(asked: Asked) -> Section:
         rows = _advised(advice, asked, asked.window)
         verdicts = Counter(row["verdict"] for row in rows)
-        told = ", ".join(f"{count:,} {verdict}" for verdict, count in verdicts.most_common())
+        told = ", ".join(f"{verdict} {count:,}" for verdict, count in verdicts.most_common())
         names = [label_of(row["subject"]) for row in rows if row["verdict"] != _REFUSED][:5]
         text = [advice.sentence]
         if rows:
-            text.append(f"{told}." + (f" To {advice.verb}: {', '.join(names)}." if names else ""))
+            text.append(f"By verdict: {told}." + (f" To {advice.verb}: {', '.join(names)}." if names else ""))
         if names:
             text.append(advice.next_step.replace("`", ""))
+        named = [{**row, "subject": "all models" if row["subject"] == _EVERY else row["subject"]} for row in rows]
         return Section(
             name=advice.name,
             title=advice.title,
             text=tuple(text),
             columns=tuple(columns_of(AdviceRow)),
             shown=_SHOWN,
-            rows=rows,
+            rows=named,
             empty=None if rows else advice.when_empty,
         )
 
@@ -83,7 +85,8 @@ def accuracy(asked: Asked) -> Section:
         A row for each kind of advice that later use can judge.
     """
     moments = _moments(asked.window)
-    rows = [_judged(advice, moments, asked) for advice in (CLEANUP, PRELOAD)]
+    # the longest time that followed judges cleanup best
+    rows = [_judged(CLEANUP, moments[:1], asked), _judged(PRELOAD, moments, asked)]
     decided = [row for row in rows if row["held_share"] is not None]
     said = "; ".join(f"{row['kind']}: {row['held']:,} of {row['held'] + row['missed']:,} held" for row in decided)
     return Section(
@@ -101,7 +104,7 @@ def accuracy(asked: Asked) -> Section:
 
 
 def _moments(window: Window) -> list[datetime]:
-    """Choose up to four moments, a quarter of the window apart, each a midnight in UTC where the window has several."""
+    """Choose three moments, a third of the window apart, each a midnight in UTC where the window has several."""
     end = min(window.until, window.as_of)
     step = (end - window.since) / _LOOKS_BACK
     found = [window.since + at * step for at in range(_LOOKS_BACK)]

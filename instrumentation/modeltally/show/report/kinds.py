@@ -12,7 +12,7 @@ from modeltally.analytics.topics.patterns import PATTERNS
 from modeltally.analytics.topics.quality import FAILURES, FAILURES_BY_MODEL, QUALITY_TRENDS
 from modeltally.analytics.topics.subjects import BY_USER, SPEED
 from modeltally.analytics.topics.usage import MODELS, OVERVIEW, USERS
-from modeltally.errors import UnknownNameError
+from modeltally.errors import InputError, UnknownNameError
 from modeltally.show.charts.over_time import outcomes_over_time, subjects_over_time
 from modeltally.show.charts.subjects import bars_by_subject
 from modeltally.show.charts.week import hours_of_week
@@ -150,6 +150,7 @@ def make_report(kind: Kind, asked: Asked, *, generated_at: datetime) -> Report:
         StoreError: The database refused or failed.
         ServerError: The server could not be asked, or failed.
     """
+    _check_zone(asked.zone)
     return Report(
         name=kind.name,
         title=kind.title,
@@ -159,3 +160,12 @@ def make_report(kind: Kind, asked: Asked, *, generated_at: datetime) -> Report:
         zone=asked.zone,
         sections=tuple(part(asked) for part in kind.parts),
     )
+
+
+def _check_zone(zone: str) -> None:
+    from modeltally.store.allowed import check_value  # noqa: PLC0415 - the store is slow to import
+
+    try:
+        check_value("zone", zone)
+    except ValueError as error:
+        raise InputError(f"time zone {zone[:80]!r} {error}") from None

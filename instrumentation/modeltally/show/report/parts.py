@@ -100,7 +100,9 @@ def from_topic(
         rows = answer.rows
         if order:
             rows = sorted(rows, key=lambda row: row[order] or 0, reverse=True)
-        drawn = chart(rows, asked) if chart is not None and rows else None
+        drawn = chart(rows, asked) if chart is not None else None
+        if drawn is not None and not drawn.rows:
+            drawn = None
         return Section(
             name=name or topic.name,
             title=title or topic.layout.title,
@@ -132,7 +134,7 @@ def compared(topic: Topic[Any]) -> Part:
         return Section(
             name=topic.name,
             title=topic.layout.title,
-            text=(topic.sentence, *_changes(rows)),
+            text=tuple(_changes(rows)),
             columns=(_WINDOW, *topic.columns),
             shown=(_WINDOW.name, *(topic.layout.columns or [column.name for column in topic.columns])),
             rows=rows,

@@ -12,6 +12,8 @@ from modeltally.show.charts.draw import draw, run_child
 from modeltally.show.report.words import figure, header, heading_lines, is_number, record_table, section_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from modeltally.show.report.model import Report, Section
 
 __all__ = ["write_pdf"]
@@ -19,6 +21,9 @@ __all__ = ["write_pdf"]
 TIMEOUT_SECONDS: Final = 120.0
 # one of the fonts that typst brings, so that a chart is written as the text around it
 _FONT: Final = "Libertinus Serif"
+# characters of a column that takes what it needs, and beyond which a longer one gets no more of what is left
+_NARROW: Final = 28
+_WIDEST: Final = 70
 _CONFIG: Final = {**LIGHT, "font": _FONT}
 
 
@@ -54,14 +59,11 @@ def _section(section: Section, zone: str, drawn: dict[str, str]) -> dict[str, An
     table = None
     if section.rows and section.is_record:
         names, lines = record_table(section, zone)
-        table = {"names": names, "numbers": [False, *[True] * (len(names) - 1)], "lines": lines}
+        table = _table(names, [False, *[True] * (len(names) - 1)], lines)
     elif section.rows:
         columns = section.shown_columns
-        table = {
-            "names": [header(column) for column in columns],
-            "numbers": [is_number(column) for column in columns],
-            "lines": [[figure(column.name, row[column.name], zone) for column in columns] for row in section.rows],
-        }
+        lines = [[figure(column.name, row[column.name], zone) for column in columns] for row in section.rows]
+        table = _table([header(column) for column in columns], [is_number(column) for column in columns], lines)
     chart = section.chart
     return {
         "title": section.title,
@@ -70,3 +72,13 @@ def _section(section: Section, zone: str, drawn: dict[str, str]) -> dict[str, An
         "table": table,
         "chart": None if chart is None else {"svg": drawn[chart.name], "alt": chart.summary},
     }
+
+
+def _table(names: Sequence[str], numbers: Sequence[bool], lines: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """Give a table with the weight of each column that is wider than a page has room for, 0 for the others."""
+    longest = [max(map(len, cells)) for cells in zip(names, *lines, strict=True)]
+    weights = [
+        0 if is_number or length <= _NARROW else min(length, _WIDEST)
+        for length, is_number in zip(longest, numbers, strict=True)
+    ]
+    return {"names": names, "numbers": numbers, "lines": lines, "weights": weights}

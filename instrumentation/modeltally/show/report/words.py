@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
+from modeltally.analytics.rows import Unit
 from modeltally.show.units import column_header, format_value
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def section_lines(section: Section, zone: str) -> list[str]:
     if section.left_out:
         lines.append(f"{section.left_out:,} rows more are not listed.")
     if section.trust is not None:
-        lines.append(_trust_line(section.trust, zone))
+        lines.append(_trust_line(section.trust, zone, has_days=any(one.unit is Unit.DAY for one in section.columns)))
     return lines
 
 
@@ -94,7 +95,7 @@ def record_table(section: Section, zone: str) -> tuple[list[str], list[list[str]
     return ["", *(str(row[first.name]) for row in section.rows)], lines
 
 
-def _trust_line(trust: Trust, zone: str) -> str:
+def _trust_line(trust: Trust, zone: str, *, has_days: bool) -> str:
     said: list[tuple[str, object]] = [("coverage", trust.coverage), ("known_loss", trust.known_loss)]
     said += [("operations", trust.n), ("newest_at", trust.newest_at)]
     said += [
@@ -102,7 +103,7 @@ def _trust_line(trust: Trust, zone: str) -> str:
         for pair in (("dirty_hours", trust.dirty_hours), ("quarantined", trust.quarantined), ("late", trust.late))
         if pair[1]
     ]
-    if trust.zone != zone:
+    if has_days and trust.zone != zone:
         said.append(("days begin in", trust.zone))
     words = (f"{column_header(name)} {figure(name, value, zone)}" for name, value in said if value is not None)
     known = "" if trust.known_loss is not None else "; whether anything was lost is unknown"
