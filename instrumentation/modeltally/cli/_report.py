@@ -24,7 +24,7 @@ _STANDARD_OUTPUT = "-"
 _DEFAULT = "md"
 
 
-def report(
+def report(  # noqa: PLR0913 - each is a flag of the command
     name: Annotated[
         str,
         typer.Argument(metavar="REPORT", help=f"One of: {', '.join(REPORTS)}.", autocompletion=lambda: list(REPORTS)),

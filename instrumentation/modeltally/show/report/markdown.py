@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["escaped", "write_markdown"]
 
-# all that Markdown gives a meaning to in the middle of a line or at its begin; letters and digits have none
-_PUNCTUATION: Final = re.compile(r"([\\`*_{}\[\]()#+\-.!|~>:@$^=/])")
+# all that Markdown gives a meaning to in the middle of a line or a cell, and addresses that it makes links of; no line
+# begins with a name from outside
+_MEANING: Final = re.compile(r"[\\`*_{}\[\]|~#$@!>]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 
 
 def write_markdown(report: Report) -> bytes:
@@ -28,7 +29,7 @@ def write_markdown(report: Report) -> bytes:
 
 def escaped(text: str) -> str:
     """Write a text so that Markdown shows it as it is."""
-    return _PUNCTUATION.sub(r"\\\1", text.replace("&", "&amp;").replace("<", "&lt;"))
+    return _MEANING.sub(r"\\\g<0>", text.replace("&", "&amp;").replace("<", "&lt;"))
 
 
 def _section(section: Section, zone: str) -> list[str]:
