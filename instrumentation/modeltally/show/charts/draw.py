@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["DrawingError", "can_draw", "draw", "run_child"]
 
 TIMEOUT_SECONDS: Final = 60.0
+# each takes 200 MB: more wait
+_AT_ONCE: Final = threading.BoundedSemaphore(2)
 _EXTRA: Final = "install it with: pip install 'modeltally[report]'"
 
 
@@ -74,13 +77,17 @@ def run_child(module: str, given: bytes, *, timeout_seconds: float) -> bytes:
     Raises:
         DrawingError: It failed, or took too long.
     """
-    command = [sys.executable, "-m", module]
+    command = [sys.executable, "-P", "-m", module]  # -P: no module of the working directory
+    if not _AT_ONCE.acquire(timeout=timeout_seconds):
+        raise DrawingError("others are being drawn, and it is not the turn of this one; ask again later")
     try:
         done = subprocess.run(command, input=given, capture_output=True, timeout=timeout_seconds, check=False)  # noqa: S603 - our own interpreter and module
     except subprocess.TimeoutExpired:
         raise DrawingError(f"drawing took longer than {timeout_seconds:.0f} s; ask for a shorter window") from None
     except OSError as error:
         raise DrawingError(f"the process that draws cannot be started: {error}") from error
+    finally:
+        _AT_ONCE.release()
     if done.returncode:
         lines = done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
         raise DrawingError(f"drawing failed ({done.returncode}): {lines[-1][:500]}")

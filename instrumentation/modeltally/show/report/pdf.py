@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from modeltally.show.report.model import Report, Section
 
-__all__ = ["write_pdf"]
+__all__ = ["can_set", "write_pdf"]
 
 TIMEOUT_SECONDS: Final = 120.0
 # one of the fonts that typst brings, so that a chart is written as the text around it
@@ -25,6 +25,11 @@ _FONT: Final = "Libertinus Serif"
 _NARROW: Final = 28
 _WIDEST: Final = 70
 _CONFIG: Final = {**LIGHT, "font": _FONT}
+
+
+def can_set() -> bool:
+    """Tell whether what sets and draws is installed."""
+    return all(find_spec(name) is not None for name in ("typst", "vl_convert"))
 
 
 def write_pdf(report: Report) -> bytes:
@@ -40,7 +45,7 @@ def write_pdf(report: Report) -> bytes:
         SettingError: What sets or draws is not installed.
         DrawingError: It failed, or took too long.
     """
-    if find_spec("typst") is None or find_spec("vl_convert") is None:
+    if not can_set():
         raise SettingError("a report as PDF needs typst and vl-convert; install them: pip install 'modeltally[report]'")
     charts = [section.chart for section in report.sections if section.chart is not None]
     pictures = draw([{**chart.spec, "config": _CONFIG} for chart in charts])

@@ -7,11 +7,17 @@ import secrets
 from typing import TYPE_CHECKING
 
 from modeltally.errors import InputError
+from modeltally.show.report.formats import FORMATS
+from modeltally.show.report.kinds import REPORTS, make_report
+from modeltally.show.report.pdf import can_set
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
-__all__ = ["write_file"]
+    from modeltally.show.report.parts import Asked
+
+__all__ = ["write_all", "write_file"]
 
 
 def write_file(path: Path, content: bytes) -> None:
@@ -41,3 +47,33 @@ def write_file(path: Path, content: bytes) -> None:
             temporary.unlink(missing_ok=True)
     except (OSError, ValueError) as error:
         raise InputError(f"cannot write {str(path)!r}: {error}") from error
+
+
+def write_all(asked: Asked, folder: Path, *, generated_at: datetime) -> list[Path]:
+    """Write every report in every format that can be written here.
+
+    Args:
+        asked: Who answers, and about what.
+        folder: Where to; made where it is missing.
+        generated_at: The time to put on them.
+
+    Returns:
+        The files.
+
+    Raises:
+        InputError: The folder cannot be used.
+    """
+    written = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make the folder {str(folder)!r}: {error}") from error
+    for kind in REPORTS.values():
+        report = make_report(kind, asked, generated_at=generated_at)
+        for chosen in FORMATS.values():
+            if chosen.name == "pdf" and not can_set():
+                continue
+            path = folder / f"{kind.name}.{chosen.name}"
+            write_file(path, chosen.write(report))
+            written.append(path)
+    return written
