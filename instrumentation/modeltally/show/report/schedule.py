@@ -50,6 +50,7 @@ class Schedule:
         while (moment := self._moment(day, self.at)) <= until:
             if moment > after and self._is_due(day):
                 yield moment
+                after = moment  # a day that a zone left out begins with the next one
             day += _DAY
 
     def period(self, due: datetime) -> tuple[datetime, datetime]:
@@ -64,7 +65,10 @@ class Schedule:
         until = self.day_of(due)
         is_month = self.every == "monthly"
         since = (until - _DAY).replace(day=1) if is_month else until - _DAYS[self.every] * _DAY
-        return self._moment(since, time()), self._moment(until, time())
+        end = self._moment(until, time())
+        while (begin := self._moment(since, time())) >= end:
+            since -= _DAY
+        return begin, end
 
     def day_of(self, due: datetime) -> date:
         """Give the day on which a report is due that is due at a time; a gap of the clocks may end after midnight."""
