@@ -28,7 +28,7 @@ ZONE = "Europe/Berlin"
 HOUR = 3600
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def store(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStore]:
     """Fill a store with a week of two models, a pattern, loads, downloads, failures and a price."""
     gib = 2**30
@@ -52,7 +52,7 @@ def store(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield opened
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def asked(store: EmbeddedStore) -> Asked:
     """Ask about the week, in a zone that is not UTC."""
     statistics = Statistics(store, settings=store.settings)
@@ -60,7 +60,18 @@ def asked(store: EmbeddedStore) -> Asked:
     return Asked(statistics=statistics, store=store, window=window, zone=ZONE, count_imports=True)
 
 
-@pytest.fixture(scope="session")
+class Reports(dict[str, "Report"]):
+    """Makes each report when it is first asked for."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+
+    def __missing__(self, name: str) -> Report:
+        self[name] = make_report(REPORTS[name], self._asked, generated_at=AS_OF)
+        return self[name]
+
+
+@pytest.fixture(scope="module")
 def reports(asked: Asked) -> dict[str, Report]:
-    """Make every report once."""
-    return {name: make_report(kind, asked, generated_at=AS_OF) for name, kind in REPORTS.items()}
+    """Give every report, each made once."""
+    return Reports(asked)

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import SecretStr
 
+from modeltally.analytics.window import Window
 from modeltally.errors import DeliveryError
 from modeltally.settings import Settings
 from modeltally.show.report import job
 from modeltally.show.report.job import run_reports
+from modeltally.show.report.model import Report
 from modeltally.store import sql
 from show.report.conftest import AS_OF, SINCE, UNTIL
 from show.report.read_back import from_json
@@ -21,7 +23,6 @@ from show.report.read_back import from_json
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from modeltally.show.report.model import Report
     from modeltally.store import EmbeddedStore
 
 MONDAY = dt.datetime(2026, 3, 9, 6, tzinfo=dt.UTC)
@@ -61,9 +62,18 @@ class Station:
 
 
 @pytest.fixture
-def station(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reports: dict[str, Report]) -> Station:
-    """Give a process whose reports are all the same one."""
-    return Station(tmp_path, monkeypatch, reports["usage"])
+def station(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Station:
+    """Give a process whose reports all say the same."""
+    report = Report(
+        name="usage",
+        title="Usage",
+        sentence="Nothing.",
+        generated_at=AS_OF,
+        window=Window(SINCE, UNTIL, AS_OF),
+        zone="UTC",
+        sections=(),
+    )
+    return Station(tmp_path, monkeypatch, report)
 
 
 def test_nothing_is_made_without_a_schedule(station: Station) -> None:

@@ -39,7 +39,7 @@ def test_a_report_is_due_once_a_day_of_its_zone(text: str, after: str, until: st
     begin, end = at(after), at(until)
     whole = list(schedule.due(after=begin, until=end))
     assert whole == [at(moment) for moment in due]
-    pieces = []
+    pieces: list[datetime] = []
     while begin < end:
         until_here = min(begin + timedelta(minutes=30), end)
         pieces += schedule.due(after=begin, until=until_here)
@@ -91,7 +91,7 @@ def test_periods_follow_each_other_without_gap() -> None:
 def test_wrong_settings_are_refused(setting: str, value: str, message: str) -> None:
     """A wrong value stops a command, and says what is allowed."""
     with pytest.raises(ValueError, match=message):
-        Settings(**{setting: value})
+        Settings.model_validate({setting: value})
 
 
 def test_lists_in_settings_are_read_leniently() -> None:
