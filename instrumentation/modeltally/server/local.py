@@ -146,6 +146,7 @@ class LocalServer:
         self._web: Web | None = None
         self._store: ServerStore | None = None
         self._statistics: Statistics | None = None
+        self._backend: Backend | None = None
         self._receiver: Receiver | None = None
         self._scheduler: Scheduler | None = None
         self._events = Broker(now=clock)
@@ -170,6 +171,17 @@ class LocalServer:
         if self._address is None:
             raise ServerError("the server is not running")
         return self._address
+
+    @property
+    def backend(self) -> Backend:
+        """What its pages and its interface for programs stand on.
+
+        Raises:
+            ServerError: It is not running.
+        """
+        if self._backend is None:
+            raise ServerError("the server is not running")
+        return self._backend
 
     @property
     def counters(self) -> Mapping[str, Counters]:
@@ -255,7 +267,7 @@ class LocalServer:
         hosts = local_names(settings.host, settings.allowed_host_names)
         otlp = otlp_http(receiver.acceptors, max_body_bytes=settings.max_body_bytes, hosts=hosts)
         self._statistics = statistics = Statistics(store, settings=settings)
-        backend = Backend(
+        self._backend = backend = Backend(
             store=store,
             statistics=statistics,
             settings=settings,
