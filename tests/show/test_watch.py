@@ -207,7 +207,7 @@ def test_store_that_is_away_does_not_end_the_watcher() -> None:
         subscription = broker.subscribe()
         kinds = [event.kind for event in [await subscription.next(timeout_seconds=20) for _ in range(2)] if event]
         assert kinds[0] == "snapshot"
-        while failures:
+        while failures:  # noqa: ASYNC110 - a list of another thread
             await asyncio.sleep(0.01)
         assert watching.stop(timeout_seconds=20)
         assert watching.problem is None

@@ -169,7 +169,7 @@ class Watcher:
         return self._store.states((_RECEIVED, _LAST_ADVICE, _ROLLS))
 
     def _counts(self, since: datetime) -> _Counts:
-        rows = self._store.read(_RECEIVED, {"received_since": since, "since": since - _BEGAN})
+        rows = self._store.read(_RECEIVED, {"received_since": since, "began_since": since - _BEGAN})
         return {
             (str(row["operation"]), str(row["model"]), str(row["pattern"]), str(row["outcome"])): _whole(row)
             for row in rows

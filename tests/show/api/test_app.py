@@ -63,7 +63,11 @@ def test_application_writes_no_telemetry_of_its_own(
     assert spans.get_finished_spans() == ()
     assert reader.get_metrics_data() is None
     loud = FastAPI()
-    loud.get("/api/v1/topics")(lambda: {})
+
+    @loud.get("/api/v1/topics")
+    def answer() -> dict[str, str]:
+        return {}
+
     ask(loud)
     assert spans.get_finished_spans(), "the control writes spans: nothing was recorded by chance"
 
@@ -113,7 +117,8 @@ def test_process_that_is_unwell_says_so() -> None:
 
 def test_files_that_came_from_elsewhere_are_those_recorded() -> None:
     """Every file of others has the hash that is recorded, and a licence beside it; each file is told of."""
-    recorded = dict(reversed(line.split()) for line in (STATIC / "SHA256SUMS").read_text().splitlines())
+    lines = [line.split() for line in (STATIC / "SHA256SUMS").read_text().splitlines()]
+    recorded = {name: digest for digest, name in lines}
     for name, digest in recorded.items():
         assert hashlib.sha256((STATIC / name).read_bytes()).hexdigest() == digest, name
     told = (STATIC / "README.md").read_text()

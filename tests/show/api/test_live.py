@@ -6,7 +6,7 @@ import contextlib
 import json
 import socket
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 import pytest
@@ -51,7 +51,7 @@ class Stream:
         self.file = self.socket.makefile("rb")
         self.head = b"".join(iter(self.file.readline, b"\r\n")).decode()
 
-    def __enter__(self) -> Stream:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -184,8 +184,7 @@ def test_websocket_that_does_not_read_is_cut_off(started: LocalServer, monkeypat
     with socket.socket() as stalled:
         stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         stalled.connect((where.hostname or "", where.port or 0))
-        key = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="
-        stalled.sendall(f"GET /api/v1/ws HTTP/1.1\r\nHost: localhost\r\n{key}\r\n\r\n".encode())
+        stalled.sendall(_upgrade({}))
         wait_until(lambda: broker.listeners == 1)
         deadline = time.monotonic() + 60
         while broker.listeners and time.monotonic() < deadline:
@@ -206,10 +205,7 @@ def test_websocket_of_a_foreign_page_is_refused(started: LocalServer, headers: d
     """A page of another server, or under another name, is not let in."""
     where = urlsplit(started.address.http_url)
     with socket.create_connection((where.hostname or "", where.port or 0), timeout=60) as asking:
-        sent = {"Host": "localhost", "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
-                "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==", **headers}  # fmt: skip
-        lines = "".join(f"{name}: {value}\r\n" for name, value in sent.items())
-        asking.sendall(f"GET /api/v1/ws HTTP/1.1\r\n{lines}\r\n".encode())
+        asking.sendall(_upgrade(headers))
         assert asking.recv(1000).startswith(f"HTTP/1.1 {status} ".encode())
 
 
@@ -230,10 +226,9 @@ def test_what_a_websocket_says_is_not_heeded(started: LocalServer) -> None:
         started.backend.events.publish("advice", {})
         while json.loads(websocket.recv(60))["kind"] != "advice":
             pass
+        websocket.send("x" * 100_000)
         with pytest.raises(ConnectionClosed):
-            websocket.send("x" * 100_000)
-            while True:
-                websocket.recv(60)
+            _last_of(websocket)
     assert started.is_running
 
 
@@ -280,11 +275,23 @@ def test_server_that_stops_lets_everybody_go(template: Template, tmp_path_factor
         websocket.recv(60)
         running.process.terminate()
         with pytest.raises(ConnectionClosed):
-            while json.loads(websocket.recv(60))["kind"] != "closed":
-                pass
-            websocket.recv(60)
+            _last_of(websocket)
     running.process.communicate(timeout=60)
     assert running.process.returncode == 0
+
+
+def _upgrade(headers: dict[str, str]) -> bytes:
+    """Ask for a websocket, as a browser does."""
+    sent = {"Host": "localhost", "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==", **headers}  # fmt: skip
+    lines = "".join(f"{name}: {value}\r\n" for name, value in sent.items())
+    return f"GET /api/v1/ws HTTP/1.1\r\n{lines}\r\n".encode()
+
+
+def _last_of(websocket: Any) -> None:
+    """Read until the connection is closed."""
+    while True:
+        websocket.recv(60)
 
 
 def _ws(server: LocalServer) -> str:

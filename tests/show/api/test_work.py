@@ -49,7 +49,7 @@ class Held:
 async def until(is_so: Callable[[], bool]) -> None:
     """Let others run until something is so."""
     async with asyncio.timeout(20):
-        while not is_so():
+        while not is_so():  # noqa: ASYNC110 - a counter of threads
             await asyncio.sleep(0.005)
 
 
