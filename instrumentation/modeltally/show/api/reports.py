@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from fastapi import APIRouter, HTTPException, Query, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
-from modeltally.analytics.window import parse_window
-from modeltally.errors import InputError, ModelTallyError, ParameterError, SettingError, UnknownNameError
+from modeltally.errors import SettingError
+from modeltally.show.api.problems import ProblemError, documented
+from modeltally.show.api.questions import Dated, Text
+from modeltally.show.charts.draw import DrawingError
 from modeltally.show.report.formats import FORMATS, format_named
 from modeltally.show.report.kinds import REPORTS, kind_named, make_report
 from modeltally.show.report.parts import Asked
 
 if TYPE_CHECKING:
-    from modeltally.show.backend import Backend
+    from modeltally.show.api.answering import Answering
 
 __all__ = ["ReportLink", "ReportList", "reports_router"]
 
 _HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
-    "X-Content-Type-Options": "nosniff",
 }
 _SHOWN_BY_BROWSERS: Final = frozenset({"html", "json", "md"})
-_ASKED_WRONGLY, _NOT_FOUND, _NOT_INSTALLED, _FAILED = 422, 404, 501, 503
 
 
 class ReportLink(BaseModel):
@@ -43,21 +44,25 @@ class ReportList(BaseModel):
     reports: list[ReportLink]
 
 
-def reports_router(backend: Backend) -> APIRouter:
-    """Make the routes of reports.
+class ReportAsked(Dated):
+    """What a report is about."""
+
+    tz: Text = Field(default="UTC", description="The zone in which days begin.")
+    count_imports: bool = Field(default=False, description="For advice: days of imported logs count as watched.")
+
+
+def reports_router(answering: Answering) -> APIRouter:
+    """Build the endpoints.
 
     Args:
-        backend: What answers.
-
-    Returns:
-        ``/v1/reports`` and ``/v1/reports/{report}.{format}``.
+        answering: What answers.
     """
-    router = APIRouter(tags=["reports"])
+    router = APIRouter(prefix="/v1/reports", tags=["reports"])
+    backend = answering.backend
 
-    @router.get("/v1/reports", summary="Which reports there are")
-    def list_reports(request: Request) -> ReportList:
+    @router.get("", summary="Which reports there are", responses=documented(401))
+    async def list_reports() -> ReportList:
         """List the reports, and where each is in each format."""
-        _check_reader(backend, request)
         return ReportList(
             reports=[
                 ReportLink(
@@ -70,70 +75,44 @@ def reports_router(backend: Backend) -> APIRouter:
             ]
         )
 
+    told: dict[int | str, dict[str, Any]] = {
+        200: {"description": "The report.", "content": {one.media_type: {} for one in FORMATS.values()}}
+    }
+
     @router.get(
-        "/v1/reports/{report}.{format}",
+        "/{report}.{format}",
         summary="A report",
         response_class=Response,
-        responses={
-            200: {"description": "The report.", "content": {one.media_type: {} for one in FORMATS.values()}},
-            _NOT_FOUND: {"description": "There is no such report or format."},
-            _NOT_INSTALLED: {"description": "What sets a PDF is not installed."},
-            _FAILED: {"description": "The store, or what draws, failed or took too long."},
-        },
+        responses={**told, **documented(400, 401, 404, 422, 500, 501, 502, 503)},
     )
-    def get_report(
+    async def get_report(
         request: Request,
-        report: str,
-        format: str,  # noqa: A002 - the name in the path
-        since: Annotated[str | None, Query(description="Begin of the window; 30d before until.", max_length=64)] = None,
-        until: Annotated[str | None, Query(description="End of the window, not in it; as_of.", max_length=64)] = None,
-        as_of: Annotated[str | None, Query(description="Answer as of this moment; now.", max_length=64)] = None,
-        tz: Annotated[str, Query(description="The zone in which days begin.", max_length=64)] = "UTC",
-        count_imports: Annotated[  # noqa: FBT002 - FastAPI hands it over by name
-            bool, Query(description="For advice: days of imported logs count as watched.")
-        ] = False,
+        report: Annotated[Text, Path(description="Its name.")],
+        format: Annotated[Text, Path(description="How it is written.")],  # noqa: A002 - the name in the path
+        asked: Annotated[ReportAsked, Query()],
     ) -> Response:
         """Make a report about what began at or after `since` and before `until`."""
-        _check_reader(backend, request)
-        try:
-            kind, chosen = kind_named(report), format_named(format)
-            now = backend.now()
-            window = parse_window(since, until, as_of, now=now)
-            asked = Asked(
+        kind, chosen = kind_named(report), format_named(format)
+        window = asked.window(backend)
+
+        def make() -> bytes:
+            question = Asked(
                 statistics=backend.statistics,
                 store=backend.store,
                 window=window,
-                zone=tz,
-                count_imports=count_imports,
+                zone=asked.tz,
+                count_imports=asked.count_imports,
             )
-            content = chosen.write(make_report(kind, asked, generated_at=now))
-        except ModelTallyError as error:
-            return _problem(error)
+            try:
+                return chosen.write(make_report(kind, question, generated_at=backend.now()))
+            except DrawingError as error:
+                raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, str(error), thing="report") from error
+            except SettingError as error:
+                raise ProblemError(HTTPStatus.NOT_IMPLEMENTED, str(error), thing="format", value=format) from error
+
+        content = await answering.work.run(request, make)
         place = "inline" if chosen.name in _SHOWN_BY_BROWSERS else "attachment"
         disposition = {"Content-Disposition": f'{place}; filename="{kind.name}.{chosen.name}"'}
         return Response(content, media_type=chosen.media_type, headers=_HEADERS | disposition)
 
     return router
-
-
-def _check_reader(backend: Backend, request: Request) -> None:
-    if not backend.access.may_read(request):
-        raise HTTPException(401, "the token is missing or wrong")
-
-
-def _problem(error: ModelTallyError) -> JSONResponse:
-    """Tell an error after RFC 9457."""
-    if isinstance(error, UnknownNameError):
-        status = _NOT_FOUND
-    elif isinstance(error, InputError | ParameterError):
-        status = _ASKED_WRONGLY
-    else:
-        status = _NOT_INSTALLED if isinstance(error, SettingError) else _FAILED
-    titles = {
-        _NOT_FOUND: "No such report",
-        _ASKED_WRONGLY: "A value is not allowed",
-        _NOT_INSTALLED: "Not installed",
-        _FAILED: "The report could not be made",
-    }
-    content = {"type": "about:blank", "title": titles[status], "status": status, "detail": str(error)}
-    return JSONResponse(content, status_code=status, media_type="application/problem+json")
