@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).with_name("cases")
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 TABLES = (
+    "alerts",
     "aliases",
     "evaluations",
     "frozen_months",

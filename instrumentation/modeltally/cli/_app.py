@@ -43,7 +43,7 @@ COMMANDS = {
         "Show what your models cost you, or set it.",
         "modeltally price flux gpu-hour 2.50 USD --from 2026-03-01",
     ),
-    "check": ("Ask a store every invariant there is.", "modeltally check --format json"),
+    "check": ("Ask a store every invariant, or for alerts.", "modeltally check --alerts --format json"),
     "demo": ("Simulate days of a small studio, show the answers.", "modeltally demo --days 200 --keep"),
 }
 _EXIT_CODES = "Exit codes: " + "; ".join(f"{code.value} {code.meaning}" for code in ExitCode) + "."

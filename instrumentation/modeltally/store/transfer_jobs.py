@@ -61,8 +61,9 @@ ALWAYS: Final = (
 )
 LANDING: Final = ("otel_traces",)
 METRICS: Final = (*METRIC_TABLES, "metrics_quarantine")
-# What a store has of its own: its schema, its past imports, erasures that are not done, and tables that keep nothing.
-NOT_EXPORTED: Final = ("schema_migrations", "imports", "erasing", "usage_input", "metrics_input")
+# What a store has of its own: its schema, its past imports, erasures that are not done, what it told of alerts, and
+# tables that keep nothing.
+NOT_EXPORTED: Final = ("schema_migrations", "imports", "erasing", "alerts", "usage_input", "metrics_input")
 PACKED: Final = ".native.zst"
 
 _EXPORT_PREFIX: Final = "modeltally_export_"
