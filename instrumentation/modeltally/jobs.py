@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modeltally.alerts.look import alerts_now, run_alerts
+from modeltally.alerts.rules import check_rules_off
 from modeltally.errors import InputError, StoreError
 from modeltally.receiver.spool.refused import FOLDER, damaged_segments, forget_users
 from modeltally.recommend.advise import run_advice
@@ -175,7 +176,11 @@ def intervals(settings: Settings) -> dict[str, float]:
 
     Returns:
         Seconds by name.
+
+    Raises:
+        SettingError: A rule for alerts that is switched off is none.
     """
+    check_rules_off(settings)
     return {job.name: getattr(settings, job.every) for job in JOBS.values() if job.every is not None}
 
 

@@ -118,11 +118,16 @@ class Facts:
 
     def _by_kind(self, topic: Topic[Any], window: Window) -> Iterator[tuple[str, Mapping[str, Any]]]:
         for kind, operation in _KINDS.items():
+            if topic is not FREQUENCY and not self._is_used(kind):  # nothing that a longer question would tell more of
+                continue
             asked = (topic.name, kind, window)
             if asked not in self._read:
                 arguments = {BY.parameter: kind, OPERATION.parameter: operation}
                 self._read[asked] = read(self._store, topic, window, settings=self.settings, arguments=arguments)
             yield from ((kind, row) for row in self._read[asked])
+
+    def _is_used(self, kind: str) -> bool:
+        return any(row["last_used_at"] >= self.window.since for its, row in self.last_uses() if its == kind)
 
     def _context(self, window: Window) -> ContextRow:
         asked = (CONTEXT.name, "", window)

@@ -77,8 +77,8 @@ def run_alerts(
         damaged_files: Names files beside the engine that are damaged.
 
     Returns:
-        One row: how many alerts fire and are pending, how many were told now and wait to be told, why, and how often
-        in a row that failed.
+        One row: how many alerts fire and are pending, how many were told now and wait to be told, whether there is a
+        webhook, how often in a row it was not reached, and why.
 
     Raises:
         ParameterError: A parameter is not usable.
@@ -106,6 +106,7 @@ def run_alerts(
             "pending": counts.count(Status.PENDING),
             "told": len(told.alerts),
             "untold": len(told.untold),
+            "has_webhook": bool(settings.alerts_webhook_url.get_secret_value()),
             "delivery_failures": max((alert.failures for alert in known.values()), default=0),
             "delivery_error": told.error,
         }

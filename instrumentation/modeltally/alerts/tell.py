@@ -37,7 +37,7 @@ _LINES: Final = 20
 _NAME_CHARACTERS: Final = 200
 _ATTEMPTS: Final = 3
 # With the longest an attempt may take this is less than a stop of the server waits for a job.
-_BEGIN_WITHIN_SECONDS: Final = 3.0
+BEGIN_WITHIN_SECONDS: Final = 3.0
 # A chat takes these for markup: a model's name must not call a whole channel.
 _ESCAPED: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
@@ -74,7 +74,7 @@ def tell(
     url = settings.alerts_webhook_url.get_secret_value()
     if not url:
         return Told([], list(alerts), None)
-    deadline = clock() + _BEGIN_WITHIN_SECONDS
+    deadline = clock() + BEGIN_WITHIN_SECONDS
     done = 0
     while done < len(alerts):
         piece = alerts[done : done + _AT_ONCE]
@@ -96,7 +96,7 @@ def _send(
     sleep: Callable[[float], object],
 ) -> str | None:
     content = payload(alerts, settings=settings)
-    error = f"the receiver is too slow: after {_BEGIN_WITHIN_SECONDS:.0f} s the rest waits"
+    error = f"the receiver is too slow: after {BEGIN_WITHIN_SECONDS:.0f} s the rest waits"
     for attempt in range(_ATTEMPTS):
         if clock() >= deadline:
             break

@@ -69,7 +69,7 @@ def check_alerts(settings: Settings, *, send: bool, output_format: str) -> None:
     else:
         print_rows(rows, output_format, columns=_COLUMNS)
     for report in told:
-        _print_told(report, has_webhook=bool(settings.alerts_webhook_url.get_secret_value()))
+        _print_told(report)
     least = SEVERITIES.index(Severity(settings.alerts_severity))
     if any(SEVERITIES.index(Severity(str(row["severity"]))) >= least for row in rows):
         raise typer.Exit(ExitCode.FOUND)
@@ -122,9 +122,9 @@ def _figure(value: object, unit: str) -> str:
     return figure if unit == "count" else f"{figure} {unit}"
 
 
-def _print_told(report: Mapping[str, object], *, has_webhook: bool) -> None:
+def _print_told(report: Mapping[str, object]) -> None:
     console = error_console()
-    if not has_webhook:
+    if not report["has_webhook"]:
         console.print("nothing was sent: the setting alerts_webhook_url is empty", markup=False, soft_wrap=True)
     elif report["delivery_error"]:
         said = f"{report['untold']} alerts wait to be told: {report['delivery_error']}"
