@@ -99,8 +99,8 @@ class Facts:
 
     def live_data_received_at(self) -> datetime | None:
         """When something that no import brought was last received; None where nothing was for seven days."""
-        asked = {"since": self.as_of - _REMEMBERED, "as_of": self.as_of}
-        (row,) = self._store.read("live_data_received", asked)
+        window = Window(self.as_of - _REMEMBERED, self.as_of, self.as_of)
+        (row,) = self._store.read("live_data_received", window.bounds())
         return cast("datetime | None", row["received_at"])
 
     def disk(self) -> Disk | None:

@@ -6,6 +6,7 @@ import enum
 from typing import Self
 
 from modeltally.errors import (
+    DeliveryError,
     InputError,
     ModelTallyError,
     ParameterError,
@@ -46,6 +47,7 @@ _CODES: tuple[tuple[type[ModelTallyError], ExitCode], ...] = (
     (StoreInUseError, ExitCode.DIRECTORY_IN_USE),
     (StoreError, ExitCode.DATABASE),
     (ServerError, ExitCode.UNAVAILABLE),
+    (DeliveryError, ExitCode.UNAVAILABLE),
     (InputError, ExitCode.USAGE),
     (SettingError, ExitCode.USAGE),
     (UnknownNameError, ExitCode.USAGE),
