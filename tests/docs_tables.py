@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic_core import PydanticUndefined
 
+from modeltally.alerts.rules import RULES
 from modeltally.analytics.topics import TOPICS
 from modeltally.cli._app import COMMANDS
 from modeltally.cli._exit import ExitCode
@@ -38,6 +39,17 @@ def _settings() -> str:
 def _commands() -> str:
     lines = ["| command | what it does | example |", "|---|---|---|"]
     return "\n".join([*lines, *(f"| `{name}` | {line} | `{example}` |" for name, (line, example) in COMMANDS.items())])
+
+
+def _alerts() -> str:
+    lines = ["| rule | severity | told when | threshold | looked at | what to do |", "|---|---|---|---|---|---|"]
+    for rule in RULES.values():
+        settings = ", ".join(f"`{name}` = {Settings.model_fields[name].default:g}" for name in rule.threshold)
+        threshold = f"{'above' if rule.is_above else 'below'} {settings or '0'} ({rule.unit})"
+        lines.append(
+            f"| `{rule.name}` | {rule.severity} | {rule.sentence} | {threshold} | {rule.looks_at} | {rule.todo} |"
+        )
+    return "\n".join(lines)
 
 
 def _exit_codes() -> str:
@@ -93,6 +105,7 @@ def _topic(topic: Topic[Any]) -> str:
 TABLES = {
     "settings": _settings,
     "commands": _commands,
+    "alerts": _alerts,
     "exit codes": _exit_codes,
     "keywords": _keywords,
     "topics": _topics,
