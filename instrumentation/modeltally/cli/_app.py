@@ -23,7 +23,7 @@ COMMANDS = {
     "up": ("Receive OTLP, store it, answer the other commands.", "modeltally up --dir ./data"),
     "run": ("Start your service with its libraries instrumented.", "modeltally run python app.py"),
     "migrate": ("Bring the schema of a store up to date.", "modeltally migrate --dir ./data"),
-    "jobs": ("Roll up and expire, where no server does it.", "modeltally jobs --once"),
+    "jobs": ("Roll up, expire, look, where no server does it.", "modeltally jobs --once"),
     "export": ("Write everything a store knows to a directory.", "modeltally export --to ./moving"),
     "import": ("Bring an export into an empty store.", "modeltally import ./moving --dir ./data"),
     "replay": ("Import recorded operations from a log, CSV or JSON.", "modeltally replay trace.csv --skip-bad"),

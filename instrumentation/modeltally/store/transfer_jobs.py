@@ -297,7 +297,7 @@ def _check_schema(database: Database, exported: list[Mapping[str, object]]) -> N
 
 
 def _check_empty(database: Database) -> None:
-    own = {"schema_migrations", "imports"}
+    own = {"schema_migrations", "imports", "alerts"}
     held = [row for row in database.query(sql.statement("transfer/stored_tables")) if row["table_name"] not in own]
     if held:
         names = ", ".join(f"{row['table_name']} ({row['stored_rows']} rows)" for row in held)
