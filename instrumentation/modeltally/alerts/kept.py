@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from modeltally.alerts.state import Alert, Key, Status
-from modeltally.analytics.window import BEGINNING, END
+from modeltally.analytics.window import BEGINNING, LATEST
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -47,7 +47,7 @@ def known_alerts(store: Store, *, since: dt.datetime = BEGINNING) -> dict[Key, A
         StoreError: The database refused or failed.
         ServerError: The server could not be asked, or failed.
     """
-    alerts = (_alert(row) for row in store.read(_VIEW, {"since": since, "until": END}))
+    alerts = (_alert(row) for row in store.read(_VIEW, {"since": since, "until": LATEST}))
     return {alert.key: alert for alert in alerts}
 
 

@@ -176,9 +176,9 @@ def link_of(alert: Alert, *, settings: Settings) -> str | None:
     """Where the page shows it; None where nobody said where that is."""
     if not settings.page_url:
         return None
-    if alert.key.kind in {"model", "pattern"}:
-        return f"{settings.page_url}/{alert.key.kind}s/{quote(alert.key.subject, safe='')}"
-    return f"{settings.page_url}/"
+    if alert.key.kind == "model":
+        return f"{settings.page_url}/models/{quote(alert.key.subject, safe='')}"
+    return f"{settings.page_url}/{'patterns' if alert.key.kind == 'pattern' else ''}"
 
 
 def text_of(alert: Alert) -> str:
