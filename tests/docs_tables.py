@@ -11,6 +11,7 @@ from pydantic_core import PydanticUndefined
 
 from generator.alerts import GROUPS, RULES
 from generator.boards import BOARDS
+from modeltally.alerts.rules import RULES as ALERT_RULES
 from modeltally.analytics.topics import TOPICS
 from modeltally.cli._app import COMMANDS
 from modeltally.cli._exit import ExitCode
@@ -40,6 +41,17 @@ def _settings() -> str:
 def _commands() -> str:
     lines = ["| command | what it does | example |", "|---|---|---|"]
     return "\n".join([*lines, *(f"| `{name}` | {line} | `{example}` |" for name, (line, example) in COMMANDS.items())])
+
+
+def _alerts() -> str:
+    lines = ["| rule | severity | told when | threshold | looked at | what to do |", "|---|---|---|---|---|---|"]
+    for rule in ALERT_RULES.values():
+        settings = ", ".join(f"`{name}` = {Settings.model_fields[name].default:g}" for name in rule.threshold)
+        threshold = f"{'above' if rule.is_above else 'below'} {settings or '0'} ({rule.unit})"
+        lines.append(
+            f"| `{rule.name}` | {rule.severity} | {rule.sentence} | {threshold} | {rule.looks_at} | {rule.todo} |"
+        )
+    return "\n".join(lines)
 
 
 def _exit_codes() -> str:
@@ -125,6 +137,7 @@ TABLES = {
     "rules": _rules,
     "settings": _settings,
     "commands": _commands,
+    "alerts": _alerts,
     "exit codes": _exit_codes,
     "keywords": _keywords,
     "topics": _topics,

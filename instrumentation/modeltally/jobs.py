@@ -10,8 +10,10 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from modeltally.alerts.look import alerts_now, run_alerts
+from modeltally.alerts.rules import check_rules_off
 from modeltally.errors import InputError, StoreError
-from modeltally.receiver.spool.refused import forget_users
+from modeltally.receiver.spool.refused import FOLDER, damaged_segments, forget_users
 from modeltally.recommend.advise import run_advice
 from modeltally.recommend.kinds import ADVICE
 from modeltally.show.report.job import run_reports
@@ -51,6 +53,8 @@ class Job:
         where: Which stores can run it.
         counts: For one that runs at intervals: the column of its rows that is summed up, None for the rows themselves,
             and what they are.
+        is_apart: It waits for others than the store, so a scheduler gives it a thread of its own.
+        wants_failures: It takes the errors of jobs whose last run failed, as ``failed_jobs``.
     """
 
     name: str
@@ -58,6 +62,8 @@ class Job:
     every: str | None = None
     where: Where = Where.ANYWHERE
     counts: tuple[str | None, str] = (None, "rows")
+    is_apart: bool = False
+    wants_failures: bool = False
 
 
 def _roll(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
@@ -97,6 +103,22 @@ def _forget_set_aside(store: DatabaseStore) -> None:
         raise StoreError(f"what the spool set aside may still hold an erased user: {error}; run it again") from error
 
 
+def _damaged_files(store: DatabaseStore) -> list[str]:
+    """Name what the spools beside a store in this process found damaged."""
+    if not store.database.is_embedded:
+        return []
+    folders = sorted(store.settings.dir.glob(f"*/{FOLDER}"))
+    return [str(path) for folder in folders for path in damaged_segments(folder.parent)]
+
+
+def _alerts(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
+    return run_alerts(store, parameters, damaged_files=lambda: _damaged_files(store))
+
+
+def _alerts_now(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
+    return alerts_now(store, parameters, damaged_files=lambda: _damaged_files(store))
+
+
 _ADVICE_JOBS = tuple(Job(advice.job, functools.partial(run_advice, advice)) for advice in ADVICE.values())
 
 JOBS: dict[str, Job] = {
@@ -104,7 +126,16 @@ JOBS: dict[str, Job] = {
     for job in (
         Job("roll", _roll, every="roll_interval_seconds", counts=("buckets", "buckets rolled")),
         Job("expire", _expire, every="expire_interval_seconds", counts=(None, "partitions dropped")),
-        Job("reports", run_reports, every="reports_check_seconds", counts=(None, "reports made")),
+        Job("reports", run_reports, every="reports_check_seconds", counts=(None, "reports made"), is_apart=True),
+        Job(
+            "alerts",
+            _alerts,
+            every="alerts_interval_seconds",
+            counts=("told", "alerts told"),
+            is_apart=True,
+            wants_failures=True,
+        ),
+        Job("alerts_now", _alerts_now, wants_failures=True),
         Job("erase_user", _erase_user),
         Job("set_price", set_price),
         Job("set_alias", set_alias),
@@ -147,7 +178,11 @@ def intervals(settings: Settings) -> dict[str, float]:
 
     Returns:
         Seconds by name.
+
+    Raises:
+        SettingError: A rule for alerts that is switched off is none.
     """
+    check_rules_off(settings)
     return {job.name: getattr(settings, job.every) for job in JOBS.values() if job.every is not None}
 
 

@@ -10,8 +10,9 @@ import difflib
 import os
 import re
 import tomllib
+from datetime import time
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 from zoneinfo import ZoneInfo
 
 from platformdirs import user_data_path
@@ -35,7 +36,15 @@ PREFIX: Final = "MODELTALLY_"
 MAX_FILE_BYTES: Final = 1024 * 1024
 MAX_SHOWN: Final = 80
 SECRETS: Final = frozenset(
-    {"api_token", "clickhouse_password", "reports_webhook", "reports_webhook_secret", "store_password"}
+    {
+        "alerts_webhook_secret",
+        "alerts_webhook_url",
+        "api_token",
+        "clickhouse_password",
+        "reports_webhook",
+        "reports_webhook_secret",
+        "store_password",
+    }
 )
 PLACEHOLDER: Final = "${"  # what a shell, a container or a template should have replaced
 
@@ -277,6 +286,71 @@ class Settings(BaseModel):
         default=0.8, ge=0, le=1, description="Success rate below which a model counts as unreliable."
     )
 
+    # what is looked at, and whom to tell
+    alerts_interval_seconds: float = Field(
+        default=300.0, gt=0, le=MAX_WAIT_SECONDS, description="Seconds between two looks for alerts."
+    )
+    alerts_window_hours: float = Field(
+        default=1.0, gt=0, le=24 * 31, description="Hours back over which rates, durations and quality are looked at."
+    )
+    alerts_min_operations: int = Field(
+        default=20,
+        ge=1,
+        le=MAX_COUNT,
+        description="Operations a rate, a p95 or a quality must be of to be told; a p99 five times as many.",
+    )
+    alerts_success_rate: float = Field(default=0.8, ge=0, le=1, description="Success rate below which it is told.")
+    alerts_error_rate: float = Field(default=0.2, ge=0, le=1, description="Error rate above which it is told.")
+    alerts_uneven_factor: float = Field(
+        default=2.0, ge=1, le=MAX_COUNT, description="Medians that a p95 may take before it is told."
+    )
+    alerts_quality: float = Field(default=0.7, ge=0, le=1, description="Mean quality below which it is told.")
+    alerts_quality_gate_failures: int = Field(
+        default=0, ge=0, le=MAX_COUNT, description="Failed quality gates above which it is told."
+    )
+    alerts_unused_hours: float = Field(
+        default=168.0, gt=0, le=MAX_DAYS * 24, description="Hours without use above which it is told."
+    )
+    alerts_lost: int = Field(default=0, ge=0, le=MAX_COUNT, description="Lost operations above which it is told.")
+    alerts_no_data_minutes: float = Field(
+        default=60.0, gt=0, le=7 * 1440, description="Minutes without anything received above which it is told."
+    )
+    alerts_disk_percent: float = Field(
+        default=90.0, gt=0, le=100, description="Percent of the data directory's disk in use above which it is told."
+    )
+    alerts_hours_behind: int = Field(
+        default=0, ge=0, le=MAX_COUNT, description="Settled hours without a current rollup above which it is told."
+    )
+    alerts_quarantined: int = Field(
+        default=0, ge=0, le=MAX_COUNT, description="Spans that came and cannot be counted above which it is told."
+    )
+    alerts_off: str = Field(default="", description="Rules that are not looked at: names with commas between.")
+    alerts_severity: Literal["notice", "warning", "critical"] = Field(
+        default="notice", description="The least severity that is sent, and counts for `check --alerts`."
+    )
+    alerts_hold_looks: int = Field(
+        default=2, ge=1, le=1000, description="Looks in a row that must find it before it is told, or that it is over."
+    )
+    alerts_reminder_hours: float = Field(
+        default=24.0,
+        ge=0,
+        le=MAX_WAIT_SECONDS / 3600,
+        description="Hours after which what still fires is told again, notices excepted; 0: never.",
+    )
+    alerts_quiet_hours: str = Field(
+        default="",
+        description="When nothing but what is critical is sent: `22:00-07:00 Europe/Berlin`; UTC without a zone.",
+    )
+    alerts_webhook_url: SecretStr = Field(
+        default=SecretStr(""), description="Where alerts are sent: `https://...`; empty: nowhere."
+    )
+    alerts_webhook_secret: SecretStr = Field(
+        default=SecretStr(""), description="What deliveries are signed with; empty: they are not."
+    )
+    page_url: str = Field(
+        default="", description="Where people open the page, for links in what is sent: `https://host`."
+    )
+
     @field_validator("dir", mode="before")
     @classmethod
     def _check_dir(cls, value: object) -> object:
@@ -319,19 +393,43 @@ class Settings(BaseModel):
             raise ValueError(f"give some of {', '.join(allowed)}, with commas between")
         return ",".join(dict.fromkeys(given))
 
-    @field_validator("reports_webhook")
-    @classmethod
-    def _check_webhook(cls, value: SecretStr) -> SecretStr:
-        if value.get_secret_value() and not re.fullmatch(r"https?://[^/\s]\S*", value.get_secret_value()):
-            raise ValueError("give an address that begins with http:// or https://")
-        return value
-
     @field_validator("allowed_hosts")
     @classmethod
     def _check_allowed_hosts(cls, value: str) -> str:
         if not re.fullmatch(r"[A-Za-z0-9._:\-\[\], ]*", value):
             raise ValueError("give names of hosts with commas between, without ports")
         return value
+
+    @field_validator("alerts_quiet_hours")
+    @classmethod
+    def _check_quiet_hours(cls, value: str) -> str:
+        _quiet_hours(value)
+        return value
+
+    @field_validator("alerts_webhook_url", "reports_webhook")
+    @classmethod
+    def _check_webhook(cls, value: SecretStr) -> SecretStr:
+        text = value.get_secret_value()
+        if text and (not re.match(r"https?://[^/?#\s]", text) or not text.isprintable() or " " in text):
+            raise ValueError("give an address that begins with https:// or http://, and nothing else")
+        return value
+
+    @field_validator("page_url")
+    @classmethod
+    def _check_page(cls, value: str) -> str:
+        if not re.fullmatch(r"(https?://[^/?#\s@]+(/[^?#\s]*)?)?", value) or not value.isprintable():
+            raise ValueError("give an address such as https://usage.example, without a name, a query or a fragment")
+        return value.rstrip("/")
+
+    @property
+    def quiet_hours(self) -> tuple[time, time, ZoneInfo] | None:
+        """When the quiet hours begin and end, and by which zone's clocks; None where there are none."""
+        return _quiet_hours(self.alerts_quiet_hours)
+
+    @property
+    def rules_off(self) -> frozenset[str]:
+        """The names in ``alerts_off``."""
+        return frozenset(name.strip() for name in self.alerts_off.split(",") if name.strip())
 
     @property
     def allowed_host_names(self) -> list[str]:
@@ -357,6 +455,25 @@ class Settings(BaseModel):
                 f" clickhouse_port {self.clickhouse_port}: give each a port of its own, or 0"
             )
         return self
+
+
+def _quiet_hours(text: str) -> tuple[time, time, ZoneInfo] | None:
+    """Read hours such as ``22:00-07:00 Europe/Berlin``.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    if not text.strip():
+        return None
+    read = re.fullmatch(r"([0-2][0-9]:[0-5][0-9])-([0-2][0-9]:[0-5][0-9])(?: +([A-Za-z0-9_+/-]{1,64}))?", text.strip())
+    first, last, name = read.groups() if read is not None else ("", "", "")
+    try:
+        begin, end, zone = time.fromisoformat(first), time.fromisoformat(last), ZoneInfo(name or "UTC")
+    except (ValueError, KeyError, OSError):  # what a zone's name leads to may be no zone, or a folder
+        raise ValueError("give hours and a zone such as 22:00-07:00 Europe/Berlin") from None
+    if begin == end:
+        raise ValueError("these hours end when they begin; leave it empty for none")
+    return begin, end, zone
 
 
 def load_settings(**flags: Any) -> Settings:

@@ -339,16 +339,20 @@ def test_status_of_a_server_in_trouble_is_read() -> None:
         "spool": {"bytes": 95, "cap_bytes": 100, "oldest_age_seconds": 7200},
         "store_failure": "disk full\nand more",
         "last_roll": {"at": "2026-03-02T10:00:00Z", "error": "no room"},
+        "last_alerts": {
+            "report": [{"untold": 2, "delivery_error": "the webhook at https://hooks.example answered 404"}]
+        },
         "quarantined": {"bad_identity": 3},
         "refused": {"too_large": 1200},
     }
     found = list(doctor_store._examine_status(status))
-    assert [each.level for each in found] == [Level.WARN, Level.FAIL, Level.WARN, Level.WARN, Level.WARN]
+    assert [each.level for each in found] == [Level.WARN, Level.FAIL, *[Level.WARN] * 4]
     text = "\n".join(each.what for each in found)
     for part in (
         "95 B of 100 B, oldest 2.0 h",
         "takes nothing: disk full",
         "no room",
+        "2 alerts wait to be told: the webhook at https://hooks.example answered 404",
         "bad_identity 3",
         "too_large 1,200",
     ):

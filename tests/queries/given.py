@@ -28,6 +28,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 FOLDER = Path(__file__).with_name("cases")
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 TABLES = (
+    "alerts",
     "aliases",
     "evaluations",
     "frozen_months",

@@ -343,7 +343,7 @@ def test_a_thread_that_is_gone_is_told(server: LocalServer) -> None:
     shipper = receiver._shippers["metrics"]._thread
     scheduler = server._scheduler
     assert scheduler is not None
-    for worker in (shipper, scheduler._thread):
+    for worker in (shipper, *scheduler._threads):
         gone = threading.Thread(target=int)
         gone.start()
         gone.join()

@@ -174,9 +174,13 @@ def test_rows_that_others_replaced_are_left_behind(opened: Opened, tmp_path: Pat
 def test_second_import_changes_nothing(
     opened: Opened, exported: tuple[Path, dict[str, list[Row]]], tmp_path: Path
 ) -> None:
-    """Importing the same export again adds nothing, also after more came, and after a restart."""
+    """Importing the same export again adds nothing, also after more came, and after a restart.
+
+    What an empty store was told to tell of itself is no data.
+    """
     directory, _ = exported
     with opened(tmp_path) as store:
+        store.database.command(sql.Statement("tell", "INSERT INTO alerts (rule, status) VALUES ('no_data', 'firing')"))
         import_export(store, directory)
         give(store, Given(operations=[Operation(at=AS_OF, user=5)]), first_id=30_000)
         rows = table_rows(store)

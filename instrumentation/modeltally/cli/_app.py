@@ -24,7 +24,7 @@ COMMANDS = {
     "api": ("Answer programs before a ClickHouse server.", "modeltally api --http-port 4319"),
     "run": ("Start your service with its libraries instrumented.", "modeltally run python app.py"),
     "migrate": ("Bring the schema of a store up to date.", "modeltally migrate --dir ./data"),
-    "jobs": ("Roll up and expire, where no server does it.", "modeltally jobs --once"),
+    "jobs": ("Roll up, expire, look, where no server does it.", "modeltally jobs --once"),
     "export": ("Write everything a store knows to a directory.", "modeltally export --to ./moving"),
     "import": ("Bring an export into an empty store.", "modeltally import ./moving --dir ./data"),
     "replay": ("Import recorded operations from a log, CSV or JSON.", "modeltally replay trace.csv --skip-bad"),
@@ -48,7 +48,7 @@ COMMANDS = {
         "Show what your models cost you, or set it.",
         "modeltally price flux gpu-hour 2.50 USD --from 2026-03-01",
     ),
-    "check": ("Ask a store every invariant there is.", "modeltally check --format json"),
+    "check": ("Ask a store every invariant, or for alerts.", "modeltally check --alerts --format json"),
     "demo": ("Simulate days of a small studio, show the answers.", "modeltally demo --days 200 --keep"),
 }
 _EXIT_CODES = "Exit codes: " + "; ".join(f"{code.value} {code.meaning}" for code in ExitCode) + "."

@@ -1,9 +1,9 @@
-"""``modeltally check``: whether everything in the store is as it must be."""
+"""``modeltally check``: whether everything in the store is as it must be, or whether anything is the matter in use."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
@@ -25,13 +25,32 @@ __all__ = ["check"]
 DISK_CHECKS = {"spool_is_whole", "tables_are_whole", "parts_are_there"}  # what is broken there is no fault of ours
 
 
-def check(*, output_format: Format = TABLE, directory: Directory = None) -> None:
+def check(
+    *,
+    alerts: Annotated[
+        bool, typer.Option("--alerts", help="Ask instead whether any model, pattern or the store needs somebody.")
+    ] = False,
+    send: Annotated[
+        bool,
+        typer.Option("--send", help="With --alerts: look as the job does, and tell the webhook what is to be told."),
+    ] = False,
+    output_format: Format = TABLE,
+    directory: Directory = None,
+) -> None:
     """Ask the store every invariant there is; one that is broken is shown with its first rows."""
     from modeltally.connect import open_reader
+    from modeltally.errors import InputError
     from modeltally.server.damage import check_spools
     from modeltally.settings import load_settings
 
     settings = load_settings(dir=directory)
+    if alerts:
+        from modeltally.cli._alerts import check_alerts
+
+        check_alerts(settings, send=send, output_format=output_format)
+        return
+    if send:
+        raise InputError("--send goes with --alerts: a check of the store has nobody to tell")
     with open_reader(settings) as store:
         report = store.run("check", {})
     if not settings.store:

@@ -6,6 +6,7 @@ import enum
 from typing import Self
 
 from modeltally.errors import (
+    DeliveryError,
     InputError,
     ModelTallyError,
     ParameterError,
@@ -37,7 +38,7 @@ class ExitCode(enum.IntEnum):
     DIRECTORY_IN_USE = 3, "another process owns the data directory"
     UNAVAILABLE = 4, "a server cannot be reached, or failed"
     DATABASE = 5, "the database refused or failed"
-    FOUND = 6, "`check` or `doctor` found something wrong"
+    FOUND = 6, "`check` or `doctor` found something wrong, or `check --alerts` something to look at"
     INTERRUPTED = 130, "stopped by Ctrl-C"
 
 
@@ -46,6 +47,7 @@ _CODES: tuple[tuple[type[ModelTallyError], ExitCode], ...] = (
     (StoreInUseError, ExitCode.DIRECTORY_IN_USE),
     (StoreError, ExitCode.DATABASE),
     (ServerError, ExitCode.UNAVAILABLE),
+    (DeliveryError, ExitCode.UNAVAILABLE),
     (InputError, ExitCode.USAGE),
     (SettingError, ExitCode.USAGE),
     (UnknownNameError, ExitCode.USAGE),

@@ -39,7 +39,7 @@ def jobs(
     output_format: Format = TABLE,
     directory: Directory = None,
 ) -> None:
-    """Roll new events into hours and days and expire old ones: once, or at intervals until SIGTERM or Ctrl-C.
+    """Roll new events into hours and days, expire old ones, look for alerts: once, or at intervals until it is stopped.
 
     Where `modeltally up` runs, it does this itself; doing it twice changes nothing.
     """

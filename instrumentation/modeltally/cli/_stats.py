@@ -105,17 +105,24 @@ def stats(  # noqa: PLR0913 - each is a flag
 
         arguments[USER.parameter] = user_hash(user, settings.dir)
     with open_reader(settings) as store:
-        answer = Statistics(store, settings=settings, keeps_answers=False).ask(asked, window, arguments=arguments)
-    if output_format != TABLE:
-        print_answer(answer, output_format)
-        return
+        statistics = Statistics(store, settings=settings, keeps_answers=False)
+        answer = statistics.ask(asked, window, arguments=arguments)
+        if output_format != TABLE:
+            print_answer(answer, output_format)
+            return
 
-    from modeltally.cli._table import write_notes, write_table, write_trust
+        from modeltally.cli._sparkline import sparklines_for
+        from modeltally.cli._table import write_notes, write_table, write_trust
 
-    console = output_console()
-    if plot is None:
-        shown = write_table(answer.rows, asked.layout, console=console, why_empty=answer.empty)
-    else:
+        console = output_console()
+        if plot is None:
+            sparklines = sparklines_for(
+                answer.rows, asked, window, statistics=statistics, arguments=arguments, console=console
+            )
+            shown = write_table(
+                answer.rows, asked.layout, console=console, why_empty=answer.empty, sparklines=sparklines
+            )
+    if plot is not None:
         from modeltally.cli._plot import write_plot
 
         write_plot(answer.rows, asked, plot, console=console, why_empty=answer.empty)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from modeltally.analytics.topic import Layout
     from modeltally.analytics.trust import Trust
+    from modeltally.cli._sparkline import Sparklines
 
 __all__ = ["write_notes", "write_table", "write_trust"]
 
@@ -46,7 +47,12 @@ _NOTES: Mapping[str, tuple[str, ...]] = {
 
 
 def write_table(
-    rows: Sequence[Mapping[str, object]], layout: Layout, *, console: Console, why_empty: str | None = None
+    rows: Sequence[Mapping[str, object]],
+    layout: Layout,
+    *,
+    console: Console,
+    why_empty: str | None = None,
+    sparklines: Sparklines | None = None,
 ) -> list[str]:
     """Draw rows as a table that fits the terminal.
 
@@ -55,6 +61,7 @@ def write_table(
         layout: Which columns, which of them first give way, and what to say when there is no row.
         console: Where to draw.
         why_empty: That there is nothing to tell, and why; None where something may be told.
+        sparklines: A line of blocks for each row, left out where there is no room.
 
     Returns:
         The columns that are shown.
@@ -78,6 +85,11 @@ def write_table(
             left_out.append(column_header(name))
             columns.remove(name)
             table = _grid(rows, columns, layout, width=console.width)
+    if sparklines is not None and not left_out:
+        taken = Measurement.get(console, unbounded, table).maximum
+        if taken + max(len(sparklines.header), sparklines.width) + 1 <= console.width:
+            lines = {sparklines.header: sparklines.draw()}
+            table = _grid(rows, columns, layout, width=console.width, beside=lines)
     console.print(table)
     if left_out:
         console.print(Text(f"no room for {', '.join(left_out)}: widen the terminal or use --format", style="dim"))
@@ -122,7 +134,14 @@ def _record_table(row: Mapping[str, object], columns: Sequence[str], layout: Lay
     return table
 
 
-def _grid(rows: Sequence[Mapping[str, object]], columns: Sequence[str], layout: Layout, *, width: int) -> Table:
+def _grid(
+    rows: Sequence[Mapping[str, object]],
+    columns: Sequence[str],
+    layout: Layout,
+    *,
+    width: int,
+    beside: Mapping[str, Sequence[str]] | None = None,
+) -> Table:
     table = Table(title=layout.title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     scales = _scales(rows, columns)
     for name in columns:
@@ -136,8 +155,12 @@ def _grid(rows: Sequence[Mapping[str, object]], columns: Sequence[str], layout: 
             max_width=None if is_number else width // 3,
             overflow="fold",
         )
-    for row in rows:
-        table.add_row(*(format_cell(name, row[name], scales.get(name)) for name in columns))
+    drawn = beside or {}
+    for header in drawn:
+        table.add_column(header, no_wrap=True)
+    for number, row in enumerate(rows):
+        cells = [format_cell(name, row[name], scales.get(name)) for name in columns]
+        table.add_row(*cells, *(Text(lines[number]) for lines in drawn.values()))
     return table
 
 

@@ -85,11 +85,7 @@ def _examine_status(status: Mapping[str, Any]) -> Iterator[Finding]:
     if status.get("store_failure"):
         failure = _line(status["store_failure"])
         yield fail("server", f"the store takes nothing: {failure}", "mend that; spans wait in the spool")
-    roll = status.get("last_roll") or {}
-    if roll.get("error"):
-        yield warn("server", f"the last roll failed: {_line(roll['error'])}", "answers stay right, and get slower")
-    elif roll.get("at"):
-        yield ok("server", f"last roll {roll['at']}, {roll.get('seconds')} s")
+    yield from _judge_jobs(status)
     for name, todo in (
         ("quarantined", "table usage_quarantine has each with its reason"),
         ("refused", "senders got an error: see their log"),
@@ -97,6 +93,18 @@ def _examine_status(status: Mapping[str, Any]) -> Iterator[Finding]:
         counts = status.get(name) or {}
         if counts:
             yield warn("server", f"{name} since it started: {_counts(counts)}", todo)
+
+
+def _judge_jobs(status: Mapping[str, Any]) -> Iterator[Finding]:
+    roll = status.get("last_roll") or {}
+    if roll.get("error"):
+        yield warn("server", f"the last roll failed: {_line(roll['error'])}", "answers stay right, and get slower")
+    elif roll.get("at"):
+        yield ok("server", f"last roll {roll['at']}, {roll.get('seconds')} s")
+    for look in (status.get("last_alerts") or {}).get("report") or []:
+        if look.get("delivery_error"):
+            why = _line(look["delivery_error"])
+            yield warn("server", f"{look.get('untold')} alerts wait to be told: {why}", "they are told by a later look")
 
 
 def _judge_spool(name: str, spool: Mapping[str, Any]) -> Iterator[Finding]:

@@ -252,7 +252,9 @@ class LocalServer:
         receiver = Receiver(store, directory=directory, settings=settings, user_key=user_key, stored=watcher.wake)
         self._receiver = cleanup.enter_context(receiver)
         verify = Task("verify", settings.verify_interval_seconds, lambda _: store.verify())
-        self._scheduler = Scheduler([*tasks_of(store, intervals(settings)), verify], now=self._clock, ran=watcher.wake)
+        tasks = tasks_of(store, intervals(settings))
+        tasks.append(verify)
+        self._scheduler = Scheduler(tasks, now=self._clock, ran=watcher.wake)
         self._scheduler.start()
         cleanup.callback(self._stop_scheduler)
 

@@ -1,13 +1,15 @@
-"""Runs the store's jobs at their intervals, one after the other, in one thread."""
+"""Runs the store's jobs at their intervals: one after the other in one thread, those that wait for others apart."""
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from modeltally.jobs import JOBS
 from modeltally.threads import Worker
 
 if TYPE_CHECKING:
@@ -29,11 +31,13 @@ class Task:
         name: The job's name.
         interval_seconds: How long after one run the next begins.
         run: The job; gets the time it goes by.
+        is_apart: It has a thread of its own, so that no other waits for what it waits for.
     """
 
     name: str
     interval_seconds: float
     run: Callable[[dt.datetime], list[Row]]
+    is_apart: bool = False
     _last: dict[str, object] = field(default_factory=dict)
 
     def status(self) -> dict[str, object]:
@@ -66,17 +70,27 @@ def tasks_of(store: Store, intervals: Mapping[str, float]) -> list[Task]:
         intervals: Seconds between two runs, by the job's name.
 
     Returns:
-        A task for each.
+        A task for each. What is added to this list is known to a job that wants to know which jobs failed.
     """
+    tasks: list[Task] = []
 
-    def task(name: str, interval_seconds: float) -> Task:
-        return Task(name, interval_seconds, lambda now: store.run(name, {"as_of": now}))
+    def failed() -> dict[str, object]:
+        return {task.name: task.status()["error"] for task in tasks if task.status().get("error")}
 
-    return [task(name, interval_seconds) for name, interval_seconds in intervals.items()]
+    def make(name: str, interval_seconds: float) -> Task:
+        job = JOBS[name]
+
+        def run(now: dt.datetime) -> list[Row]:
+            return store.run(name, {"as_of": now} | ({"failed_jobs": failed()} if job.wants_failures else {}))
+
+        return Task(name, interval_seconds, run, is_apart=job.is_apart)
+
+    tasks += [make(name, seconds) for name, seconds in intervals.items()]
+    return tasks
 
 
 class Scheduler:
-    """One thread that runs each task when it is due."""
+    """Runs each task when it is due."""
 
     def __init__(
         self, tasks: Sequence[Task], *, now: Callable[[], dt.datetime], ran: Callable[[], None] = lambda: None
@@ -92,30 +106,39 @@ class Scheduler:
         self._now = now
         self._ran = ran
         self._stopping = threading.Event()
-        self._thread = Worker(self._loop, name="scheduler")
+        together = [task for task in tasks if not task.is_apart]
+        groups = {"scheduler": together, **{task.name: [task] for task in tasks if task.is_apart}}
+        self._threads = [
+            Worker(functools.partial(self._loop, group), name=name) for name, group in groups.items() if group
+        ]
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self, *, timeout_seconds: float | None = None) -> bool:
-        """End, after the job that runs now; gives whether it ended in time."""
+        """End, after the jobs that run now; gives whether they ended in time."""
         self._stopping.set()
-        return self._thread.join(timeout_seconds)
+        deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+        ended = [
+            thread.join(None if deadline is None else max(0.0, deadline - time.monotonic())) for thread in self._threads
+        ]
+        return all(ended)
 
     @property
     def problem(self) -> str | None:
-        """That its thread is gone; None when all is well."""
-        return self._thread.problem
+        """That a thread of it is gone; None when all is well."""
+        return next((thread.problem for thread in self._threads if thread.problem), None)
 
     def status(self) -> dict[str, dict[str, object]]:
         """How each task's last run went, by name."""
         return {task.name: task.status() for task in self._tasks}
 
-    def _loop(self) -> None:
-        due = {task.name: time.monotonic() + task.interval_seconds for task in self._tasks}
+    def _loop(self, tasks: Sequence[Task]) -> None:
+        due = {task.name: time.monotonic() + task.interval_seconds for task in tasks}
         while not self._stopping.wait(max(0.0, min(due.values()) - time.monotonic())):
-            for task in self._tasks:
+            for task in tasks:
                 if due[task.name] <= time.monotonic() and not self._stopping.is_set():
                     failures = task.status().get("failures", 0)
                     task._attempt(self._now, earlier_failures=int(str(failures)))  # noqa: SLF001 - same module

@@ -61,8 +61,9 @@ ALWAYS: Final = (
 )
 LANDING: Final = ("otel_traces",)
 METRICS: Final = (*METRIC_TABLES, "metrics_quarantine")
-# What a store has of its own: its schema, its past imports, erasures that are not done, and tables that keep nothing.
-NOT_EXPORTED: Final = ("schema_migrations", "imports", "erasing", "usage_input", "metrics_input")
+# What a store has of its own: its schema, its past imports, erasures that are not done, what it told of alerts, and
+# tables that keep nothing.
+NOT_EXPORTED: Final = ("schema_migrations", "imports", "erasing", "alerts", "usage_input", "metrics_input")
 PACKED: Final = ".native.zst"
 
 _EXPORT_PREFIX: Final = "modeltally_export_"
@@ -296,7 +297,7 @@ def _check_schema(database: Database, exported: list[Mapping[str, object]]) -> N
 
 
 def _check_empty(database: Database) -> None:
-    own = {"schema_migrations", "imports"}
+    own = {"schema_migrations", "imports", "alerts"}
     held = [row for row in database.query(sql.statement("transfer/stored_tables")) if row["table_name"] not in own]
     if held:
         names = ", ".join(f"{row['table_name']} ({row['stored_rows']} rows)" for row in held)

@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from modeltally.show.api.actions import actions_security
+from modeltally.show.api.alerts import alerts_router
 from modeltally.show.api.answering import Answering
 from modeltally.show.api.generation import generation_router
 from modeltally.show.api.guard import Guard
@@ -47,6 +48,7 @@ ROUTERS: Final[tuple[Callable[[Answering], APIRouter], ...]] = (
     patterns_router,
     recommendations_router,
     reports_router,
+    alerts_router,
     process_router,
     live_router,
 )
