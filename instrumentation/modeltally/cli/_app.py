@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import importlib
 import keyword
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,7 @@ __all__ = ["COMMANDS", "app"]
 # name: what it does, in a line, and an example; a command is a function in a module of its own, both of its name
 COMMANDS = {
     "up": ("Receive OTLP, store it, answer the other commands.", "modeltally up --dir ./data"),
+    "open": ("Open the page of the running server.", "modeltally open --dir ./data"),
     "run": ("Start your service with its libraries instrumented.", "modeltally run python app.py"),
     "migrate": ("Bring the schema of a store up to date.", "modeltally migrate --dir ./data"),
     "jobs": ("Roll up and expire, where no server does it.", "modeltally jobs --once"),
@@ -57,7 +59,8 @@ class _Loader(Mapping[str, Any]):
             raise KeyError(name)
         word = name.replace("-", "_")
         module = importlib.import_module(f"modeltally.cli._{word}")
-        function = getattr(module, f"{word}_" if keyword.iskeyword(word) else word)
+        # a word of Python's own has another name there
+        function = getattr(module, f"{word}_" if keyword.iskeyword(word) or hasattr(builtins, word) else word)
         alone = typer.Typer(add_completion=False, rich_markup_mode=None)
         # what follows another command's name is that command's
         settings = {"allow_interspersed_args": False} if name == "run" else {}

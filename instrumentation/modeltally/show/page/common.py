@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from modeltally.analytics.topics.over_time import PEAKS, TIME
 from modeltally.analytics.topics.quality import CONTEXT
 from modeltally.analytics.topics.usage import STORED
+from modeltally.analytics.window import format_moment
 from modeltally.show.charts.week import DAYS, hours_of_week
-from modeltally.show.page.asking import asks
+from modeltally.show.page.asking import Question, asks
 from modeltally.show.page.blocks import Block
 from modeltally.show.page.tables import table_of
 from modeltally.show.units import format_value
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from modeltally.analytics.window import Window
     from modeltally.show.backend import Backend
     from modeltally.show.charts.chart import Chart
-    from modeltally.show.page.asking import Question
     from modeltally.show.page.state import PageState
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "time_question",
     "topic_block",
     "trust_block",
+    "watched_question",
     "week_block",
 ]
 
@@ -43,6 +44,7 @@ __all__ = [
 PATIENCE_SECONDS: Final = 0.7
 _LEVELS: Final = 5
 _CHART_ROWS: Final = 400
+_WATCHED_SECONDS: Final = 600.0
 
 
 def note_of(state: PageState) -> str:
@@ -251,6 +253,17 @@ def first_at(backend: Backend) -> Callable[[Window], datetime | None]:
         return None if first is None else first if first.tzinfo else first.replace(tzinfo=UTC)
 
     return find
+
+
+def watched_question(state: PageState) -> Question:
+    """Ask on how many days something was watching: of what happened on others nothing is known."""
+    asked = {"as_of": format_moment(state.window.as_of), "count_imports": 0}
+
+    def find(backend: Backend) -> int:
+        (row,) = backend.store.read("days_watched", asked)
+        return len(cast("list[object]", row["days"]))
+
+    return Question("watched", find, _WATCHED_SECONDS, is_optional=True)
 
 
 def time_question(state: PageState, *, max_age_seconds: float = 0.0) -> Question:

@@ -59,6 +59,7 @@ def figures_of(
     loads: Sequence[LoadRow],
     loads_before: Sequence[LoadRow],
     storage: Sequence[StorageRow],
+    watched_days: int | None,
     state: PageState,
 ) -> list[Figure]:
     """Make the six figures.
@@ -70,6 +71,7 @@ def figures_of(
         loads: The rows of ``loads``.
         loads_before: The same of the window before.
         storage: The rows of ``storage``.
+        watched_days: On how many days something was watching; None where that is not known yet.
         state: The page's address.
 
     Returns:
@@ -85,7 +87,7 @@ def figures_of(
         _slowest(current, past, drawn, state),
         _users(current, past, drawn, state),
         _waited(loads, loads_before, drawn, state),
-        _disk(storage, state),
+        _disk(storage, watched_days, state),
     ]
 
 
@@ -185,18 +187,19 @@ def _waited(
     )
 
 
-def _disk(storage: Sequence[StorageRow], state: PageState) -> Figure:
+def _disk(storage: Sequence[StorageRow], watched_days: int | None, state: PageState) -> Figure:
     known = [row for row in storage if row["size_bytes"] is not None]
     total = sum(row["size_bytes"] or 0 for row in known)
     unused = [row for row in known if unused_since(row, state)]
     size = sum(row["size_bytes"] or 0 for row in unused)
     before = f"{format_value('size_bytes', size)} unused for {UNUSED_DAYS} d or more" if known else ""
+    watched = "" if watched_days is None or not known else f" (watched {watched_days:,} d)"
     nothing = "no download or load named a size" if storage else ""
     return Figure(
         name="Models' size",
         text=format_value("size_bytes", total) if known else "-",
         exact=str(total) if known else "",
-        before=before or nothing,
+        before=f"{before}{watched}" if before else nothing,
         note=f"of {len(known):,} of {count_word(len(storage), 'model')}" if known and len(known) < len(storage) else "",
         href=state.link("/disk"),
     )
@@ -224,4 +227,7 @@ def _course(values: Sequence[float | None], what: str, state: PageState) -> str:
     if len(known) < 2:  # noqa: PLR2004 - a course has two points
         return ""
     label = f"{what} by {state.bucket}, from {min(known):,.4g} to {max(known):,.4g}"
-    return sparkline_svg(values, label=label, width=120, height=28)
+    # as wide as its place is
+    return sparkline_svg(values, label=label, width=120, height=28).replace(
+        "<svg ", '<svg preserveAspectRatio="none" ', 1
+    )

@@ -20,6 +20,7 @@ from modeltally.show.page.common import (
     time_question,
     topic_block,
     trust_block,
+    watched_question,
     week_block,
 )
 from modeltally.show.page.figures import figures_of
@@ -131,6 +132,7 @@ def _figures_block(state: PageState) -> Block:
                 loads=found["loads"].rows,
                 loads_before=found["loads_before"].rows,
                 storage=found["storage"].rows,
+                watched_days=found["watched"],
                 state=state,
             ),
             "empty": now.empty,
@@ -147,6 +149,7 @@ def _figures_block(state: PageState) -> Block:
             "loads": asks(LOADS, state.window),
             "storage": asks(STORAGE, state.window, max_age_seconds=_SLOW_SECONDS),
             "before": asks(OVERVIEW, before, max_age_seconds=_SLOW_SECONDS),
+            "watched": watched_question(state),
             "loads_before": asks(LOADS, before, max_age_seconds=_SLOW_SECONDS),
         },
         note=note_of(state),
@@ -208,7 +211,8 @@ def _now_block(state: PageState) -> Block:
         state,
         name="now",
         title="Loaded now",
-        columns=("model", "device", "service", "loaded_at", "requests", "busy_seconds", "idle_seconds"),
+        columns=("model", "device", "loaded_at", "idle_seconds"),
+        span="third",
         keep=lambda row: row["closed_by"] == "open",
         order=lambda row: -row["idle_seconds"],
         most=8,

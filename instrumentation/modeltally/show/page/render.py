@@ -44,6 +44,7 @@ def templates() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     environment.filters |= {"clean": clean_text, "short": shortened, "svg": _numbers_only}
     environment.globals |= {"version": _version(), "patterns": Markup(pattern_definitions(LIGHT))}  # noqa: S704 - ours
     return environment

@@ -77,6 +77,11 @@ function resized(spec, width) {
   return walk(spec);
 }
 
+// a legend in as many columns as there is room for
+function fitting(config, width) {
+  return { ...config, legend: { ...config.legend, columns: Math.max(Math.floor(width / 118), 1) } };
+}
+
 async function draw(plot) {
   const width = plot.clientWidth;
   if (!width) return;
@@ -87,7 +92,7 @@ async function draw(plot) {
     const drawn = await window.vegaEmbed(plot, spec, {
       actions: false,
       ast: true,
-      config: colours[isDark() ? "dark" : "light"],
+      config: fitting(colours[isDark() ? "dark" : "light"], width),
       defaultStyle: false,
       mode: "vega-lite",
       renderer: "svg",
