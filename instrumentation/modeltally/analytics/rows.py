@@ -2,7 +2,7 @@
 
 A row is a ``TypedDict`` whose columns stand in the view's order; a test compares them with the view itself. What
 several views give is described once, below. The unit follows from the name, as everywhere: ``_at`` is a time in UTC,
-``_ms`` and ``_seconds`` are durations, ``_bytes`` are bytes, ``_rate`` and ``share`` are shares of one.
+``_ms`` and ``_seconds`` are durations, ``_bytes`` are bytes, ``_rate`` and ``share`` are shares of one, as is what begins with ``share_of_``.
 """
 
 from __future__ import annotations
@@ -81,6 +81,8 @@ def unit_of(name: str, kind: type) -> Unit:
     Returns:
         The unit.
     """
+    if name.startswith("share_of_"):  # a share of bytes is no bytes
+        return Unit.SHARE
     return next((unit for ending, unit in _UNIT_OF_ENDING.items() if name.endswith(ending)), None) or next(
         unit for known, unit in _UNIT_OF_TYPE.items() if issubclass(kind, known)
     )

@@ -103,7 +103,7 @@ def _announce(address: ServerAddress, directory: Path, output_format: ReadyForma
                 f"ready, data in {directory}\n"
                 f"  OTLP over HTTP   {address.otlp_url}\n"
                 f"  OTLP over gRPC   {address.otlp_grpc_url}\n"
-                f"  page             {page_url} (this link works once, for ten minutes; `modeltally open` makes another)\n"
+                f"  page             {page_url} (once, within ten minutes; `modeltally open` makes another)\n"
                 f"  health, status   {address.http_url}/healthz {address.http_url}/status\n"
                 f"  ClickHouse       {address.clickhouse_url} (to read, as the user default;"
                 " `modeltally token` prints the password)\n"

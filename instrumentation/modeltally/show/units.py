@@ -1,6 +1,7 @@
 """How a value is written for people: the ending of its name says the unit.
 
-``_at`` is a time in UTC, ``_ms`` and ``_seconds`` are durations, ``_bytes`` are bytes, ``_rate`` is a share of one.
+``_at`` is a time in UTC, ``_ms`` and ``_seconds`` are durations, ``_bytes`` are bytes, ``_rate`` is a share of one, as
+is what begins with ``share_of_``.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Scale", "clean_text", "column_header", "format_scaled", "format_value", "is_number_like", "scale_of"]
 
 _EMPTY = "-"
+_SHARE_OF = "share_of_"  # a share of bytes is no bytes
 _UNKNOWN_WHEN_EMPTY = frozenset({"unexplained", "known_loss"})  # where nothing would be read as none
 _SECOND_MS = 1000
 _MINUTE_MS = 60 * _SECOND_MS
@@ -118,8 +120,9 @@ def column_header(name: str) -> str:
     Returns:
         The header.
     """
-    for ending in ("_ms", "_at", "_bytes", "_rate", "_seconds"):
-        name = name.removesuffix(ending)
+    if not name.startswith(_SHARE_OF):
+        for ending in ("_ms", "_at", "_bytes", "_rate", "_seconds"):
+            name = name.removesuffix(ending)
     return name.replace("_", " ")
 
 
@@ -141,7 +144,7 @@ def is_number_like(name: str, value: object) -> bool:
 
 
 def _format_number(name: str, value: float) -> str:
-    if name.endswith(("_rate", "share", "confidence")):
+    if name.startswith(_SHARE_OF) or name.endswith(("_rate", "share", "confidence")):
         return f"{value:.1%}"
     if name.endswith("_ms"):
         return _format_duration(value)

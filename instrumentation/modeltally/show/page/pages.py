@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from modeltally.analytics.plain import plain
 from modeltally.analytics.rows import columns_of
 from modeltally.analytics.topics import TOPICS
 from modeltally.analytics.topics.lifecycle import DOWNLOADS, LOADS, MEMORY, RESIDENCY, STAYS, STORAGE
@@ -33,6 +33,7 @@ __all__ = ["MENU", "PAGES", "user_page"]
 
 _SLOW_SECONDS: Final = 30.0
 _EVERY: Final = "*"
+_ALL: Final = "(all)"
 # the parts of the process's state that people look at, with the words for them
 _STATE_PARTS: Final = {
     "pid": "process",
@@ -262,11 +263,11 @@ def _advice_block(kind: Advice, state: PageState) -> Block:
     columns = [by_name[name] for name in ("subject", "verdict", "priority", "confidence", "reason", "expires_at")]
 
     def where(column: str, value: Any) -> str:
-        return state.link(f"/models/{quote(str(value), safe='')}") if column == "subject" and value != _EVERY else ""
+        return state.link(f"/models/{quote(str(value), safe='')}") if column == "subject" and value != _ALL else ""
 
     def view(found: Mapping[str, Any]) -> Mapping[str, Any]:
         as_of, rows = found["advice"]
-        shown = [{**row, "subject": "(all)" if row["subject"] == _EVERY else row["subject"]} for row in rows]
+        shown = [{**row, "subject": _ALL if row["subject"] == _EVERY else row["subject"]} for row in rows]
         advised = [row for row in shown if row["verdict"] != "refused"]
         refused = [row for row in shown if row["verdict"] == "refused"]
         tables = [
@@ -326,7 +327,14 @@ def _health(state: PageState, settings: Settings) -> Page:
 def _server(status: Mapping[str, Any], state: PageState, settings: Settings) -> Mapping[str, Any]:
     """Put the state of the process into groups of names and values."""
     process = [
-        (word, format_value(name, status.get(name)) if status.get(name) is not None else "none")
+        (
+            word,
+            "none"
+            if status[name] is None
+            else str(status[name])
+            if name == "pid"
+            else format_value(name, status[name]),
+        )
         for name, word in _STATE_PARTS.items()
         if name in status
     ]
@@ -365,11 +373,16 @@ def _group_name(name: str) -> str:
 
 
 def _pairs(values: Mapping[str, Any], state: PageState) -> list[tuple[str, str]]:
-    del state
-    return [
-        (column_header(name), format_value(name, plain(value) if isinstance(value, dict | list) else value))
-        for name, value in values.items()
-    ]
+    return [(column_header(name) or "at", _state_value(name, value, state)) for name, value in values.items()]
+
+
+def _state_value(name: str, value: Any, state: PageState) -> str:
+    """Write a value of the process's state: times of the page's zone, lists of rows as words."""
+    if name == "at" and isinstance(value, str):
+        return f"{state.local(datetime.fromisoformat(value)):%Y-%m-%d %H:%M:%S}"
+    if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
+        return "; ".join(", ".join(f"{key} {format_value(key, item)}" for key, item in row.items()) for row in value)
+    return format_value("size_bytes" if name == "bytes" else name, value)
 
 
 def _evidence(name: str, value: Any) -> str:

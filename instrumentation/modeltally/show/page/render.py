@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from modeltally.show.charts.config import LIGHT, pattern_definitions
 from modeltally.show.page.cells import shortened
@@ -45,7 +45,7 @@ def templates() -> Environment:
         auto_reload=False,
     )
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
-    environment.filters |= {"clean": clean_text, "short": shortened, "svg": _numbers_only}
+    environment.filters |= {"clean": clean_text, "short": shortened, "svg": _numbers_only, "code": _with_code}
     environment.globals |= {"version": _version(), "patterns": Markup(pattern_definitions(LIGHT))}  # noqa: S704 - ours
     return environment
 
@@ -72,6 +72,12 @@ def shared_values(state: PageState, *, theme: str) -> dict[str, Any]:
 def _numbers_only(picture: str) -> Markup:
     """Let a picture through that one of our functions made of numbers and an escaped label."""
     return Markup(picture)  # noqa: S704 - its only text is quoted by the function that made it
+
+
+def _with_code(text: str) -> Markup:
+    """Escape a text of ours, and set what stands between backticks as code."""
+    parts = [escape(part) for part in text.split("`")]
+    return Markup("").join(Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts))
 
 
 def _version() -> str:

@@ -65,21 +65,22 @@ function isDark() {
   return root.dataset.theme ? root.dataset.theme === "dark" : dark.matches;
 }
 
+// as wide as there is room, the legend in as many columns
 function resized(spec, width) {
-  // beside the plots stand an axis and its title
-  const inner = Math.max(width - 84, 120);
+  const inner = Math.max(width - 84, 120); // beside the plots stand an axis and its title
+  const columns = Math.max(Math.floor(width / 118), 1);
+  const fit = (key, value) => {
+    if (key === "width" && typeof value === "number") return inner;
+    if (["xOffset", "x2Offset"].includes(key) && inner < 400) return 0; // no room between bars
+    if (key === "columns" && typeof value === "number") return Math.min(value, columns);
+    return key === "data" ? value : walk(value);
+  };
   const walk = (part) => {
     if (!part || typeof part !== "object") return part;
     if (Array.isArray(part)) return part.map(walk);
-    return Object.fromEntries(Object.entries(part).map(([key, value]) =>
-      [key, key === "width" && typeof value === "number" ? inner : key === "data" ? value : walk(value)]));
+    return Object.fromEntries(Object.entries(part).map(([key, value]) => [key, fit(key, value)]));
   };
   return walk(spec);
-}
-
-// a legend in as many columns as there is room for
-function fitting(config, width) {
-  return { ...config, legend: { ...config.legend, columns: Math.max(Math.floor(width / 118), 1) } };
 }
 
 async function draw(plot) {
@@ -92,7 +93,7 @@ async function draw(plot) {
     const drawn = await window.vegaEmbed(plot, spec, {
       actions: false,
       ast: true,
-      config: fitting(colours[isDark() ? "dark" : "light"], width),
+      config: colours[isDark() ? "dark" : "light"],
       defaultStyle: false,
       mode: "vega-lite",
       renderer: "svg",
