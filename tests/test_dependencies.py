@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,3 +60,16 @@ def test_every_import_is_declared() -> None:
         if owner not in declared:
             undeclared[name] = owner
     assert undeclared == {}
+
+
+def test_server_asks_for_the_api_that_its_framework_needs_and_the_base_does_not() -> None:
+    """FastAPI needs a newer opentelemetry-api than services do: the extra says so, the base keeps its own."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    def oldest(texts: list[str]) -> Version:
+        (found,) = (Requirement(text) for text in texts if Requirement(text).name == "opentelemetry-api")
+        return min(Version(one.version) for one in found.specifier if one.operator == ">=")
+
+    framework = [text for text in importlib.metadata.requires("fastapi") or [] if "extra ==" not in text]
+    assert oldest(project["dependencies"]) == Version("1.43")
+    assert oldest(project["optional-dependencies"]["server"]) == oldest(framework) == Version("1.44")

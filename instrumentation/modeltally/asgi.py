@@ -144,7 +144,10 @@ class _LocalHosts:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         app = self._app
-        if scope["type"] == "http" and named_host(Headers(scope=scope).get("host", "")) not in self._hosts:
+        if (
+            scope["type"] in {"http", "websocket"}
+            and named_host(Headers(scope=scope).get("host", "")) not in self._hosts
+        ):
             app = JSONResponse(
                 {"error": "this host name is not served here; use localhost, or name it in MODELTALLY_ALLOWED_HOSTS"},
                 status_code=421,

@@ -51,7 +51,14 @@ class InputError(ModelTallyError):
 
 
 class UnknownNameError(ModelTallyError):
-    """No view, job or command has that name; the message offers the nearest one."""
+    """No view, job or command has that name; the message offers the nearest one.
+
+    Attributes:
+        kind: What was looked for.
+        name: The name that was asked for, cut when it is long.
+        known: Every name there is.
+        nearest: The one that is most like it, if any is.
+    """
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         """Find the nearest of the known names.
@@ -63,6 +70,7 @@ class UnknownNameError(ModelTallyError):
         """
         names = sorted(known)
         shown = name if len(name) <= _SHOWN_CHARACTERS else f"{name[:_SHOWN_CHARACTERS]}..."
+        self.kind, self.name, self.known = kind, shown, names
         close = difflib.get_close_matches(shown, names, n=1, cutoff=0.4)
         self.nearest: str | None = close[0] if close else None
         hint = f"did you mean {self.nearest!r}?" if close else f"there are: {', '.join(names)}"

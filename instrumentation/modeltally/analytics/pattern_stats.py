@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from modeltally.analytics.statistics import Statistics
     from modeltally.analytics.trust import Trust
 
-__all__ = ["PatternUsageData", "UsageDataPoint", "UsageStatsResponse", "usage_stats"]
+__all__ = ["PatternUsageData", "UsageDataPoint", "UsageStatsResponse", "question", "usage_stats"]
 
 _RANGE: Final = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)([hdw])")
+_LONGEST: Final = timedelta(days=3660)
 _UNITS: Final = {"h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -89,7 +90,12 @@ class UsageStatsResponse:
 
 
 def usage_stats(
-    statistics: Statistics, pattern_id: str | None = None, *, time_range: str = "7d", group_by: str = "day"
+    statistics: Statistics,
+    pattern_id: str | None = None,
+    *,
+    time_range: str = "7d",
+    group_by: str = "day",
+    now: datetime | None = None,
 ) -> UsageStatsResponse:
     """Count the runs of one pattern, or of each, over time.
 
@@ -98,6 +104,7 @@ def usage_stats(
         pattern_id: The pattern; None: each.
         time_range: How long a window, up to now: a number and h, d or w, such as 1d, 7d, 30d, 90d.
         group_by: hour, day, week or month.
+        now: The end of the window, aware; the machine's time when not given.
 
     Returns:
         The counts.
@@ -108,12 +115,8 @@ def usage_stats(
         StoreError: The database refused or failed.
         ServerError: The server could not be asked, or failed.
     """
-    found = _RANGE.fullmatch(time_range)
-    if found is None or not float(found[1]):
-        raise InputError(f"time_range is {time_range!r}; allowed: a number and h, d or w, for example 7d")
-    window = Window.last(timedelta(**{_UNITS[found[2]]: float(found[1])}))
-    given = {"kind": "pattern", "subject": pattern_id, "bucket": group_by}
-    answer = statistics.ask(TIME, window, arguments=arguments_of(TIME, given, topics=[TIME]))
+    window, arguments = question(pattern_id, time_range=time_range, group_by=group_by, now=now)
+    answer = statistics.ask(TIME, window, arguments=arguments)
     patterns: dict[str, list[UsageDataPoint]] = {}
     for row in answer.rows:
         point = UsageDataPoint(timestamp=row["begin_at"], count=row["operations"])
@@ -133,3 +136,32 @@ def usage_stats(
         total_patterns=len(patterns),
         trust=answer.trust,
     )
+
+
+def question(
+    pattern_id: str | None, *, time_range: str, group_by: str, now: datetime | None = None
+) -> tuple[Window, dict[str, object]]:
+    """Give the window and the arguments of the topic ``time`` that :func:`usage_stats` asks.
+
+    Args:
+        pattern_id: The pattern; None: each.
+        time_range: How long a window, up to now.
+        group_by: hour, day, week or month.
+        now: The end of the window, aware; the machine's time when not given.
+
+    Raises:
+        InputError: The range is not understood.
+        UnknownNameError: Time is not cut like that.
+    """
+    given = {"kind": "pattern", "subject": pattern_id, "bucket": group_by}
+    return _window_of(time_range, now), arguments_of(TIME, given, topics=[TIME])
+
+
+def _window_of(time_range: str, now: datetime | None) -> Window:
+    found = _RANGE.fullmatch(time_range)
+    if found is None or not float(found[1]):
+        raise InputError(f"time_range is {time_range[:80]!r}; allowed: a number and h, d or w, for example 7d")
+    length = timedelta(**{_UNITS[found[2]]: float(found[1])})
+    if length > _LONGEST:
+        raise InputError(f"time_range is {time_range!r}; allowed: at most {_LONGEST.days}d, ten years")
+    return Window.last(length, now=now)

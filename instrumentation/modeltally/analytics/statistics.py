@@ -123,6 +123,34 @@ class Statistics:
         trust = {name: getattr(answer.trust, name) for name in Trust.__slots__}
         return {"rows": answer.rows, "trust": trust, "empty": answer.empty}
 
+    def version(self, topic: Topic[R], window: Window, *, arguments: Mapping[str, object] | None = None) -> str | None:
+        """Say by what an answer is kept: while two questions have the same, so have they the same answer.
+
+        A window that moves has the same for as long as its answer may be kept.
+
+        Args:
+            topic: What is asked.
+            window: The window of the query.
+            arguments: What the topic wants to know beside that, by parameter.
+
+        Returns:
+            A text; None where nobody can tell that nothing has changed, or it changes while nothing comes.
+
+        Raises:
+            StoreError: The database refused or failed.
+        """
+        if topic.changes_by_silence or not isinstance(self._store, KeepsState):
+            return None
+        ttl_seconds = self._settings.cache_ttl_minutes * 60
+        if window.moving and not ttl_seconds:
+            return None
+        states = self._store.states((topic.view, CONTEXT.view))
+        if states is None:
+            return None
+        moved = int(window.as_of.timestamp() // ttl_seconds) if window.moving else 0
+        values = values_of(topic, window, settings=self._settings, arguments=arguments)
+        return "; ".join((_question(topic, window, values), *states, str(moved)))
+
     def cache_status(self) -> dict[str, object] | None:
         """Say how much is kept, and how often it was of use; None where nothing is kept."""
         return self._cache.status() if self._cache is not None else None
@@ -133,8 +161,7 @@ class Statistics:
             states = self._store.states((topic.view, CONTEXT.view))
         if self._cache is None or states is None:
             return self._compute(topic, window, values, self._context(window))
-        others = {name: value for name, value in values.items() if name not in _ENDS}
-        question = json.dumps([topic.name, window.question(), others], sort_keys=True, default=str)
+        question = _question(topic, window, values)
         state, context_state = "; ".join(states), states[1]
 
         def compute() -> Answer[R]:
@@ -162,6 +189,11 @@ class Statistics:
         if empty is None and not rows:
             empty = topic.layout.when_empty
         return Answer(topic=topic, rows=rows, trust=trust, empty=empty)
+
+
+def _question(topic: Topic[Any], window: Window, values: Mapping[str, object]) -> str:
+    others = {name: value for name, value in values.items() if name not in _ENDS}
+    return json.dumps([topic.name, window.question(), others], sort_keys=True, default=str)
 
 
 def _window_of(question: Mapping[str, object]) -> Window:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from modeltally.errors import InputError
 
-__all__ = ["BEGINNING", "DEFAULT_SPAN", "MOVING", "Window", "format_moment", "parse_window"]
+__all__ = ["BEGINNING", "DEFAULT_SPAN", "LATEST", "MOVING", "Window", "format_moment", "parse_window"]
 
 DEFAULT_SPAN = timedelta(days=30)
 MOVING = frozenset({"since", "until", "as_of"})
@@ -18,7 +18,7 @@ _RELATIVE = re.compile(r"([0-9]{1,6})([mhdw])")
 _ALLOWED = "2024-11-15, 2024-11-15T08:30, 2024-11-15T08:30+01:00 (UTC without an offset), or 30m, 24h, 7d, 4w back"
 # Events outside these years are refused by the store, so a query about them is a typing error.
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
-_LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,10 @@ class Window:
     moving: frozenset[str] = field(default=frozenset(), compare=False)
 
     @classmethod
-    def last(cls, length: timedelta) -> Window:
-        """Give the window of a length up to now."""
-        now = datetime.now(UTC)
-        return cls(since=now - length, until=now, as_of=now, moving=MOVING)
+    def last(cls, length: timedelta, *, now: datetime | None = None) -> Window:
+        """Give the window of a length up to now: a time that is aware, or the machine's."""
+        end = now or datetime.now(UTC)
+        return cls(since=end - length, until=end, as_of=end, moving=MOVING)
 
     def bounds(self) -> dict[str, object]:
         """Give the window's ends as views and jobs take them: ISO 8601 strings in UTC."""
@@ -117,6 +117,6 @@ def _parse(flag: str, text: str, *, back_from: datetime) -> datetime:
         raise InputError(f"{flag} {text!r} is not a date; allowed: {_ALLOWED}") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    if not BEGINNING <= moment <= _LATEST:
+    if not BEGINNING <= moment <= LATEST:
         raise InputError(f"{flag} {text!r} is outside the years 2000 to 2100; allowed: {_ALLOWED}")
     return moment.astimezone(UTC)

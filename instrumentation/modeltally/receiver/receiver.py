@@ -14,6 +14,7 @@ from modeltally.receiver.spool.shipper import Shipper
 from modeltally.receiver.spool.spool import Spool, SpoolFullError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from modeltally.receiver.signals import ReceiverStore
@@ -37,7 +38,15 @@ class Receiver:
         counters: What was counted, by signal.
     """
 
-    def __init__(self, store: ReceiverStore, *, directory: Path, settings: Settings, user_key: str) -> None:
+    def __init__(
+        self,
+        store: ReceiverStore,
+        *,
+        directory: Path,
+        settings: Settings,
+        user_key: str,
+        stored: Callable[[], None] = lambda: None,
+    ) -> None:
         """Take what it works with.
 
         Args:
@@ -45,6 +54,7 @@ class Receiver:
             directory: The data directory.
             settings: Limits.
             user_key: The key of the pseudonyms that replace user ids.
+            stored: Called after each batch that the store has; it must not wait.
         """
         self.acceptors: list[Acceptor] = []
         self.counters: dict[str, Counters] = {}
@@ -52,6 +62,7 @@ class Receiver:
         self._shippers: dict[str, Shipper] = {}
         self._directory = directory
         self._settings = settings
+        self._stored = stored
         self._signals = signals(store, directory=directory, user_key=user_key)
         self._cleanup = contextlib.ExitStack()
 
@@ -64,7 +75,7 @@ class Receiver:
                     signal.spool, signal.spool_max_bytes(self._settings)
                 )
                 cleanup.callback(spool.close)
-                shipper = Shipper(spool, sink, counters=counters, name=signal.name)
+                shipper = Shipper(spool, sink, counters=counters, name=signal.name, stored=self._stored)
                 self._shippers[signal.name] = shipper
                 shipper.start()
                 cleanup.callback(shipper.stop, timeout_seconds=DRAIN_TIMEOUT_SECONDS)

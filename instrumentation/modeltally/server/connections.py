@@ -5,11 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from modeltally.show.api.live import ABORT
 
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ["MAX_CONNECTIONS", "Connection"]
+    from websockets.http11 import Request
+
+__all__ = ["MAX_CONNECTIONS", "Connection", "Socket"]
 
 # Of one port. Beyond them the one that has waited longest for a request is closed for each that comes.
 MAX_CONNECTIONS: Final = 512
@@ -23,6 +28,7 @@ class Connection(H11Protocol):
         super().__init__(*given, **how)
         self._head_timer: asyncio.TimerHandle | None = None
         self._idle_since = 0.0
+        self._is_socket = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
         """Take a place, if need be that of the connection that has been idle longest."""
@@ -41,10 +47,19 @@ class Connection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Read on."""
         super().data_received(data)
+        if self._is_socket:
+            return
         if not self.is_idle:
             self._stop_waiting()
+            self.scope.setdefault("extensions", {})[ABORT] = {"abort": self.transport.abort}
         elif self._head_timer is None and not self.transport.is_closing():
             self._wait_for_head()
+
+    def handle_websocket_upgrade(self, event: Any) -> None:
+        """Hand the connection over: from now on it is no request."""
+        self._is_socket = True
+        self._stop_waiting()
+        super().handle_websocket_upgrade(event)
 
     def on_response_complete(self) -> None:
         """Wait for another request."""
@@ -74,3 +89,13 @@ class Connection(H11Protocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+
+class Socket(WebSocketsSansIOProtocol):
+    """A websocket that the application may cut, since a client that does not read cannot be told to go."""
+
+    def handle_connect(self, event: Request) -> None:
+        """Begin."""
+        super().handle_connect(event)
+        if hasattr(self, "scope"):  # else it was no websocket after all
+            self.scope.setdefault("extensions", {})[ABORT] = {"abort": self.transport.abort}

@@ -34,7 +34,7 @@ BODY_TIMEOUT_SECONDS: Final = 10.0
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def control_app(
+def control_app(  # noqa: PLR0913 - each is what one of its endpoints needs
     store: Store,
     *,
     answer: Callable[[str, Mapping[str, object]], dict[str, Any]],
@@ -44,6 +44,7 @@ def control_app(
     failing: Callable[[], str | None],
     damage: Callable[[], str | None],
     shown: Sequence[BaseRoute] = (),
+    ran: Callable[[], None] = lambda: None,
 ) -> Starlette:
     """Build the application.
 
@@ -56,6 +57,7 @@ def control_app(
         failing: Gives what keeps it from taking or storing what is sent, or None.
         damage: Gives what of the store is damaged, or None; that is told, but no restart mends it.
         shown: What the same address answers beside that.
+        ran: Called after each job; it must not wait.
     """
 
     async def get_health(_: Request) -> Response:
@@ -73,7 +75,9 @@ def control_app(
         return await _call(lambda name, content: _rows(store.read(name, _parameters(content))), request)
 
     async def run_job(request: Request) -> Response:
-        return await _call(lambda name, content: _rows(store.run(name, _parameters(content))), request)
+        answer = await _call(lambda name, content: _rows(store.run(name, _parameters(content))), request)
+        ran()
+        return answer
 
     async def answer_topic(request: Request) -> Response:
         return await _call(lambda name, content: _whole(answer(name, content)), request)

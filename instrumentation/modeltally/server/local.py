@@ -31,7 +31,9 @@ from modeltally.server.stopping import stop_in_time, stopped_by_signals
 from modeltally.server.web import Web
 from modeltally.show.access import Access
 from modeltally.show.backend import Backend
+from modeltally.show.events import Broker
 from modeltally.show.site import site_routes
+from modeltally.show.watch import Watcher
 from modeltally.store import Store, open_store
 from modeltally.store.client import DATABASE_NAME
 from modeltally.store.embedded import database_directory
@@ -144,8 +146,11 @@ class LocalServer:
         self._web: Web | None = None
         self._store: ServerStore | None = None
         self._statistics: Statistics | None = None
+        self._backend: Backend | None = None
         self._receiver: Receiver | None = None
         self._scheduler: Scheduler | None = None
+        self._events = Broker(now=clock)
+        self._watcher: Watcher | None = None
         self._started_at = time.monotonic()
         self.is_clean = True
 
@@ -166,6 +171,17 @@ class LocalServer:
         if self._address is None:
             raise ServerError("the server is not running")
         return self._address
+
+    @property
+    def backend(self) -> Backend:
+        """What its pages and its interface for programs stand on.
+
+        Raises:
+            ServerError: It is not running.
+        """
+        if self._backend is None:
+            raise ServerError("the server is not running")
+        return self._backend
 
     @property
     def counters(self) -> Mapping[str, Counters]:
@@ -207,6 +223,8 @@ class LocalServer:
     def _failing(self) -> str | None:
         if self._scheduler is not None and self._scheduler.problem:
             return self._scheduler.problem
+        if self._watcher is not None and self._watcher.problem:
+            return self._watcher.problem
         return self._receiver.problem() if self._receiver is not None else None
 
     def _damage(self) -> str | None:
@@ -228,10 +246,13 @@ class LocalServer:
         self._store = store = self._open_store(directory, settings=settings, jobs=runners())
         cleanup.callback(self._close_store)
         store.migrate()
-        receiver = Receiver(store, directory=directory, settings=settings, user_key=user_key)
+        self._watcher = watcher = Watcher(
+            store, self._events, problem=self.problem, now=self._clock, last_roll=self._last_roll
+        )
+        receiver = Receiver(store, directory=directory, settings=settings, user_key=user_key, stored=watcher.wake)
         self._receiver = cleanup.enter_context(receiver)
         verify = Task("verify", settings.verify_interval_seconds, lambda _: store.verify())
-        self._scheduler = Scheduler([*tasks_of(store, intervals(settings)), verify], now=self._clock)
+        self._scheduler = Scheduler([*tasks_of(store, intervals(settings)), verify], now=self._clock, ran=watcher.wake)
         self._scheduler.start()
         cleanup.callback(self._stop_scheduler)
 
@@ -246,7 +267,7 @@ class LocalServer:
         hosts = local_names(settings.host, settings.allowed_host_names)
         otlp = otlp_http(receiver.acceptors, max_body_bytes=settings.max_body_bytes, hosts=hosts)
         self._statistics = statistics = Statistics(store, settings=settings)
-        backend = Backend(
+        self._backend = backend = Backend(
             store=store,
             statistics=statistics,
             settings=settings,
@@ -254,6 +275,7 @@ class LocalServer:
             status=self._status,
             problem=self.problem,
             now=self._clock,
+            events=self._events,
         )
         control = control_app(
             store,
@@ -264,6 +286,7 @@ class LocalServer:
             failing=self._failing,
             damage=self._damage,
             shown=site_routes(backend),
+            ran=watcher.wake,
         )
         engine = Engine(
             database_directory(directory), database=DATABASE_NAME, limits=Limits.of(settings), notice=store.notice
@@ -272,6 +295,9 @@ class LocalServer:
         clickhouse = clickhouse_app(engine, passwords=passwords, hosts=hosts)
         self._web = Web([(otlp, otlp_socket), (control, http_socket), (clickhouse, clickhouse_socket)])
         cleanup.callback(self._web.stop)
+        watcher.start()
+        cleanup.callback(self._stop_watcher)
+        cleanup.callback(self._events.close)  # or who listens would hold up the stop
         cleanup.callback(self._close_engine, engine)  # first: a query without end would hold up the others
         cleanup.callback(otlp_grpc.stop)
         otlp_grpc.start(receiver.acceptors, hosts=hosts)
@@ -293,6 +319,14 @@ class LocalServer:
         if not engine.close():
             self.is_clean = False
             _LOGGER.warning("a query that the engine cannot interrupt is left behind")
+
+    def _last_roll(self) -> object:
+        return self._scheduler.status().get("roll") if self._scheduler is not None else None
+
+    def _stop_watcher(self) -> None:
+        if self._watcher is not None and not self._watcher.stop(timeout_seconds=JOB_TIMEOUT_SECONDS):
+            self.is_clean = False
+            _LOGGER.warning("a question of the watcher that has not ended is left behind")
 
     def _stop_scheduler(self) -> None:
         if self._scheduler is not None and not self._scheduler.stop(timeout_seconds=JOB_TIMEOUT_SECONDS):

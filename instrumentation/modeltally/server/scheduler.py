@@ -78,15 +78,19 @@ def tasks_of(store: Store, intervals: Mapping[str, float]) -> list[Task]:
 class Scheduler:
     """One thread that runs each task when it is due."""
 
-    def __init__(self, tasks: Sequence[Task], *, now: Callable[[], dt.datetime]) -> None:
+    def __init__(
+        self, tasks: Sequence[Task], *, now: Callable[[], dt.datetime], ran: Callable[[], None] = lambda: None
+    ) -> None:
         """Take the tasks; :meth:`start` sets them going.
 
         Args:
             tasks: What to run; each runs first one interval after the start.
             now: The clock the jobs go by.
+            ran: Called after each run; it must not wait.
         """
         self._tasks = tasks
         self._now = now
+        self._ran = ran
         self._stopping = threading.Event()
         self._thread = Worker(self._loop, name="scheduler")
 
@@ -116,3 +120,4 @@ class Scheduler:
                     failures = task.status().get("failures", 0)
                     task._attempt(self._now, earlier_failures=int(str(failures)))  # noqa: SLF001 - same module
                     due[task.name] = time.monotonic() + task.interval_seconds
+                    self._ran()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import uvicorn
 
 from modeltally.errors import ServerError
-from modeltally.server.connections import MAX_CONNECTIONS, Connection
+from modeltally.server.connections import MAX_CONNECTIONS, Connection, Socket
 
 if TYPE_CHECKING:
     import socket
@@ -22,6 +22,7 @@ __all__ = ["Web"]
 STARTUP_TIMEOUT_SECONDS: Final = 30.0
 _CONNECTION_TIMEOUT_SECONDS: Final = 5
 _BACKLOG: Final = 512
+_MAX_MESSAGE_BYTES: Final = 4096
 
 
 class Web:
@@ -49,7 +50,10 @@ class Web:
                     server_header=False,
                     timeout_graceful_shutdown=_CONNECTION_TIMEOUT_SECONDS,
                     timeout_keep_alive=2 * _CONNECTION_TIMEOUT_SECONDS,
-                    ws="none",
+                    # what clients say over one is not heeded
+                    ws=Socket,
+                    ws_max_size=_MAX_MESSAGE_BYTES,
+                    ws_per_message_deflate=False,
                 )
             )
             for app, _ in apps

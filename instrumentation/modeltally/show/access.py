@@ -52,6 +52,10 @@ class Access:
         """Tell whether a request may change anything."""
         return self._shows_token(request) or (self._has_session(request) and _is_same_origin(request))
 
+    def is_foreign(self, request: HTTPConnection) -> bool:
+        """Tell whether a browser says that a page of another server sends a request."""
+        return request.headers.get("origin") is not None and not _is_same_origin(request)
+
     def new_link(self) -> str:
         """Make the secret of a link that opens one session, for ten minutes."""
         return self._add(self._links, LINK_SECONDS)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from modeltally.show.events import Broker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,6 +31,7 @@ class Backend:
         status: Says how the process is: what it has received, what jobs did, versions.
         problem: Says what is wrong with it; None when all is well.
         now: The time that windows are counted back from, aware.
+        events: Tells whoever listens what happens.
     """
 
     store: Store
@@ -38,3 +41,4 @@ class Backend:
     status: Callable[[], Mapping[str, object]]
     problem: Callable[[], str | None]
     now: Callable[[], datetime]
+    events: Broker = field(default_factory=Broker)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from starlette.routing import Mount
 
 from modeltally.show.api.app import rest_app
+from modeltally.show.api.docs import docs_routes
 from modeltally.show.page.app import page_routes
 
 if TYPE_CHECKING:
@@ -23,4 +24,5 @@ def site_routes(backend: Backend) -> list[BaseRoute]:
     Args:
         backend: What answers.
     """
-    return [Mount("/api", app=rest_app(backend), name="api"), *page_routes(backend)]
+    api = rest_app(backend)
+    return [Mount("/api", app=api, name="api"), *docs_routes(api, backend.access), *page_routes(backend)]

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 from modeltally.threads import Worker
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from modeltally.receiver.counters import Counters
     from modeltally.receiver.spool.spool import Segment, Spool
 
@@ -62,7 +64,9 @@ class Sink(Protocol):
 class Shipper:
     """One thread that feeds a sink from a spool."""
 
-    def __init__(self, spool: Spool, sink: Sink, *, counters: Counters, name: str) -> None:
+    def __init__(
+        self, spool: Spool, sink: Sink, *, counters: Counters, name: str, stored: Callable[[], None] = lambda: None
+    ) -> None:
         """Take what it works on; :meth:`start` sets it going.
 
         Args:
@@ -70,11 +74,13 @@ class Shipper:
             sink: Where they go.
             counters: Counts what was stored, and why not.
             name: What it ships, for the thread's name and the log.
+            stored: Called after each segment that the store has; it must not wait.
         """
         self._spool = spool
         self._sink = sink
         self._counters = counters
         self._name = name
+        self._stored = stored
         self._segment_age_seconds = MIN_SEGMENT_AGE_SECONDS
         self._is_flush_overdue = False
         self._stopping = threading.Event()
@@ -145,6 +151,7 @@ class Shipper:
             self._counters.add("stored_items", segment.items - left.total())
             self._counters.add("stored_batches")
             self._counters.note_failure(None)
+            self._stored()
             if not left:  # last: who sees that nothing waits sees it counted
                 self._spool.remove(segment)
             return

@@ -1,15 +1,67 @@
-"""The application under ``/api``."""
+"""The application under ``/api``: every router is listed here, and nowhere else."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from http import HTTPStatus
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from modeltally.show.api.actions import actions_security
+from modeltally.show.api.answering import Answering
+from modeltally.show.api.generation import generation_router
+from modeltally.show.api.guard import Guard
+from modeltally.show.api.live import live_router
+from modeltally.show.api.models import models_router
+from modeltally.show.api.pattern_analytics import pattern_analytics_router
+from modeltally.show.api.patterns import patterns_router
+from modeltally.show.api.problems import Problem, handle_problems
+from modeltally.show.api.process import process_router
+from modeltally.show.api.recommendations import recommendations_router
+from modeltally.show.api.topics import topics_router
+from modeltally.show.api.users import users_router
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fastapi import APIRouter
+    from starlette.requests import Request
+
     from modeltally.show.backend import Backend
 
-__all__ = ["rest_app"]
+__all__ = ["ROUTERS", "openapi_of", "rest_app"]
+
+# Another part of the interface is another module beside these, and a line here.
+ROUTERS: Final[tuple[Callable[[Answering], APIRouter], ...]] = (
+    generation_router,
+    pattern_analytics_router,
+    topics_router,
+    models_router,
+    users_router,
+    patterns_router,
+    recommendations_router,
+    process_router,
+    live_router,
+)
+# FastAPI writes spans, metrics and logs of its own to whatever provider the process has: a server that stores spans
+# would store its own.
+_NO_TELEMETRY: Final[dict[str, Any]] = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
+_DESCRIPTION: Final = """\
+Which generative models your services use, how well, at what cost. Every question of `modeltally stats` is an endpoint
+under `/v1/topics`. Every answer says which window it is about, and what it rests on. Reading needs no token on the
+machine of the server; acting does, everywhere.
+"""
 
 
 def rest_app(backend: Backend) -> FastAPI:
@@ -18,6 +70,55 @@ def rest_app(backend: Backend) -> FastAPI:
     Args:
         backend: What answers.
     """
-    app = FastAPI(title="modeltally", docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="modeltally",
+        version=version("modeltally"),
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        servers=[{"url": "/api"}],
+        middleware=[Middleware(Guard, access=backend.access)],
+        telemetry=_NO_TELEMETRY,  # type: ignore[arg-type] # a typed dictionary of theirs
+    )
     app.state.backend = backend
+    answering = Answering(backend)
+    for router in ROUTERS:
+        app.include_router(router(answering))
+    handle_problems(app)
+    app.add_exception_handler(ClientDisconnect, _nobody_there)
+    app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign] # the way FastAPI means it
+    app.add_api_route("/openapi.json", _openapi(app), methods=["GET"], include_in_schema=False)
     return app
+
+
+def openapi_of(app: FastAPI) -> dict[str, Any]:
+    """Describe the application; every error is a problem."""
+    if app.openapi_schema is None:
+        schema = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
+            servers=app.servers,
+        )
+        components = schema.setdefault("components", {})
+        schemas = components.setdefault("schemas", {})
+        schemas["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(unused, None)
+        components["securitySchemes"] = actions_security()
+        app.openapi_schema = schema
+    return app.openapi_schema
+
+
+def _openapi(app: FastAPI) -> Callable[[], Any]:
+    async def get_description() -> dict[str, Any]:
+        return app.openapi()
+
+    return get_description
+
+
+async def _nobody_there(_: Request, __: Exception) -> Response:
+    return Response(status_code=HTTPStatus.BAD_REQUEST)
