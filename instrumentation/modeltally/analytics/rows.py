@@ -2,8 +2,8 @@
 
 A row is a ``TypedDict`` whose columns stand in the view's order; a test compares them with the view itself. What
 several views give is described once, below. The unit follows from the name, as everywhere: ``_at`` is a time in UTC,
-``_ms`` and ``_seconds`` are durations, ``_bytes`` are bytes, ``_rate`` and ``share`` are shares of one, as is what begins
-with ``share_of_``.
+``_ms`` and ``_seconds`` are durations, ``_bytes`` are bytes, ``_rate`` and ``share`` are shares of one, as is what
+begins with ``share_of_``.
 """
 
 from __future__ import annotations

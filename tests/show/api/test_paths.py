@@ -34,7 +34,9 @@ GENERATION = "/api/v1/analytics/generation"
         ("peak-hours", {"days": 90}, "peaks"),
     ],
 )
-def test_generation_path_has_the_topic_s_answer(client: Client, path: str, query: dict[str, object], topic: str) -> None:
+def test_generation_path_has_the_topic_s_answer(
+    client: Client, path: str, query: dict[str, object], topic: str
+) -> None:
     """Each path answers in the shape of its topic, about the days asked for."""
     answer = client.get(f"{GENERATION}/{path}", **query).content
     ANSWERS[topic].model_validate(answer)

@@ -137,9 +137,15 @@ def _erase_user(form: Mapping[str, str], backend: Backend, asker: Asker) -> Done
 def _check(form: Mapping[str, str], backend: Backend, asker: Asker) -> Done:
     """Ask the store every invariant there is; changes nothing."""
     del form, asker
-    rows = backend.store.run("check", {"as_of": format_moment(backend.now())})
-    sentence = "Every invariant holds." if not rows else f"{len(rows):,} rows break an invariant."
-    return Done("The store was checked", sentence, rows=rows[:50], href="/health", link="Health")
+    report = backend.store.run("check", {"as_of": format_moment(backend.now())})
+    broken = [row for row in report if row["broken_rows"]]
+    sentence = (
+        f"{len(broken):,} of {len(report):,} invariants are broken; `modeltally check` shows the rows."
+        if broken
+        else f"Every one of {len(report):,} invariants holds."
+    )
+    shown = [{name: row[name] for name in ("check", "broken_rows", "rule")} for row in broken]
+    return Done("The store was checked", sentence, rows=shown, href="/health", link="Health")
 
 
 def _advise(form: Mapping[str, str], backend: Backend, asker: Asker) -> Done:

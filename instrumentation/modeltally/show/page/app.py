@@ -24,7 +24,7 @@ from modeltally.show.page.guard import HEADERS, enter, new_link
 from modeltally.show.page.models import COLUMNS, lines_of, model_questions
 from modeltally.show.page.overview import overview_page
 from modeltally.show.page.pages import PAGES, user_page
-from modeltally.show.page.render import ASSETS, STATIC, THEMES, shared_values, templates
+from modeltally.show.page.render import ASSETS, THEMES, shared_values, templates
 from modeltally.show.page.state import PageState, read_state
 from modeltally.show.page.subject import model_page, topic_page, topic_values
 from modeltally.show.page.tables import arranged
@@ -80,7 +80,6 @@ def page_routes(backend: Backend) -> list[BaseRoute]:
         Route("/enter", site.enter),
         Route("/assets/charts.json", _chart_colours),
         Mount("/assets", StaticFiles(directory=ASSETS)),
-        Mount("/static", StaticFiles(directory=STATIC)),
     ]
 
 
@@ -179,7 +178,7 @@ class _Site:
             page,
             asker=self._asker,
             templates=templates(),
-            shared=shared_values(state, theme=_theme(request)),
+            shared=shared_values(state, theme=_theme(request), otlp_url=self._backend.otlp_url),
             only=_wanted_blocks(request),
         )
         return StreamingResponse(pieces, media_type="text/html", headers=headers)
@@ -214,7 +213,7 @@ class _Site:
         )
 
     def _plain(self, request: Request, template: str, state: PageState, status: int, **values: Any) -> Response:
-        shared = shared_values(state, theme=_theme(request))
+        shared = shared_values(state, theme=_theme(request), otlp_url=self._backend.otlp_url)
         page = {"title": values.pop("title"), "section": "", "intro": "", "blocks": ()}
         text = "".join(
             templates().get_template(name).render({**shared, "page": page, **values})

@@ -50,17 +50,19 @@ def templates() -> Environment:
     return environment
 
 
-def shared_values(state: PageState, *, theme: str) -> dict[str, Any]:
+def shared_values(state: PageState, *, theme: str, otlp_url: str) -> dict[str, Any]:
     """Give what every template knows.
 
     Args:
         state: The page's address.
         theme: ``light`` or ``dark`` where the reader chose one; else empty.
+        otlp_url: Where services send what they do; empty where that is not known.
     """
     zones = list(dict.fromkeys((*_ZONES, state.zone_name)))
     return {
         "state": state,
         "theme": theme,
+        "otlp_url": otlp_url or "http://127.0.0.1:4318",
         "zones": zones,
         "menu": [(name, path, state.link(path)) for path, name in MENU],
         "windows": [
