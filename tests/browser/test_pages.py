@@ -1,4 +1,4 @@
-"""Pages in a real browser: accessible, without errors, without a request to elsewhere, on a small screen and in the dark."""
+"""Pages in a real browser: accessible, without errors, nothing from elsewhere, on a small screen and in the dark."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def asked_elsewhere(driver: Chrome, host: str) -> list[str]:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_page_is_fit_for_everybody(driver: Chrome, studio: Studio, axe: str, path: str) -> None:
-    """On a wide and a narrow screen, light and dark: no finding of axe, no error, nothing from elsewhere, no overflow."""
+    """Wide and narrow, light and dark: no finding of axe, no error, nothing from elsewhere, no overflow."""
     host = urlsplit(studio.url).netloc
     for width, is_dark in LOOKS:
         look_like(driver, width=width, is_dark=is_dark)
