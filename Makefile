@@ -118,6 +118,29 @@ record-dialects: $(READY)  # record the spans of other instrumentations anew, ea
 test-hosts: $(READY)  # every set-up of a host's tracing: is each operation recorded, is the host as without us
 	PYTHONPATH=tests $(RUN)python tests/hosts/matrix.py $(if $(filter command line,$(origin N)),--operations $(N))
 
+.PHONY: assets
+assets: $(READY)  # take the files that browsers get from where they come from, and compare them with SHA256SUMS; needs npm
+	PYTHON=$(abspath $(RUN)python) tests/assets.sh instrumentation/modeltally/show/static
+
+AXE := tests/browser/node_modules/.package-lock.json
+
+$(AXE): tests/browser/package-lock.json
+	@command -v npm >/dev/null || { echo "make browser-tools needs npm" >&2; exit 2; }
+	cd $(@D)/.. && npm ci --ignore-scripts --silent
+	@touch $@
+
+.PHONY: browser-tools
+browser-tools: $(AXE)  # install what judges pages beside the browser, into an ignored folder
+
+.PHONY: test-browser
+test-browser: $(READY)  # every page in Debian's chromium, which root gets by apt-get where it is missing
+	tests/browser/install.sh
+	$(RUN)pytest tests/browser --tb native $(ARGS)
+
+.PHONY: screenshots
+screenshots: $(READY)  # pictures of every page of the demonstration, light, dark, wide and narrow, into build/screenshots
+	PYTHONPATH=tests $(RUN)python -m browser.screenshots build/screenshots
+
 .PHONY: lint
 lint: $(READY)  # ruff, mypy, SQL style
 	$(RUN)ruff check .
@@ -183,6 +206,10 @@ bench-reducer: $(READY)  # statistics of a thousand and a million executions in 
 .PHONY: bench-trends
 bench-trends: $(READY)  # how often the class of a trend errs on simulated series: make bench-trends SEED=1 SERIES=2000
 	PYTHONPATH=tests $(RUN)python -m bench.trends --seed $(SEED) $(if $(SERIES),--series $(SERIES))
+
+.PHONY: bench-show-page
+bench-show-page: $(READY)  # how long pages take on a store of 20 million events, which make bench-store makes: SIZE=2M ROUNDS=7
+	PYTHONPATH=tests $(RUN)python -m bench.show_page $(if $(SIZE),--size $(SIZE)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 .PHONY: bench-soak
 bench-soak: $(READY)  # ten minutes of 2,000 spans a second into a real server beside readers: MINUTES=10
@@ -250,7 +277,7 @@ docs-libraries: $(READY)  # write the page of what each library tells, by callin
 	UV_PROJECT_ENVIRONMENT=.venv-libraries $(UV) sync --quiet --frozen --extra all --group libraries --python $(PYTHON)
 	PYTHONPATH=tests .venv-libraries/bin/python -m libraries.page --write
 
-CI_PARTS := lint collector judge test-part test-libraries test-newest wheel
+CI_PARTS := lint collector judge test-part test-browser test-libraries test-newest wheel
 
 .PHONY: ci
 ci:  # what .ci/run runs, with the minutes of each part

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import importlib
 import keyword
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,7 @@ __all__ = ["COMMANDS", "app"]
 COMMANDS = {
     "up": ("Receive OTLP, store it, answer the other commands.", "modeltally up --dir ./data"),
     "api": ("Answer programs before a ClickHouse server.", "modeltally api --http-port 4319"),
+    "open": ("Open the page of the running server.", "modeltally open --dir ./data"),
     "run": ("Start your service with its libraries instrumented.", "modeltally run python app.py"),
     "migrate": ("Bring the schema of a store up to date.", "modeltally migrate --dir ./data"),
     "jobs": ("Roll up, expire, look, where no server does it.", "modeltally jobs --once"),
@@ -62,7 +64,8 @@ class _Loader(Mapping[str, Any]):
             raise KeyError(name)
         word = name.replace("-", "_")
         module = importlib.import_module(f"modeltally.cli._{word}")
-        function = getattr(module, f"{word}_" if keyword.iskeyword(word) else word)
+        # a word of Python's own has another name there
+        function = getattr(module, f"{word}_" if keyword.iskeyword(word) or hasattr(builtins, word) else word)
         alone = typer.Typer(add_completion=False, rich_markup_mode=None)
         # what follows another command's name is that command's
         settings = {"allow_interspersed_args": False} if name == "run" else {}

@@ -47,7 +47,7 @@ def up(
         typer.Option(
             min=0,
             max=65535,
-            help="Port for health, status and commands; 0 picks a free one. Default: 4319.",
+            help="Port for the page, health, status and commands; 0 picks a free one. Default: 4319.",
             show_default=False,
         ),
     ] = None,
@@ -83,12 +83,16 @@ def up(
 
 
 def _announce(address: ServerAddress, directory: Path, output_format: ReadyFormat) -> None:
+    from modeltally.server.client import RemoteStore
+
+    page_url = RemoteStore(address).page_link()
     if output_format is ReadyFormat.JSON:
         ready = {
             "otlp_url": address.otlp_url,
             "otlp_grpc_url": address.otlp_grpc_url,
             "http_url": address.http_url,
             "clickhouse_url": address.clickhouse_url,
+            "page_url": page_url,
             "dir": str(directory),
             "pid": address.pid,
         }
@@ -99,6 +103,7 @@ def _announce(address: ServerAddress, directory: Path, output_format: ReadyForma
                 f"ready, data in {directory}\n"
                 f"  OTLP over HTTP   {address.otlp_url}\n"
                 f"  OTLP over gRPC   {address.otlp_grpc_url}\n"
+                f"  page             {page_url} (once, within ten minutes; `modeltally open` makes another)\n"
                 f"  health, status   {address.http_url}/healthz {address.http_url}/status\n"
                 f"  ClickHouse       {address.clickhouse_url} (to read, as the user default;"
                 " `modeltally token` prints the password)\n"

@@ -26,6 +26,7 @@ _LOGGER: Final = logging.getLogger(__name__)
 
 ADDRESS_FILE_NAME: Final = "server.json"
 _CONTROL_TIMEOUT_SECONDS: Final = 600.0  # a job over years of data takes minutes
+_LINK_TIMEOUT_SECONDS: Final = 10.0
 _BAD_REQUEST, _UNAUTHORIZED, _NOT_FOUND, _OK = 400, 401, 404, 200
 
 
@@ -164,6 +165,17 @@ class RemoteStore:
         if status != _OK:
             raise ServerError(f"the server at {self.address.http_url} answered {status}: {content}")
         return content
+
+    def page_link(self) -> str:
+        """Make a link that opens the server's page with a session, once, within ten minutes.
+
+        Raises:
+            ServerError: The server could not be asked, or failed.
+        """
+        status, content = self._request("POST", "/open", b"{}", timeout_seconds=_LINK_TIMEOUT_SECONDS)
+        if status != _OK:
+            raise ServerError(f"the server at {self.address.http_url} gives no link to its page: {content}")
+        return f"{self.address.http_url}{content['path']}"
 
     def _ask(self, kind: str, name: str, asked: Mapping[str, object]) -> dict[str, Any]:
         body = json.dumps(dict(asked), default=_to_json).encode()

@@ -278,6 +278,7 @@ class LocalServer:
             problem=self.problem,
             now=self._clock,
             events=self._events,
+            otlp_url=address.otlp_url,
         )
         control = control_app(
             store,

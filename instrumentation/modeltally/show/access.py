@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import HTTPConnection
 
-__all__ = ["COOKIE", "Access"]
+__all__ = ["COOKIE", "SESSION_SECONDS", "Access"]
 
 COOKIE: Final = "modeltally_session"
 LINK_SECONDS: Final = 600.0

@@ -32,6 +32,7 @@ class Backend:
         problem: Says what is wrong with it; None when all is well.
         now: The time that windows are counted back from, aware.
         events: Tells whoever listens what happens.
+        otlp_url: Where services send what they do; empty where that is not taken here.
     """
 
     store: Store
@@ -42,3 +43,4 @@ class Backend:
     problem: Callable[[], str | None]
     now: Callable[[], datetime]
     events: Broker = field(default_factory=Broker)
+    otlp_url: str = ""
