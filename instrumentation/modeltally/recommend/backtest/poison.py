@@ -1,0 +1,119 @@
+"""Whether a policy looks ahead: the same past with another future must lead to the same decisions.
+
+For who writes a policy::
+
+    from modeltally.recommend.backtest.poison import looks_ahead
+
+    assert looks_ahead(POLICY) is None
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Final
+
+from modeltally.recommend.backtest.chances import replay_chance
+from modeltally.recommend.backtest.cleaning import Fleet, replay_cleanup
+from modeltally.recommend.backtest.keeping import replay_keep
+from modeltally.recommend.backtest.keeping_alive import replay_keep_alive
+from modeltally.recommend.policies.contract import DAY_SECONDS, Request, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from modeltally.recommend.policies.contract import Policy
+
+__all__ = ["looks_ahead"]
+
+_Trail = list[tuple[float, bool, str]]
+
+_BEGIN: Final = 20_000 * DAY_SECONDS
+_DAYS: Final = 12
+_REQUESTS: Final = 1_500
+_MODELS: Final = 12
+_SLOTS: Final = 3
+_FLEET_DAYS: Final = 320
+_FLEET_MODELS: Final = 40
+_CUTS: Final = (0.3, 0.6, 0.9)
+
+
+def looks_ahead(policy: Policy, *, seed: int = 1) -> str | None:
+    """Replay a made-up past several times, each time with another future, and compare what was decided in the past.
+
+    Args:
+        policy: Any policy; one that is marked as an oracle looks ahead, as it should.
+        seed: What the requests are drawn from.
+
+    Returns:
+        When it decided otherwise, in a sentence; None where it never did.
+    """
+    if policy.kind == "cleanup":
+        return _compare(policy, seed, _fleet_trail, _FLEET_DAYS, _FLEET_DAYS)
+    return _compare(policy, seed, _request_trail, _DAYS * DAY_SECONDS, _BEGIN + _DAYS * DAY_SECONDS)
+
+
+def _compare(
+    policy: Policy, seed: int, trail_of: Callable[[Policy, int, float], _Trail], length: float, end: float
+) -> str | None:
+    whole = trail_of(policy, seed, end)
+    for cut in _CUTS:
+        at = end - length * (1 - cut)
+        past = [step for step in whole if step[0] < at]
+        poisoned = [step for step in trail_of(policy, seed, at) if step[0] < at]
+        if past != poisoned:
+            place = next(
+                (place for place, pair in enumerate(zip(past, poisoned, strict=False)) if pair[0] != pair[1]), 0
+            )
+            return (
+                f"policy {policy.name!r} looks ahead: in step {place + 1} of {len(past)} it decided otherwise when what"
+                f" came later was changed (seed {seed}, changed from {cut:.0%} on)"
+            )
+    return None
+
+
+def _requests(seed: int, poisoned_from: float) -> list[Request]:
+    """Draw requests; from a moment on they are of other models, at other times, by other users."""
+    drawn = random.Random(seed)  # noqa: S311 - the same for everybody is the point
+    times = sorted(_BEGIN + drawn.random() * _DAYS * DAY_SECONDS for _ in range(_REQUESTS))
+    requests = []
+    for at in times:
+        model = min(int(drawn.expovariate(0.35)), _MODELS - 1)
+        user = drawn.randrange(8)
+        if at < poisoned_from:
+            requests.append(Request(at, f"m{model:02d}", f"u{user}"))
+        else:
+            requests.append(Request(at, f"m{_MODELS - 1 - model:02d}", "someone else"))
+    return sorted(requests)
+
+
+def _request_trail(policy: Policy, seed: int, poisoned_from: float) -> _Trail:
+    requests = _requests(seed, poisoned_from)
+    window = Window(_BEGIN, _BEGIN + _DAYS * DAY_SECONDS)
+    trail: _Trail = []
+    if policy.kind == "keep":
+        replay_keep(policy, requests, window, slots=_SLOTS, load_seconds=30.0, trail=trail)
+    elif policy.kind == "keepalive":
+        replay_keep_alive(policy, requests, window, load_seconds=30.0, trail=trail)
+    else:
+        replay_chance(policy, requests, window, hours=1, trail=trail)
+    return trail
+
+
+def _fleet(seed: int, poisoned_from: float) -> Fleet:
+    drawn = random.Random(seed)  # noqa: S311 - the same for everybody is the point
+    arrived, uses = {}, {}
+    for number in range(_FLEET_MODELS):
+        model = f"m{number:02d}"
+        arrived[model] = drawn.randrange(20)
+        stops = drawn.randrange(20, _FLEET_DAYS)
+        chance = drawn.random()
+        days = {day: 1 for day in range(arrived[model], stops) if drawn.random() < chance}
+        later = range(int(poisoned_from), _FLEET_DAYS)
+        uses[model] = {day: count for day, count in days.items() if day < poisoned_from} | dict.fromkeys(later, 9)
+    return Fleet(_FLEET_DAYS, arrived, {}, uses)
+
+
+def _fleet_trail(policy: Policy, seed: int, poisoned_from: float) -> _Trail:
+    trail: _Trail = []
+    replay_cleanup(policy, _fleet(seed, poisoned_from), asked_days=range(10, _FLEET_DAYS, 10), trail=trail)
+    return trail
