@@ -226,7 +226,7 @@ class Keeper:
             now, told_at = float(state["now"]), state["told_at"]
             sizes = {str(model): int(size) for model, size in state["sizes"].items()}
             loaded = [str(model) for model in state["loaded"]]
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(f"the state is damaged ({type(error).__name__}: {error}): begin without it") from error
         with self._lock:
             self._score, self._now, self._told_at = score, now, told_at

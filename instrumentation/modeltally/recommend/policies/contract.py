@@ -1,6 +1,7 @@
 """What a policy is, built in or a plugin: an object that is told what was used, and asked what to do.
 
-It is told in the order of time, and never of what comes later. One that knows that, to show what could be reached, says so by ``is_oracle``.
+It is told in the order of time, and never of what comes later. One that knows that, to show what could be reached, says
+so by ``is_oracle``.
 """
 
 from __future__ import annotations

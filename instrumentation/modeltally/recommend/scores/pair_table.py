@@ -9,9 +9,9 @@ what is over: a user's time in each state counts as often as the state was passe
 
 from __future__ import annotations
 
-import heapq
 import math
 from bisect import bisect_right
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from modeltally.recommend.constants import (
@@ -40,24 +40,24 @@ _LAST: Final = len(_ENDS) - 1
 _STEP_CELLS: Final = (len(PAIR_USES_EDGES) + 1) * 2
 _CELLS: Final = len(_ENDS) * _STEP_CELLS
 _NEGLIGIBLE: Final = 1e-6
-_TIMERS_OF_A_PAIR: Final = 4
-_SPARE_TIMERS: Final = 1024
+_ENTRIES_OF_A_PAIR: Final = 4
+_SPARE_ENTRIES: Final = 1024
 
 
 class _Pair:
     """A user and a model that they used within the last day."""
 
-    __slots__ = ("cell", "chance", "due", "last_at", "left_at", "model", "step", "user", "uses")
+    __slots__ = ("cell", "chance", "last_at", "left_at", "model", "number", "step", "user", "uses")
 
     def __init__(self, model: str, user: str) -> None:
         self.model = model
         self.user = user
         self.last_at = 0.0
+        self.number = 0  # of the last use, among all
         self.uses = 0  # in this session
         self.left_at: float | None = None  # when the user went to another model
         self.step = 0  # the place of the idle time among _BEGINS
         self.cell = 0  # the place of the uses, and whether left, among the cells of a step
-        self.due = 0.0  # when the next step begins
         self.chance = 0.0  # what it counts in the sum of the model
 
 
@@ -78,8 +78,10 @@ class PairTable:
         self._hits = [0.0] * _CELLS
         self._seen = [0.0] * _CELLS
         self._chances = [PAIR_PRIOR_HITS / PAIR_PRIOR_SEEN] * _CELLS
-        self._timers: list[tuple[float, int, _Pair]] = []
         self._number = 0
+        # the pairs in each step, with the use that brought them there, in the order of these uses: after each pass,
+        # who is in a later step was used before everybody in an earlier one
+        self._queues: tuple[deque[tuple[float, _Pair]], ...] = tuple(deque() for _ in _ENDS)
 
     def passed(self, at: float) -> set[str]:
         """Let time pass: pairs that are idle for longer count less, and end after a day.
@@ -87,22 +89,28 @@ class PairTable:
         It need not be told of every moment: pairs are the same whether it was or not.
         """
         changed = set()
-        timers = self._timers
-        while timers and timers[0][0] <= at:
-            due, number, pair = timers[0]
-            if pair.due != due:  # used again since
-                heapq.heappop(timers)
-                continue
-            changed.add(pair.model)
-            if pair.step == _LAST:
-                heapq.heappop(timers)
-                self._end(pair)
-                continue
-            # steps that have passed meanwhile are skipped
-            pair.step = max(pair.step + 1, bisect_right(PAIR_IDLE_EDGES_SECONDS, at - pair.last_at))
-            pair.due = pair.last_at + _ENDS[pair.step]
-            heapq.heapreplace(timers, (pair.due, number, pair))
-            self._weigh(pair)
+        queues, chances, sums = self._queues, self._chances, self._sums  # this loop is what users cost
+        for step in range(_LAST, -1, -1):
+            queue, before = queues[step], at - _ENDS[step]
+            while queue and queue[0][0] <= before:
+                entry = queue.popleft()
+                used_at, pair = entry
+                if pair.last_at != used_at or pair.step != step:
+                    continue  # used again since
+                model = pair.model
+                changed.add(model)
+                if step == _LAST:
+                    self._end(pair)
+                    continue
+                # steps that have passed meanwhile are skipped
+                later = step + 1
+                while later < _LAST and at - used_at >= _ENDS[later]:
+                    later += 1
+                pair.step = later
+                queues[later].append(entry)
+                chance = chances[later * _STEP_CELLS + pair.cell]
+                sums[model] += chance - pair.chance
+                pair.chance = chance
         return changed
 
     def used(self, model: str, at: float, user: str) -> tuple[str, ...]:
@@ -157,16 +165,21 @@ class PairTable:
     def state(self) -> dict[str, Any]:
         """Give all that is known, as JSON can hold it."""
         return {
-            "pairs": [[pair.model, pair.user, pair.last_at, pair.uses, pair.left_at] for pair in self._pairs.values()],
-            "latest": self._latest,
+            "pairs": [
+                [pair.model, pair.user, pair.last_at, pair.uses, pair.left_at, pair.step, pair.chance]
+                for pair in self._in_order()
+            ],
+            "sums": dict(self._sums),
+            "latest": dict(self._latest),
             "new": self._new.state(),
-            "hits": self._hits,
-            "seen": self._seen,
+            "hits": list(self._hits),
+            "seen": list(self._seen),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up what ``state`` gave."""
-        self._pairs, self._sums, self._users, self._timers = {}, {}, {}, []
+        self._pairs, self._users = {}, {}
+        self._queues = tuple(deque() for _ in _ENDS)
         self._latest = {str(user): str(model) for user, model in state["latest"].items()}
         self._new.restore(state["new"])
         if len(state["hits"]) != _CELLS or len(state["seen"]) != _CELLS:
@@ -175,25 +188,35 @@ class PairTable:
         self._seen = [float(value) for value in state["seen"]]
         for cell in range(_CELLS):
             self._note(cell)
-        for model, user, last_at, uses, left_at in state["pairs"]:
+        for model, user, last_at, uses, left_at, step, chance in state["pairs"]:
             pair = self._pairs[model, user] = _Pair(model, user)
             self._users[model] = self._users.get(model, 0) + 1
-            self._sums.setdefault(model, 0.0)
-            pair.last_at, pair.uses, pair.left_at = last_at, uses, left_at
-            self._begin(pair)
+            pair.last_at, pair.uses, pair.left_at, pair.step, pair.chance = last_at, uses, left_at, step, chance
+            pair.cell = self._cell(pair)
+            self._number += 1
+            pair.number = self._number
+            self._queues[step].append((last_at, pair))
+        self._sums = {model: float(state["sums"][model]) for model in self._users}
+
+    def _cell(self, pair: _Pair) -> int:
+        return bisect_right(PAIR_USES_EDGES, pair.uses) * 2 + (pair.left_at is not None)
 
     def _begin(self, pair: _Pair) -> None:
         """Start the idle time of a pair that was just used."""
         pair.step = 0
-        pair.cell = bisect_right(PAIR_USES_EDGES, pair.uses) * 2 + (pair.left_at is not None)
-        pair.due = pair.last_at + _ENDS[0]
+        pair.cell = self._cell(pair)
         self._number += 1
-        heapq.heappush(self._timers, (pair.due, self._number, pair))
-        if len(self._timers) > _TIMERS_OF_A_PAIR * len(self._pairs) + _SPARE_TIMERS:
-            # those of pairs that were used again
-            self._timers = [timer for timer in self._timers if timer[0] == timer[2].due]
-            heapq.heapify(self._timers)
+        pair.number = self._number
+        queue = self._queues[0]
+        queue.append((pair.last_at, pair))
+        if len(queue) > _ENTRIES_OF_A_PAIR * len(self._pairs) + _SPARE_ENTRIES:
+            # of most pairs only the last use matters
+            self._queues[0].clear()
+            self._queues[0].extend((pair.last_at, pair) for pair in self._in_order() if pair.step == 0)
         self._weigh(pair)
+
+    def _in_order(self) -> list[_Pair]:
+        return sorted(self._pairs.values(), key=lambda pair: (pair.last_at, pair.number))
 
     def _weigh(self, pair: _Pair) -> None:
         chance = self._chances[pair.step * _STEP_CELLS + pair.cell]
@@ -206,7 +229,7 @@ class PairTable:
     def _end(self, pair: _Pair) -> None:
         self._learn(pair, PAIR_DAY_SECONDS, is_used=False)
         del self._pairs[pair.model, pair.user]
-        pair.due = math.inf
+        pair.step = -1
         if self._latest.get(pair.user) == pair.model:
             del self._latest[pair.user]
         self._users[pair.model] -= 1
