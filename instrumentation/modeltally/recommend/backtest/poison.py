@@ -9,6 +9,7 @@ For who writes a policy::
 
 from __future__ import annotations
 
+import math
 import random
 from typing import TYPE_CHECKING, Final
 
@@ -19,7 +20,7 @@ from modeltally.recommend.backtest.keeping_alive import replay_keep_alive
 from modeltally.recommend.policies.contract import DAY_SECONDS, Request, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from modeltally.recommend.policies.contract import Policy
 
@@ -29,12 +30,13 @@ _Trail = list[tuple[float, bool, str]]
 
 _BEGIN: Final = 20_000 * DAY_SECONDS
 _DAYS: Final = 12
-_REQUESTS: Final = 1_500
+_PAUSES_SECONDS: Final = (20.0, 60.0, 200.0, 500.0, 7_000.0)
 _MODELS: Final = 12
+_CHANGES: Final = 0.4  # how often the next request is of another model
 _SLOTS: Final = 3
 _FLEET_DAYS: Final = 320
 _FLEET_MODELS: Final = 40
-_CUTS: Final = (0.3, 0.6, 0.9)
+_CUTS: Final = (0.3, 0.45, 0.6, 0.75, 0.9)
 
 
 def looks_ahead(policy: Policy, *, seed: int = 1) -> str | None:
@@ -48,42 +50,43 @@ def looks_ahead(policy: Policy, *, seed: int = 1) -> str | None:
         When it decided otherwise, in a sentence; None where it never did.
     """
     if policy.kind == "cleanup":
-        return _compare(policy, seed, _fleet_trail, _FLEET_DAYS, _FLEET_DAYS)
-    return _compare(policy, seed, _request_trail, _DAYS * DAY_SECONDS, _BEGIN + _DAYS * DAY_SECONDS)
+        return _compare(policy, seed, _fleet_trail, [share * _FLEET_DAYS for share in _CUTS])
+    requests = _requests(seed, math.inf)
+    # right after a request, while it matters who is next
+    moments = [requests[int(share * len(requests))].at + 1 for share in _CUTS]
+    return _compare(policy, seed, _request_trail, moments)
 
 
 def _compare(
-    policy: Policy, seed: int, trail_of: Callable[[Policy, int, float], _Trail], length: float, end: float
+    policy: Policy, seed: int, trail_of: Callable[[Policy, int, float], _Trail], moments: Sequence[float]
 ) -> str | None:
-    whole = trail_of(policy, seed, end)
-    for cut in _CUTS:
-        at = end - length * (1 - cut)
+    whole = trail_of(policy, seed, math.inf)
+    for at in moments:
         past = [step for step in whole if step[0] < at]
         poisoned = [step for step in trail_of(policy, seed, at) if step[0] < at]
         if past != poisoned:
-            place = next(
-                (place for place, pair in enumerate(zip(past, poisoned, strict=False)) if pair[0] != pair[1]), 0
-            )
+            pairs = enumerate(zip(past, poisoned, strict=False))
+            place = next((place for place, (one, other) in pairs if one != other), 0)
             return (
                 f"policy {policy.name!r} looks ahead: in step {place + 1} of {len(past)} it decided otherwise when what"
-                f" came later was changed (seed {seed}, changed from {cut:.0%} on)"
+                f" came later was changed (seed {seed})"
             )
     return None
 
 
 def _requests(seed: int, poisoned_from: float) -> list[Request]:
-    """Draw requests; from a moment on they are of other models, at other times, by other users."""
+    """Draw requests; from a moment on they are of other models, by another user."""
     drawn = random.Random(seed)  # noqa: S311 - the same for everybody is the point
-    times = sorted(_BEGIN + drawn.random() * _DAYS * DAY_SECONDS for _ in range(_REQUESTS))
-    requests = []
-    for at in times:
-        model = min(int(drawn.expovariate(0.35)), _MODELS - 1)
-        user = drawn.randrange(8)
-        if at < poisoned_from:
-            requests.append(Request(at, f"m{model:02d}", f"u{user}"))
-        else:
+    at, model, requests = _BEGIN, 0, []
+    while (at := at + drawn.choice(_PAUSES_SECONDS)) < _BEGIN + _DAYS * DAY_SECONDS:
+        if drawn.random() < _CHANGES:
+            model = min(int(drawn.expovariate(0.35)), _MODELS - 1)
+        user = f"u{drawn.randrange(8)}"
+        if at >= poisoned_from:
             requests.append(Request(at, f"m{_MODELS - 1 - model:02d}", "someone else"))
-    return sorted(requests)
+        else:
+            requests.append(Request(at, f"m{model:02d}", user))
+    return requests
 
 
 def _request_trail(policy: Policy, seed: int, poisoned_from: float) -> _Trail:
@@ -108,7 +111,7 @@ def _fleet(seed: int, poisoned_from: float) -> Fleet:
         stops = drawn.randrange(20, _FLEET_DAYS)
         chance = drawn.random()
         days = {day: 1 for day in range(arrived[model], stops) if drawn.random() < chance}
-        later = range(int(poisoned_from), _FLEET_DAYS)
+        later = range(int(min(poisoned_from, _FLEET_DAYS)), _FLEET_DAYS)
         uses[model] = {day: count for day, count in days.items() if day < poisoned_from} | dict.fromkeys(later, 9)
     return Fleet(_FLEET_DAYS, arrived, {}, uses)
 

@@ -99,7 +99,7 @@ class PairTable:
                     continue  # used again since
                 model = pair.model
                 changed.add(model)
-                if step == _LAST:
+                if at - used_at >= PAIR_DAY_SECONDS:
                     self._end(pair)
                     continue
                 # steps that have passed meanwhile are skipped
