@@ -10,13 +10,15 @@ from modeltally.errors import InputError
 from modeltally.recommend.backtest.fleets import is_fleet, of_requests, read_fleet
 from modeltally.recommend.backtest.history import read_csv, read_store
 from modeltally.recommend.policies.contract import DAY_SECONDS, Request
-from queries.given import Given, Operation, give
+from queries.given import EPOCH, Given, Operation, give
 from recommend.conftest import AS_OF, START
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from modeltally.store import EmbeddedStore
+    from support.stores import Template
 
 GOOD = "2026-03-02 10:00:00,sketch,ann,SUCCEED"
 HEADER = "time,model,user,status"
@@ -157,8 +159,16 @@ def test_requests_make_a_fleet() -> None:
     assert fleet.uses == {"a": {0: 2}, "b": {2: 1}}
 
 
-def test_events_of_a_store_are_replayed(store: EmbeddedStore) -> None:
+@pytest.fixture
+def empty(template: Template, tmp_path: Path) -> Iterator[EmbeddedStore]:
+    """Open a store without a row."""
+    with template.opened(tmp_path, clock=lambda: EPOCH) as opened:
+        yield opened
+
+
+def test_events_of_a_store_are_replayed(empty: EmbeddedStore) -> None:
     """The store gives its requests in order, with who asked; what has not ended is left out and said."""
+    store = empty
     give(
         store,
         Given(

@@ -8,7 +8,7 @@
 SELECT
     start,
     model,
-    if(user_hash = 0, '', lower(hex(user_hash))) AS user,
+    if(user_hash = 0, '', leftPad(lower(hex(user_hash)), 16, '0')) AS user,
     is_unfinished
 FROM usage_operations(
     kind = '',
