@@ -34,7 +34,7 @@ class ReportLink(BaseModel):
     name: str = Field(description="What it is called.")
     title: str = Field(description="What stands above it.")
     sentence: str = Field(description="What it tells.")
-    paths: dict[str, str] = Field(description="Where it is, by format, below this application.")
+    paths: dict[str, str] = Field(description="Where it is on this server, by format.")
 
 
 class ReportList(BaseModel):
@@ -58,13 +58,14 @@ def reports_router(backend: Backend) -> APIRouter:
     def list_reports(request: Request) -> ReportList:
         """List the reports, and where each is in each format."""
         _check_reader(backend, request)
+        above = str(request.scope.get("root_path", ""))
         return ReportList(
             reports=[
                 ReportLink(
                     name=kind.name,
                     title=kind.title,
                     sentence=kind.sentence,
-                    paths={name: f"/v1/reports/{kind.name}.{name}" for name in FORMATS},
+                    paths={name: f"{above}/v1/reports/{kind.name}.{name}" for name in FORMATS},
                 )
                 for kind in REPORTS.values()
             ]
