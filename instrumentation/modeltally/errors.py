@@ -9,7 +9,8 @@
     ├── ParameterError        a view or job got a parameter it does not take, or lacks one it needs
     ├── StoreError            the database refused or failed
     │   └── StoreInUseError   another process owns the data directory
-    └── ServerError           a running server could not be reached, or answered with an error
+    ├── ServerError           a running server could not be reached, or answered with an error
+    └── DeliveryError         a webhook did not take what was to be delivered
 
 Nothing in ``modeltally.instrument`` raises these: telemetry never breaks the call it watches.
 """
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = [
+    "DeliveryError",
     "InputError",
     "ModelTallyError",
     "ParameterError",
@@ -81,3 +83,7 @@ class StoreInUseError(StoreError):
 
 class ServerError(ModelTallyError):
     """A running server could not be reached, or answered with an error."""
+
+
+class DeliveryError(ModelTallyError):
+    """A webhook did not take what was to be delivered."""

@@ -14,6 +14,7 @@ from modeltally.errors import InputError, StoreError
 from modeltally.receiver.spool.refused import forget_users
 from modeltally.recommend.advise import run_advice
 from modeltally.recommend.kinds import ADVICE
+from modeltally.show.report.job import run_reports
 from modeltally.store import transfer_jobs
 from modeltally.store.aliases import known_aliases, set_alias
 from modeltally.store.check import run_checks
@@ -103,6 +104,7 @@ JOBS: dict[str, Job] = {
     for job in (
         Job("roll", _roll, every="roll_interval_seconds", counts=("buckets", "buckets rolled")),
         Job("expire", _expire, every="expire_interval_seconds", counts=(None, "partitions dropped")),
+        Job("reports", run_reports, every="reports_check_seconds", counts=(None, "reports made")),
         Job("erase_user", _erase_user),
         Job("set_price", set_price),
         Job("set_alias", set_alias),

@@ -12,9 +12,19 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
+from zoneinfo import ZoneInfo
 
 from platformdirs import user_data_path
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from modeltally.errors import SettingError
 
@@ -24,7 +34,7 @@ FILE_NAME = "modeltally.toml"
 PREFIX: Final = "MODELTALLY_"
 MAX_FILE_BYTES: Final = 1024 * 1024
 MAX_SHOWN: Final = 80
-SECRETS: Final = frozenset({"clickhouse_password", "store_password"})
+SECRETS: Final = frozenset({"clickhouse_password", "store_password", "reports_webhook", "reports_webhook_secret"})
 PLACEHOLDER: Final = "${"  # what a shell, a container or a template should have replaced
 
 # far beyond any use, and within what clocks, waits and columns hold
@@ -33,6 +43,10 @@ MAX_WAIT_SECONDS: Final = 7 * 86_400
 MAX_BYTES: Final = 2**50
 MAX_BODY_BYTES: Final = 2**31 - 1  # protobuf's own
 MAX_COUNT: Final = 10**9
+# what reports there are and how they are written: told here, since a wrong name stops a command before it loads them
+REPORT_NAMES: Final = ("usage", "performance", "storage", "advice")
+REPORT_FORMATS: Final = ("json", "csv", "md", "html", "pdf")
+_SCHEDULE: Final = re.compile(r"(daily|weekly|monthly) ([01][0-9]|2[0-3]):([0-5][0-9]) ([A-Za-z0-9._+/-]{1,64})")
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -175,6 +189,31 @@ class Settings(BaseModel):
         description="Milliseconds up to which the p95 of a pattern is excellent.",
     )
 
+    # reports that are made by themselves
+    reports_schedule: str = Field(
+        default="",
+        description="When reports are made: `daily`, `weekly` (on Mondays) or `monthly` (on the first), an hour and a"
+        " zone, as `weekly 07:00 Europe/Berlin`, about the days, week or month before; empty: never.",
+    )
+    reports_names: str = Field(
+        default=",".join(REPORT_NAMES), description="Which reports these are, with commas between."
+    )
+    reports_formats: str = Field(
+        default="html", description="Their formats, with commas between: json, csv, md, html, pdf."
+    )
+    reports_directory: Path | None = Field(
+        default=None,
+        description="The folder they go to; where neither it nor `reports_webhook` is set, `reports` in the data"
+        " directory.",
+    )
+    reports_webhook: SecretStr = Field(default=SecretStr(""), description="An address that each of them is posted to.")
+    reports_webhook_secret: SecretStr = Field(
+        default=SecretStr(""), description="What these posts are signed with; empty: they are not."
+    )
+    reports_check_seconds: float = Field(
+        default=60.0, gt=0, le=MAX_WAIT_SECONDS, description="Seconds between two looks at whether a report is due."
+    )
+
     # what an advice needs before it is given
     cleanup_history_days: float = Field(
         default=180,
@@ -250,6 +289,35 @@ class Settings(BaseModel):
     def _check_host(cls, value: str) -> str:
         if not re.fullmatch(r"[A-Za-z0-9._:%-]+", value):
             raise ValueError("give a host name or an address such as 127.0.0.1")
+        return value
+
+    @field_validator("reports_schedule")
+    @classmethod
+    def _check_schedule(cls, value: str) -> str:
+        found = _SCHEDULE.fullmatch(value)
+        if value and found is None:
+            raise ValueError("give daily, weekly or monthly, an hour and a zone, as: weekly 07:00 Europe/Berlin")
+        if found is not None:
+            try:
+                ZoneInfo(found[4])
+            except (KeyError, ValueError, OSError):
+                raise ValueError(f"{found[4]!r} is no time zone; give one of the IANA database") from None
+        return value
+
+    @field_validator("reports_names", "reports_formats")
+    @classmethod
+    def _check_reports(cls, value: str, info: ValidationInfo) -> str:
+        allowed = REPORT_NAMES if info.field_name == "reports_names" else REPORT_FORMATS
+        given = [name.strip() for name in value.split(",")]
+        if not set(given) <= set(allowed):
+            raise ValueError(f"give some of {', '.join(allowed)}, with commas between")
+        return ",".join(dict.fromkeys(given))
+
+    @field_validator("reports_webhook")
+    @classmethod
+    def _check_webhook(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and not re.fullmatch(r"https?://[^/\s]\S*", value.get_secret_value()):
+            raise ValueError("give an address that begins with http:// or https://")
         return value
 
     @field_validator("allowed_hosts")

@@ -32,7 +32,17 @@ def run_block(block: Block, captured: Captured) -> None:
     asyncio.run(whole())
 
 
-@pytest.mark.parametrize("block", RUN, ids=lambda block: block.id)
+@pytest.mark.parametrize(
+    "block",
+    [
+        pytest.param(
+            block,
+            id=block.id,
+            marks=[pytest.mark.slow(seconds=block.seconds, why=block.why)] if block.seconds else [],
+        )
+        for block in RUN
+    ],
+)
 def test_block_runs(block: Block, captured: Captured) -> None:
     """A block of the documents runs and does what it says."""
     assert fenced(block.document)[block.ordinal - 1][0] == "python"

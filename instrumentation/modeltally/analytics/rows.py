@@ -81,6 +81,8 @@ def unit_of(name: str, kind: type) -> Unit:
     Returns:
         The unit.
     """
+    if name.startswith("share_of_"):
+        return Unit.SHARE
     return next((unit for ending, unit in _UNIT_OF_ENDING.items() if name.endswith(ending)), None) or next(
         unit for known, unit in _UNIT_OF_TYPE.items() if issubclass(kind, known)
     )

@@ -35,6 +35,10 @@ COMMANDS = {
         "Replay history to see what a policy would do.",
         "modeltally backtest keep trace.csv --since 2024-11-25 --slots 4,8",
     ),
+    "report": (
+        "Write a report: usage, performance, storage or advice.",
+        "modeltally report usage --since 7d --output usage.pdf",
+    ),
     "doctor": ("Say why nothing is seen, whether anything is lost.", "modeltally doctor --send"),
     "token": ("Print the password of the ClickHouse port.", "modeltally token --dir ./data"),
     "erase-user": ("Forget a user, for good, and keep the figures.", "modeltally erase-user alice --yes"),

@@ -13,6 +13,7 @@ import typer
 from rich.text import Text
 
 from modeltally.analytics.readers import read
+from modeltally.analytics.statistics import Statistics
 from modeltally.analytics.topics.quality import FAILURES
 from modeltally.analytics.topics.usage import MODELS, OVERVIEW
 from modeltally.analytics.window import Window, format_moment
@@ -27,6 +28,9 @@ from modeltally.recommend.kinds import CLEANUP, GUARDED, PERFORMANCE, PRELOAD, a
 from modeltally.replay import Feed
 from modeltally.server.client import RemoteStore
 from modeltally.settings import Settings, load_settings
+from modeltally.show.report.parts import Asked
+from modeltally.show.report.pdf import can_set
+from modeltally.show.report.place import write_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +62,12 @@ def demo(
             "--dir", help="An empty directory to keep the data in. Default: a temporary one.", show_default=False
         ),
     ] = None,
+    reports: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Write every report in every format to this folder as well.", show_default=False
+        ),
+    ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the temporary directory.")] = False,
 ) -> None:
     """Send simulated days of a small studio through the whole path, then print statistics and advice."""
@@ -78,6 +88,8 @@ def demo(
                     )
                 store.run("roll", {"as_of": format_moment(window.as_of)})
             _print_answers(store, window, settings=settings, console=console)
+            if reports is not None:
+                _write_reports(store, window, reports, settings=settings, console=console)
         _print_next(days, delivered, data if keep or directory is not None else None, console=console)
 
 
@@ -125,6 +137,16 @@ def _print_answers(store: Store, window: Window, *, settings: Settings, console:
         count_imports = kind.rules[GUARDED].wants_history
         asked = parameters_of(kind, window, has_bounds=kind.has_window, count_imports=count_imports)
         print_advice(advise(store, kind, asked), kind, console=console)
+
+
+def _write_reports(store: Store, window: Window, folder: Path, *, settings: Settings, console: Console) -> None:
+    statistics = Statistics(store, settings=settings, keeps_answers=False)
+    asked = Asked(statistics=statistics, store=store, window=window, zone="UTC", count_imports=True)
+    with working("writing reports", console=error_console()):
+        written = write_all(asked, folder, generated_at=window.as_of)
+    left_out = "" if can_set() else "; for PDF and charts: pip install 'modeltally[report]'"
+    console.print()
+    console.print(Text(f"{len(written)} reports are in {folder}{left_out}"), soft_wrap=True)
 
 
 def _print_next(days: int, delivered: Delivered, kept: Path | None, *, console: Console) -> None:

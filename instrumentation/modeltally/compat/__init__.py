@@ -9,6 +9,7 @@
 | ``get_model_usage_analytics``, ``get_usage_statistics_for_model`` | ``modeltally stats`` of one model |
 | ``get_generation_overview``, ``get_generation_trends`` and the like | ``modeltally stats``, its answers |
 | ``get_cleanup_recommendations``, ``get_preload_recommendations`` | ``modeltally recommend`` |
+| ``generate_analytics_report`` | ``modeltally report``, all of them |
 
 What differs: prompts become a hash and a length, messages of errors are not recorded, a rate is None where nothing can
 be rated. Recording never raises into the caller; what cannot be used is logged and counted. Each module loads when one
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
         UsageFrequencyMetrics,
         UsageTrendType,
     )
+    from modeltally.compat.reports import generate_analytics_report
     from modeltally.compat.statistics import (
         ModelUsageAnalytics,
         PatternUsageData,
@@ -84,6 +86,7 @@ __all__ = [
     "UsageStatistics",
     "UsageStatsResponse",
     "UsageTrendType",
+    "generate_analytics_report",
     "get_cleanup_recommendations",
     "get_failure_analysis",
     "get_generation_overview",
@@ -134,6 +137,7 @@ _HOMES = {
         "UsageFrequencyMetrics",
         "UsageTrendType",
     ),
+    "reports": ("generate_analytics_report",),
     "statistics": (
         "ModelUsageAnalytics",
         "PatternUsageData",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Scale", "clean_text", "column_header", "format_scaled", "format_value", "is_number_like", "scale_of"]
 
 _EMPTY = "-"
+_SHARE_OF = "share_of_"  # says the unit, whatever the name ends with
 _UNKNOWN_WHEN_EMPTY = frozenset({"unexplained", "known_loss"})  # where nothing would be read as none
 _SECOND_MS = 1000
 _MINUTE_MS = 60 * _SECOND_MS
@@ -118,7 +119,7 @@ def column_header(name: str) -> str:
     Returns:
         The header.
     """
-    for ending in ("_ms", "_at", "_bytes", "_rate", "_seconds"):
+    for ending in () if name.startswith(_SHARE_OF) else ("_ms", "_at", "_bytes", "_rate", "_seconds"):
         name = name.removesuffix(ending)
     return name.replace("_", " ")
 
@@ -141,14 +142,14 @@ def is_number_like(name: str, value: object) -> bool:
 
 
 def _format_number(name: str, value: float) -> str:
-    if name.endswith(("_rate", "share", "confidence")):
+    if name.endswith(("_rate", "share", "confidence")) or name.startswith(_SHARE_OF):
         return f"{value:.1%}"
     if name.endswith("_ms"):
         return _format_duration(value)
     if name.endswith("_seconds"):
         return _format_duration(value * _SECOND_MS)
-    if name.endswith("_bytes"):
-        return _format_bytes(value)
+    if name.endswith("_bytes") or name.startswith("bytes_per_"):
+        return _format_bytes(value) + ("/s" if name == "bytes_per_second" else "")
     return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
+from modeltally.show.api.reports import reports_router
+
 if TYPE_CHECKING:
     from modeltally.show.backend import Backend
 
@@ -20,4 +22,5 @@ def rest_app(backend: Backend) -> FastAPI:
     """
     app = FastAPI(title="modeltally", docs_url=None, redoc_url=None)
     app.state.backend = backend
+    app.include_router(reports_router(backend))
     return app

@@ -1,1 +1,1 @@
-"""Reports: the same figures as JSON, CSV, Markdown, HTML and PDF."""
+"""Reports: what a manager reads once a week, made of topics and advice, in five formats with the same figures."""
