@@ -203,6 +203,10 @@ bench-store: $(READY)  # what statistics and rollups cost at 2 and 20 million ev
 bench-reducer: $(READY)  # statistics of a thousand and a million executions in memory, beside a plain loop
 	PYTHONPATH=tests $(RUN)python -m bench.reducer
 
+.PHONY: bench-keep
+bench-keep: $(READY)  # what a decision which loaded model goes costs at 500 models, beside LRU
+	PYTHONPATH=tests $(RUN)python -m bench.keep
+
 .PHONY: bench-trends
 bench-trends: $(READY)  # how often the class of a trend errs on simulated series: make bench-trends SEED=1 SERIES=2000
 	PYTHONPATH=tests $(RUN)python -m bench.trends --seed $(SEED) $(if $(SERIES),--series $(SERIES))

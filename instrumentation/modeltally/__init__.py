@@ -1,27 +1,37 @@
-"""modeltally: which generative models your services really use, how well, at what cost."""
+"""modeltally: which generative models your services really use, how well, at what cost.
 
-from modeltally.instrument._context import current_operation
-from modeltally.instrument._counters import Counters
-from modeltally.instrument._inbound import InboundContext
-from modeltally.instrument._live import LiveFigures
-from modeltally.instrument._operation import Operation
-from modeltally.instrument._record import OperationRef
-from modeltally.instrument._runtime import configure, counters, flush, live, shutdown
-from modeltally.instrument._values import Values
-from modeltally.instrument.auto import auto_instrument
-from modeltally.instrument.carrier import extract, inject
-from modeltally.instrument.manual import ManualOperation, begin
-from modeltally.instrument.recording import evaluate, record
-from modeltally.instrument.wrap import (
-    download,
-    health_check,
-    load,
-    model_request,
-    offload,
-    operation,
-    pattern_run,
-    unload,
-)
+What watches calls is imported when it is first asked for, so that a part of the package that needs none of it, such as
+``modeltally.recommend.keep``, comes without OpenTelemetry.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from modeltally.instrument._context import current_operation
+    from modeltally.instrument._counters import Counters
+    from modeltally.instrument._inbound import InboundContext
+    from modeltally.instrument._live import LiveFigures
+    from modeltally.instrument._operation import Operation
+    from modeltally.instrument._record import OperationRef
+    from modeltally.instrument._runtime import configure, counters, flush, live, shutdown
+    from modeltally.instrument._values import Values
+    from modeltally.instrument.auto import auto_instrument
+    from modeltally.instrument.carrier import extract, inject
+    from modeltally.instrument.manual import ManualOperation, begin
+    from modeltally.instrument.recording import evaluate, record
+    from modeltally.instrument.wrap import (
+        download,
+        health_check,
+        load,
+        model_request,
+        offload,
+        operation,
+        pattern_run,
+        unload,
+    )
 
 __all__ = [
     "Counters",
@@ -52,3 +62,42 @@ __all__ = [
     "shutdown",
     "unload",
 ]
+
+_MODULES = {
+    "instrument._context": ("current_operation",),
+    "instrument._counters": ("Counters",),
+    "instrument._inbound": ("InboundContext",),
+    "instrument._live": ("LiveFigures",),
+    "instrument._operation": ("Operation",),
+    "instrument._record": ("OperationRef",),
+    "instrument._runtime": ("configure", "counters", "flush", "live", "shutdown"),
+    "instrument._values": ("Values",),
+    "instrument.auto": ("auto_instrument",),
+    "instrument.carrier": ("extract", "inject"),
+    "instrument.manual": ("ManualOperation", "begin"),
+    "instrument.recording": ("evaluate", "record"),
+    "instrument.wrap": (
+        "download",
+        "health_check",
+        "load",
+        "model_request",
+        "offload",
+        "operation",
+        "pattern_run",
+        "unload",
+    ),
+}
+_WHERE = {name: f"modeltally.{module}" for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what a name stands for, once."""
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(_WHERE[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    """Name all there is, imported or not."""
+    return sorted({*globals(), *__all__})

@@ -34,10 +34,15 @@ return focusable.filter((one) => one.tabIndex < 0).map((one) => one.outerHTML.sl
 """
 
 
+def log_of(driver: Chrome, name: str) -> list[dict[str, Any]]:
+    """What a log of the browser holds since it was last asked for."""
+    return list(driver.get_log(name))  # type: ignore[no-untyped-call]
+
+
 def opened(driver: Chrome, url: str) -> None:
     """Open a page and wait until its charts are drawn."""
-    driver.get_log("browser")
-    driver.get_log("performance")
+    log_of(driver, "browser")
+    log_of(driver, "performance")
     driver.get(url)
     driver.execute_script(SHOW_ALL)
     assert wait_until(lambda: driver.execute_script(DRAWN), timeout_seconds=60)
@@ -55,12 +60,12 @@ def judged(driver: Chrome, axe: str) -> list[str]:
 
 def said(driver: Chrome) -> list[dict[str, Any]]:
     """What the browser's console holds beside that a page was refused as it should be."""
-    return [entry for entry in driver.get_log("browser") if "nope" not in entry["message"]]
+    return [entry for entry in log_of(driver, "browser") if "nope" not in entry["message"]]
 
 
 def asked_elsewhere(driver: Chrome, host: str) -> list[str]:
     """What was asked of any other address."""
-    messages = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
+    messages = [json.loads(entry["message"])["message"] for entry in log_of(driver, "performance")]
     urls = [one["params"]["request"]["url"] for one in messages if one["method"] == "Network.requestWillBeSent"]
     assert urls
     return [url for url in urls if urlsplit(url).netloc != host and not url.startswith(("data:", "blob:"))]

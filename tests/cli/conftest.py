@@ -64,7 +64,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run_command(
-    *arguments: object, home: Path, environment: dict[str, str] | None = None
+    *arguments: object,
+    home: Path,
+    environment: dict[str, str] | None = None,
+    timeout_seconds: float = TIMEOUT_SECONDS,
 ) -> subprocess.CompletedProcess[str]:
     """Run the installed command and give what it printed."""
     return subprocess.run(
@@ -72,7 +75,7 @@ def run_command(
         env=clean_environment(home) | (environment or {}),
         capture_output=True,
         text=True,
-        timeout=TIMEOUT_SECONDS,
+        timeout=timeout_seconds,
         check=False,
         cwd=home,
     )

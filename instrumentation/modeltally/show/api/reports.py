@@ -35,7 +35,7 @@ class ReportLink(BaseModel):
     name: str = Field(description="What it is called.")
     title: str = Field(description="What stands above it.")
     sentence: str = Field(description="What it tells.")
-    paths: dict[str, str] = Field(description="Where it is, by format, below this application.")
+    paths: dict[str, str] = Field(description="Where it is on this server, by format.")
 
 
 class ReportList(BaseModel):
@@ -61,15 +61,16 @@ def reports_router(answering: Answering) -> APIRouter:
     backend = answering.backend
 
     @router.get("", summary="Which reports there are", responses=documented(401))
-    async def list_reports() -> ReportList:
+    async def list_reports(request: Request) -> ReportList:
         """List the reports, and where each is in each format."""
+        above = str(request.scope.get("root_path", ""))
         return ReportList(
             reports=[
                 ReportLink(
                     name=kind.name,
                     title=kind.title,
                     sentence=kind.sentence,
-                    paths={name: f"/v1/reports/{kind.name}.{name}" for name in FORMATS},
+                    paths={name: f"{above}/v1/reports/{kind.name}.{name}" for name in FORMATS},
                 )
                 for kind in REPORTS.values()
             ]

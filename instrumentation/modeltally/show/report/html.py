@@ -7,6 +7,7 @@ from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
+from modeltally.analytics.rows import Unit
 from modeltally.show.charts.config import DARK, LIGHT, pattern_definitions
 from modeltally.show.charts.draw import can_draw, draw
 from modeltally.show.report.words import figure, header, heading_lines, is_number, record_table, section_lines
@@ -14,6 +15,7 @@ from modeltally.show.report.words import figure, header, heading_lines, is_numbe
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from modeltally.analytics.rows import Column
     from modeltally.show.report.model import Report, Section
 
 __all__ = ["write_html"]
@@ -65,13 +67,13 @@ def _section(section: Section, zone: str, pictures: dict[str, str]) -> str:
 def _table(section: Section, zone: str) -> str:
     if section.is_record:
         names, lines = record_table(section, zone)
-        numbers = [False, *[True] * (len(names) - 1)]
+        kinds = ["", *["n"] * (len(names) - 1)]
     else:
         columns = section.shown_columns
-        names, numbers = [header(column) for column in columns], [is_number(column) for column in columns]
+        names, kinds = [header(column) for column in columns], [_kind(column) for column in columns]
         lines = [[figure(column.name, row[column.name], zone) for column in columns] for row in section.rows]
-    head = "".join(_cell("th", name, is_number=at) for name, at in zip(names, numbers, strict=True))
-    body = "\n".join(f"<tr>{_line(line, numbers)}</tr>" for line in lines)
+    head = "".join(_cell("th", name, kind) for name, kind in zip(names, kinds, strict=True))
+    body = "\n".join(f"<tr>{_line(line, kinds)}</tr>" for line in lines)
     # a table wider than the window is moved by itself, with the keyboard as well
     return (
         f'<div class="wide" tabindex="0" role="group" aria-label="Table: {_text(section.title)}">\n<table>\n'
@@ -80,15 +82,20 @@ def _table(section: Section, zone: str) -> str:
     )
 
 
-def _line(line: Sequence[str], numbers: Sequence[bool]) -> str:
-    return "".join(_cell("td", text, is_number=at) for text, at in zip(line, numbers, strict=True))
+def _kind(column: Column) -> str:
+    """Name the class of a column's cells: numbers, times, or neither."""
+    return "n" if is_number(column) else "t" if column.unit in {Unit.TIME, Unit.DAY} else ""
 
 
-def _cell(tag: str, text: str, *, is_number: bool) -> str:
+def _line(line: Sequence[str], kinds: Sequence[str]) -> str:
+    return "".join(_cell("td", text, kind) for text, kind in zip(line, kinds, strict=True))
+
+
+def _cell(tag: str, text: str, kind: str) -> str:
     scope = ' scope="col"' if tag == "th" and text else ""
     tag = tag if text else "td"  # a heading says something
     # a name written from right to left leaves its neighbours alone
-    return f"<{tag}{scope}{' class=n' if is_number else ''}><bdi>{_text(text)}</bdi></{tag}>"
+    return f"<{tag}{scope}{f' class={kind}' if kind else ''}><bdi>{_text(text)}</bdi></{tag}>"
 
 
 def _both(light: bytes, dark: bytes) -> str:

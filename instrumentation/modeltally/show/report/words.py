@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from modeltally.analytics.rows import Unit
+from modeltally.show.charts.week import DAYS
 from modeltally.show.units import column_header, format_value
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["figure", "header", "heading_lines", "is_number", "moment", "record_table", "section_lines"]
 
 _CELL_CHARACTERS: Final = 160
+_WEEKDAYS: Final = frozenset({"day_of_week", "busiest_day"})  # 0 is Monday
 
 
 def figure(name: str, value: object, zone: str) -> str:
@@ -32,6 +34,8 @@ def figure(name: str, value: object, zone: str) -> str:
     """
     if isinstance(value, datetime):
         return moment(value, zone)
+    if name in _WEEKDAYS and isinstance(value, int) and value in range(len(DAYS)):
+        return DAYS[value]
     if isinstance(value, str):
         value = value[: 2 * _CELL_CHARACTERS]
     text = format_value(name, value)
@@ -50,7 +54,7 @@ def header(column: Column) -> str:
 
 def is_number(column: Column) -> bool:
     """Tell whether a column's values are compared digit by digit, and so stand at the right."""
-    return column.type in {int, float}
+    return column.type in {int, float} and column.name not in _WEEKDAYS
 
 
 def heading_lines(report: Report) -> list[str]:
