@@ -22,6 +22,7 @@ ALLOWED = {
     "clickhouse": {"store", "asgi"},
     "analytics": {"store", "instrument"},
     "recommend": {"analytics", "store"},
+    "availability": {"analytics", "recommend", "store"},
     "alerts": {"analytics", "recommend", "store"},
     "show": {"alerts", "analytics", "asgi", "recommend", "store", "threads"},
     "jobs": {"alerts", "receiver", "recommend", "show", "store"},
@@ -34,6 +35,7 @@ ALLOWED = {
     "cli": {
         "alerts",
         "analytics",
+        "availability",
         "comfyui",
         "connect",
         "demo",
