@@ -6,6 +6,7 @@ import dataclasses
 import fnmatch
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -20,11 +21,13 @@ if TYPE_CHECKING:
 
     from modeltally.availability.disk import Growth, Ledger
 
-__all__ = ["Repository", "Wanted"]
+__all__ = ["AskTree", "Repository", "Wanted"]
 
 _INCOMPLETE: Final = ".incomplete"
 _IGNORED: Final = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 _COMMIT_SHOWN: Final = 12
+# the model's name, its kind, a commit, and what takes why there is no answer
+AskTree = Callable[[str, str, str, Callable[[str], object]], Tree | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ class Repository:
         name: The model's name.
         kind: ``models``, ``datasets``, ``spaces`` or ``kernels``.
         wanted: What is declared of it.
+        ask_tree: Asked which files a commit has, where the cache kept no list.
         revisions: What was found, the one in use first.
         leftovers: What, where, bytes, when: unfinished downloads.
         orphans: Files that no revision needs.
@@ -64,6 +68,7 @@ class Repository:
     name: str
     kind: str
     wanted: Wanted | None = None
+    ask_tree: AskTree | None = None
     revisions: list[Revision] = field(default_factory=list)
     leftovers: list[tuple[str, Path, int, float]] = field(default_factory=list)
     orphans: list[Path] = field(default_factory=list)
@@ -100,6 +105,8 @@ class Repository:
             place = _Place(self.path, commit, root, shared)
             names = tuple(refs.get(commit, ()))
             tree = read_tree(self.path / "trees" / f"{commit}.json", self.problems.append)
+            if tree is None and self.ask_tree is not None:
+                tree = self.ask_tree(self.name, self.kind, commit, self.problems.append)
             present = snapshots.get(commit, [])
             self._trees[commit] = tree
             revision, newest = self._revision(

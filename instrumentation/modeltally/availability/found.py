@@ -17,9 +17,9 @@ from modeltally.availability.servers import SERVERS, Ollama
 from modeltally.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from modeltally.availability._hub_repository import Wanted
+    from modeltally.availability._hub_repository import AskTree, Wanted
     from modeltally.availability.store import ModelStore
 
 __all__ = ["KINDS", "Places", "hub_folder", "named_store", "places_of"]
@@ -43,12 +43,15 @@ class Places:
     servers: tuple[ModelStore, ...] = ()
 
 
-def named_store(text: str, *, wanted: Mapping[str, Wanted] | None = None) -> ModelStore:
+def named_store(
+    text: str, *, wanted: Mapping[str, Wanted] | None = None, ask_tree: AskTree | None = None
+) -> ModelStore:
     """Make the store that a word names.
 
     Args:
         text: ``KIND=WHERE``: a path, or the address of a server.
         wanted: What is declared of models of the hub, by name.
+        ask_tree: Asked which files a commit of the hub has, where the cache kept no list.
 
     Returns:
         The store; whether it is there shows when it is asked.
@@ -65,7 +68,7 @@ def named_store(text: str, *, wanted: Mapping[str, Wanted] | None = None) -> Mod
         return SERVERS[kind](_checked_address(where))
     path = Path(os.path.expanduser(where)).absolute()  # noqa: PTH111 - a user that is not there is left as it is
     if kind == "huggingface":
-        return HubCache(path, wanted=wanted)
+        return HubCache(path, wanted=wanted, ask_tree=ask_tree)
     if kind == "comfyui":
         return ComfyFolders(path)
     return OllamaFolder(path) if kind == "ollama" else Folder(path)
@@ -95,7 +98,13 @@ def hub_folder(environ: Mapping[str, str], home: Path) -> tuple[Path, Path]:
     return (expanded(hub) if hub else top / "hub"), (expanded(chunks) if chunks else top / "xet")
 
 
-def places_of(environ: Mapping[str, str], home: Path, *, wanted: Mapping[str, Wanted] | None = None) -> Places:
+def places_of(
+    environ: Mapping[str, str],
+    home: Path,
+    *,
+    wanted: Mapping[str, Wanted] | None = None,
+    ask_tree: AskTree | None = None,
+) -> Places:
     """Find the places where programs keep models by default, as far as they are there.
 
     Args:
@@ -103,6 +112,7 @@ def places_of(environ: Mapping[str, str], home: Path, *, wanted: Mapping[str, Wa
             ``OLLAMA_HOST``, ``COMFYUI_PATH``, ``LLAMA_CACHE``, ``XDG_CACHE_HOME``.
         home: The user's folder.
         wanted: What is declared of models of the hub, by name.
+        ask_tree: Asked which files a commit of the hub has, where the cache kept no list.
 
     Returns:
         Where to look. A place that a variable names is among them though it is not there, to be told of.
@@ -110,7 +120,7 @@ def places_of(environ: Mapping[str, str], home: Path, *, wanted: Mapping[str, Wa
     stores: list[ModelStore] = []
     hub, chunks = hub_folder(environ, home)
     if _is(hub) or any(environ.get(name) for name in ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE")):
-        stores.append(HubCache(hub, chunks=chunks, wanted=wanted))
+        stores.append(HubCache(hub, chunks=chunks, wanted=wanted, ask_tree=ask_tree))
     comfy = environ.get("COMFYUI_PATH")
     comfy_folder = Path(comfy) if comfy else home / "ComfyUI"
     if comfy or _is(comfy_folder / "models"):
@@ -148,8 +158,3 @@ def _ollama_address(host: str) -> str:
         name, port = "127.0.0.1", _OLLAMA_PORT
     name = "127.0.0.1" if name in ("0.0.0.0", "::") else f"[{name}]" if ":" in name else name  # noqa: S104 - where it listens
     return f"{scheme or 'http'}://{name}:{port}"
-
-
-def stores_of(texts: Sequence[str], wanted: Mapping[str, Wanted] | None = None) -> Places:
-    """Make the stores that words name."""
-    return Places(tuple(named_store(text, wanted=wanted) for text in texts))

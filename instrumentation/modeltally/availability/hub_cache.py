@@ -21,6 +21,7 @@ from modeltally.availability.states import Facts, state_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from modeltally.availability._hub_repository import AskTree
     from modeltally.availability.held import LoadedModel
 
 __all__ = ["HubCache", "Wanted"]
@@ -43,6 +44,7 @@ class HubCache:
         *,
         chunks: Path | None = None,
         wanted: Mapping[str, Wanted] | None = None,
+        ask_tree: AskTree | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Say where it is; nothing is looked at yet.
@@ -51,11 +53,13 @@ class HubCache:
             root: The folder, ``HF_HUB_CACHE``.
             chunks: Where the library keeps pieces of downloads, ``HF_XET_CACHE``.
             wanted: What is declared of models, by their names.
+            ask_tree: Asked which files a commit has, where the cache kept no list; None for nobody.
             clock: Tells the time, seconds since 1970.
         """
         self.root = root
         self._chunks = chunks
         self._wanted = wanted or {}
+        self._ask_tree = ask_tree
         self._clock = clock
         self._growth = Growth()
 
@@ -86,7 +90,9 @@ class HubCache:
             if matched is None or look(entry) is None:
                 continue
             name = legible(matched["name"].replace("--", "/"))
-            repository = Repository(root / entry.name, name, matched["kind"], wanted=self._wanted.get(name))
+            repository = Repository(
+                root / entry.name, name, matched["kind"], wanted=self._wanted.get(name), ask_tree=self._ask_tree
+            )
             repository.look(ledger, self._growth, root=root, shared=shared if is_shared else None, now=self._clock())
             repositories.append(repository)
         if not repositories and entries and not is_shared:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from modeltally.availability._hub_repository import Wanted
 from modeltally.availability.held import HeldModel, Listing
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from modeltally.availability.store import ModelStore
 
 __all__ = ["Entry", "Inventory", "take_inventory", "wanted_of"]
+
+_SHOWN_NAMES: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,10 @@ class Inventory:
                     else (f" in {', '.join(each.model.location for each in found)}; look into one of them with --store")
                 )
                 raise InputError(f"model {name[:80]!r} is there {len(found)} times: {places}{where}")
-        raise UnknownNameError("model", name, {each.model.name for each in self.entries})
+        names = sorted({each.model.name for each in self.entries})
+        if len(names) > _SHOWN_NAMES:
+            names = difflib.get_close_matches(name, names, n=_SHOWN_NAMES, cutoff=0.3) or names[:_SHOWN_NAMES]
+        raise UnknownNameError("model", name, names)
 
 
 def _names_of(entry: Entry) -> list[str]:
