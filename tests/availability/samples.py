@@ -1,4 +1,4 @@
-"""Small real files: weights with true headers, caches that huggingface_hub itself filled, folders as programs leave them."""
+"""Small real files: weights with true headers, caches that huggingface_hub filled, folders as programs leave them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import hashlib
 import json
 import random
 import struct
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from huggingface_hub import snapshot_download
 from huggingface_hub.utils import disable_progress_bars
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from libraries.fake_hub import FakeHub
 
 __all__ = ["OLLAMA", "download", "gguf", "ollama_model", "publish", "safetensors", "tree_of_bytes"]
@@ -70,8 +69,6 @@ def publish(hub: FakeHub, name: str, files: dict[str, bytes], *, commit: str = "
 
 def download(hub: FakeHub, name: str, cache: Path, **more: Any) -> Path:
     """Fetch a model as a service does, with the real library."""
-    from pathlib import Path  # noqa: PLC0415 - a type elsewhere
-
     return Path(snapshot_download(name, cache_dir=None if "local_dir" in more else cache, endpoint=hub.url, **more))
 
 

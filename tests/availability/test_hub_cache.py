@@ -1,4 +1,4 @@
-"""The hub's cache as it is: filled by huggingface_hub, damaged in every way, and held against the library's own reading."""
+"""The hub's cache: filled by huggingface_hub, damaged in every way, and held against the library's own reading."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +19,8 @@ from modeltally.availability.states import ModelAvailabilityStatus as State
 from modeltally.availability.verify import Level, check
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from libraries.fake_hub import FakeHub
 
 NAME = "org/model"
@@ -186,7 +187,7 @@ def test_declared_patterns_say_what_is_missing(hub: FakeHub, tmp_path: Path) -> 
 
 
 def test_unfinished_download_is_told_by_whether_it_grows(cache: Path) -> None:
-    """Bytes that still come are a download; bytes that stopped are a leftover, and the file they were for is missing."""
+    """Bytes that still come are a download; bytes that stopped are a leftover, and their file is missing."""
     blobs = cache / "models--org--model" / "blobs"
     target = (snapshot_of(cache) / "vae" / "model.safetensors").resolve()
     target.rename(partial := blobs / f"{target.name}.0a1b2c3d.incomplete")
@@ -305,11 +306,11 @@ def test_list_cannot_lead_out_of_the_snapshot(cache: Path) -> None:
     assert {file.name for file in model.files} == FILES.keys()
 
 
-@pytest.mark.parametrize("make", [lambda path: None, lambda path: path.write_text("x")], ids=["absent", "a file"])
-def test_place_that_is_no_folder_is_unreadable(tmp_path: Path, make: object) -> None:
+@pytest.mark.parametrize("is_file", [True, False])
+def test_place_that_is_no_folder_is_unreadable(tmp_path: Path, *, is_file: bool) -> None:
     """What is not there or is no folder is told as the reason; nothing is raised."""
-    assert callable(make)
-    make(tmp_path / "hub")
+    if is_file:
+        (tmp_path / "hub").write_text("x")
     listing = HubCache(tmp_path / "hub").listing()
     assert (listing.is_readable, listing.models) == (False, ())
     assert "cannot be listed" in listing.problems[0]

@@ -124,7 +124,7 @@ class OllamaFolder:
         try:
             content = read_small(path, limit_bytes=_MANIFEST_BYTES)
             manifest = json.loads(content)
-            layers = [_layer(each) for each in [manifest.get("config"), *manifest["layers"]] if each]
+            layers = [_layer(each) for each in [manifest.get("config"), *manifest["layers"]] if each is not None]
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             return name, None, f"its manifest cannot be read: {error}"
         digest = hashlib.sha256(content).hexdigest()
