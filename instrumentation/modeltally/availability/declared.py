@@ -56,15 +56,15 @@ class DeclaredPrice(_Checked):
         valid_from: The first day it is valid, UTC; None for always.
     """
 
-    input_tokens: Amount | None = Field(None, alias="input-tokens", description="an amount, 0 or more")
-    cached_tokens: Amount | None = Field(None, alias="cached-tokens", description="an amount, 0 or more")
-    output_tokens: Amount | None = Field(None, alias="output-tokens", description="an amount, 0 or more")
-    request: Amount | None = Field(None, description="an amount, 0 or more")
-    gpu_hour: Amount | None = Field(None, alias="gpu-hour", description="an amount, 0 or more")
+    input_tokens: Amount | None = Field(default=None, alias="input-tokens", description="an amount, 0 or more")
+    cached_tokens: Amount | None = Field(default=None, alias="cached-tokens", description="an amount, 0 or more")
+    output_tokens: Amount | None = Field(default=None, alias="output-tokens", description="an amount, 0 or more")
+    request: Amount | None = Field(default=None, description="an amount, 0 or more")
+    gpu_hour: Amount | None = Field(default=None, alias="gpu-hour", description="an amount, 0 or more")
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = Field(
         description='three capital letters, such as "USD"'
     )
-    valid_from: dt.date | None = Field(None, alias="from", description="a day, such as 2026-03-01")
+    valid_from: dt.date | None = Field(default=None, alias="from", description="a day, such as 2026-03-01")
 
 
 class DeclaredModel(_Checked):
@@ -84,17 +84,21 @@ class DeclaredModel(_Checked):
     """
 
     model: Name = Field(description='a name, such as "Wan-AI/Wan2.2-T2V-A14B"')
-    base: Name | None = Field(None, description="the name of the model it belongs to")
-    task: Name | None = Field(None, description='a word, such as "text-to-video"')
-    priority: ModelPriority = Field(ModelPriority.MEDIUM, description=", ".join(ModelPriority))
+    base: Name | None = Field(default=None, description="the name of the model it belongs to")
+    task: Name | None = Field(default=None, description='a word, such as "text-to-video"')
+    priority: ModelPriority = Field(default=ModelPriority.MEDIUM, description=", ".join(ModelPriority))
     pin: Annotated[bool, Field(strict=True)] = Field(default=False, description="true or false")
-    source: Name = Field("huggingface", description=f"KIND or KIND:NAME, where KIND is one of {', '.join(SOURCES)}")
-    revision: Annotated[str, StringConstraints(max_length=256, pattern=r"^[\w./-]*$")] = Field(
-        "", description="a branch, tag or commit"
+    source: Name = Field(
+        default="huggingface", description=f"KIND or KIND:NAME, where KIND is one of {', '.join(SOURCES)}"
     )
-    files: tuple[Name, ...] = Field((), description='patterns of file names, such as ["*.safetensors"]')
-    aliases: tuple[Name, ...] = Field((), description='names, such as ["t2v-A14B"]')
-    price: DeclaredPrice | None = Field(None, description='a table, such as { gpu-hour = 2.5, currency = "USD" }')
+    revision: Annotated[str, StringConstraints(max_length=256, pattern=r"^[\w./-]*$")] = Field(
+        default="", description="a branch, tag or commit"
+    )
+    files: tuple[Name, ...] = Field(default=(), description='patterns of file names, such as ["*.safetensors"]')
+    aliases: tuple[Name, ...] = Field(default=(), description='names, such as ["t2v-A14B"]')
+    price: DeclaredPrice | None = Field(
+        default=None, description='a table, such as { gpu-hour = 2.5, currency = "USD" }'
+    )
 
     @field_validator("source")
     @classmethod
@@ -127,7 +131,7 @@ class DeclaredModels(_Checked):
         models: The models, in the file's order.
     """
 
-    models: tuple[DeclaredModel, ...] = Field((), description="[[models]] tables, one for each model")
+    models: tuple[DeclaredModel, ...] = Field(default=(), description="[[models]] tables, one for each model")
 
 
 def read_declared(path: Path) -> DeclaredModels:

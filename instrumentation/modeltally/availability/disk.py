@@ -176,6 +176,7 @@ class Ledger:
         self._links: dict[Inode, int] = {}
         self._names: dict[Inode, set[Path]] = defaultdict(set)
         self._needed: dict[Inode, set[Hashable]] = defaultdict(set)
+        self._owned: dict[Hashable, set[Inode]] = defaultdict(set)
         self._kept: set[Inode] = set()
 
     def add(self, owner: Hashable, path: Path, found: os.stat_result, *, is_kept: bool = False) -> None:
@@ -192,6 +193,7 @@ class Ledger:
         self._links[inode] = found.st_nlink
         self._names[inode].add(path)
         self._needed[inode].add(owner)
+        self._owned[owner].add(inode)
         if is_kept:
             self._kept.add(inode)
 
@@ -201,17 +203,21 @@ class Ledger:
 
     def size_bytes(self, owners: Iterable[Hashable]) -> int:
         """Sum the bytes of what they need, each file on disk once."""
-        going = set(owners)
-        return sum(self._sizes[inode] for inode, needed in self._needed.items() if needed & going)
+        return sum(self._sizes[inode] for inode in self._needed_by(set(owners)))
 
     def freed_bytes(self, owners: Iterable[Hashable]) -> int:
         """Sum what would become free if they went together: nobody else needs it, and no other name holds it."""
         going = set(owners)
         return sum(
             self._sizes[inode]
-            for inode, needed in self._needed.items()
-            if needed <= going and inode not in self._kept and self._links[inode] <= len(self._names[inode])
+            for inode in self._needed_by(going)
+            if self._needed[inode] <= going
+            and inode not in self._kept
+            and self._links[inode] <= len(self._names[inode])
         )
+
+    def _needed_by(self, owners: set[Hashable]) -> set[Inode]:
+        return set().union(*(self._owned.get(owner, ()) for owner in owners))
 
 
 class Growth:

@@ -73,8 +73,9 @@ class Folder:
             top = self._top_of(folder, tops)
             for path in paths:
                 self._place(path, top, drafts, leftovers)
+        named = {self._name(top): top for top in tops if top == self.root or self.root in top.parents}
         for name, draft in drafts.items():
-            top = next((each for each in tops if self._name(each) == name), None)
+            top = named.get(name)
             self._complete(draft, self.root if top is None else top)
             if top is not None:
                 self._learn(draft, top, problems.append)
