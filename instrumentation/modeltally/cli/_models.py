@@ -347,7 +347,7 @@ def _last_used(directory: Path | None) -> dict[str, object]:
         from modeltally.analytics.topics.usage import MODELS
         from modeltally.analytics.window import parse_window
 
-        window = parse_window("1970-01-01", None, None, now=datetime.now(UTC))
+        window = parse_window("2000-01-01", None, None, now=datetime.now(UTC))
         with open_reader(settings) as store:
             answer = Statistics(store, settings=settings, keeps_answers=False).ask(MODELS, window)
     except ModelTallyError as error:
