@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import string
 import tomllib
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modeltally.availability._toml_lines import lines_of
-from modeltally.availability.declared import ModelPriority, read_declared
+from modeltally.availability.declared import DeclaredModel, ModelPriority, read_declared
 from modeltally.availability.declaring import write_declaration
+from modeltally.availability.found import KINDS
 from modeltally.errors import InputError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 GOOD = """\
 # what the studio needs
@@ -252,3 +252,17 @@ def test_declaration_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
         write_declaration("", tmp_path / "no" / "models.toml")
     assert [each.name for each in tmp_path.iterdir()] == ["models.toml"]
     assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_page_tells_what_the_code_takes(tmp_path: Path) -> None:
+    """The page's example is read as it stands, its table has every key, and the mistake it quotes is told like that."""
+    page = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
+    (example,) = re.findall(r"```toml\n(.*?)```", page, flags=re.DOTALL)
+    path = tmp_path / "models.toml"
+    path.write_text(example)
+    assert len(read_declared(path).models) == 2
+    table = re.findall(r"^\| `(\w+)` \|", page.partition("| key |")[2], flags=re.MULTILINE)
+    assert table == list(DeclaredModel.model_fields)
+    (quoted,) = re.findall(r"`models\.toml, (line.*?)`", page)
+    assert error_of(tmp_path, example.replace('"CRITICAL"', '"URGENT"', 1)) == quoted
+    assert all(f"`{kind}`" in page for kind in KINDS)

@@ -16,7 +16,14 @@ import pytest
 
 from availability.samples import ollama_model, safetensors
 from cli.conftest import COMMAND, rows_of
+from modeltally.availability.declared import DeclaredModel, DeclaredModels
+from modeltally.availability.found import Places
+from modeltally.availability.inventory import take_inventory
+from modeltally.availability.ollama_folder import OllamaFolder
+from modeltally.availability.verify import Level, check
 from modeltally.cli._exit import ExitCode
+from modeltally.cli._models import _recorded
+from modeltally.testing import capture
 from queries.given import Given, Operation, give
 from support.environment import clean_environment
 
@@ -27,6 +34,15 @@ if TYPE_CHECKING:
     from support.stores import Template
 
 WIDE = {"COLUMNS": "250"}
+RECORDED = (
+    "model.id",
+    "health.status",
+    "health.check.kind",
+    "health.files.checked",
+    "health.files.missing",
+    "health.files.corrupted",
+    "integrity.score",
+)
 
 
 @pytest.fixture
@@ -166,6 +182,26 @@ def test_check_is_an_operation_of_the_model(server: RunningServer, run: Run, oll
     while not (checks := [row for row in rows_of(run(*asked).stdout) if "health_check" in str(row)]):
         assert time.monotonic() < deadline
     assert sum(row["operations"] for row in checks) == 1
+
+
+def test_what_a_check_found_is_recorded(ollama: Path) -> None:
+    """The operation says which model, how closely, what was found, and goes by the declared name."""
+    weights(ollama).write_bytes(b"short")
+    models = DeclaredModels(models=(DeclaredModel(model="chat", source="ollama:llama3:latest"),))
+    entry = take_inventory(Places((OllamaFolder(ollama),)), models).find("chat")
+    with capture() as captured:
+        with _recorded(entry, Level.SUMS, is_recorded=True) as tell:
+            tell(check(entry.model, Level.SUMS))
+        span = captured.one()
+    assert {name: span[f"modeltally.{name}"] for name in RECORDED} == {
+        "model.id": "chat",
+        "health.status": "damaged",
+        "health.check.kind": "sums",
+        "health.files.checked": 2,
+        "health.files.missing": 0,
+        "health.files.corrupted": 1,
+        "integrity.score": pytest.approx(2 / (len(safetensors(1)) + 2)),
+    }
 
 
 def test_ctrl_c_tells_what_was_checked(ollama: Path, home: Path) -> None:
