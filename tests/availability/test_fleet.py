@@ -347,19 +347,40 @@ def test_what_another_user_may_not_see_is_unknown(fleet: Fleet) -> None:
         (root / "comfy" / "models" / "loras" / "l0.safetensors").chmod(0o600)
         (root / "hub" / "models--org--h0" / "snapshots").chmod(0o700)
         (root / "hub" / "models--org--h1" / "blobs").chmod(0o700)
+        (snapshot,) = (root / "hub" / "models--org--h3" / "snapshots").iterdir()
+        snapshot.chmod(0o700)
         (root / "ollama" / "blobs").chmod(0o700)
         places = {"huggingface": "hub", "comfyui": "comfy", "ollama": "ollama", "folder": "plain"}
         found = seen_by_nobody([f"{kind}={root / name}" for kind, name in places.items()])
     assert found["folder"]["is_readable"] is False
     assert "Permission denied" in found["folder"]["problems"][0]
     hub = found["huggingface"]["states"]
-    assert (hub["org/h0"], hub["org/h1"], hub["org/h2"]) == ("unknown", "unknown", "available")
+    assert [hub[f"org/h{number}"] for number in range(4)] == ["unknown", "unknown", "available", "unknown"]
     assert (found["comfyui"]["states"]["l0.safetensors"], found["comfyui"]["healthy"]["l0.safetensors"]) == (
         "available",
         None,
     )
     assert found["comfyui"]["healthy"]["l1.safetensors"] is True
     assert set(found["ollama"]["states"].values()) == {"unknown"}
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root may become another user")
+def test_any_rights_whatever_raise_nothing(fleet: Fleet) -> None:
+    """Files and folders that may be listed and not entered, entered and not listed, or neither: each ends in states."""
+    chance = random.Random(SEED)
+    with tempfile.TemporaryDirectory(dir="/tmp") as text:
+        root = Path(text)
+        root.chmod(0o755)
+        for name in ("hub", "comfy", "ollama", "plain"):
+            shutil.copytree(fleet.root / name, root / name, symlinks=True)
+        places = [f"huggingface={root}/hub", f"comfyui={root}/comfy", f"ollama={root}/ollama", f"folder={root}/plain"]
+        paths = [path for path in root.rglob("*") if not path.is_symlink()]
+        for _ in range(15):
+            for path in paths:
+                path.chmod(0o755)
+            for path in chance.sample(paths, len(paths) // 8):
+                path.chmod(chance.choice([0o700, 0o744, 0o711]))
+            assert seen_by_nobody(places).keys() == {"huggingface", "comfyui", "ollama", "folder"}
 
 
 @pytest.mark.parametrize(

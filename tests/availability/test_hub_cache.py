@@ -133,7 +133,7 @@ def test_shared_file_without_its_list_is_kept_by_the_library(hub: FakeHub, tmp_p
     assert_as_the_library(cache)
 
 
-def test_cache_of_version_1_is_read_without_lists(cache: Path) -> None:
+def test_cache_of_an_older_version_is_read_without_lists(cache: Path) -> None:
     """Without a list a model whose files are there is available, says what is not known, and is summed by names."""
     shutil.rmtree(cache / "models--org--model" / "trees")
     model = only(listing_of(cache))

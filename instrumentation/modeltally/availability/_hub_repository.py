@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Final
 
 from modeltally.availability._hub_trees import Tree, digest_named, has_manifest, read_refs, read_tree
 from modeltally.availability._shards import is_weights, parts_named_by
-from modeltally.availability.disk import held_file, is_within, legible, list_folder, look, occupied_bytes, walk
+from modeltally.availability.disk import (
+    held_file,
+    is_folder,
+    is_within,
+    legible,
+    list_folder,
+    look,
+    occupied_bytes,
+    walk,
+)
 from modeltally.availability.held import GROWING, ORPHAN, PARTIAL, HeldFile, Revision
 
 if TYPE_CHECKING:
@@ -99,10 +108,12 @@ class Repository:
         refs = read_refs(self.path / "refs", self.problems.append)
         unfinished = self._unfinished(growth, now)
         snapshots = self._snapshots()
+        is_real = os.path.realpath(self.path) == os.fspath(self.path)
         used: set[str] = set()
         found: list[tuple[float, Revision]] = []
         for commit in dict.fromkeys([*refs, *snapshots]):
-            place = _Place(self.path, commit, root, shared)
+            snapshot, blobs = self.path / "snapshots" / commit, self.path / "blobs"
+            place = _Place(self.path, commit, root, shared, is_real=is_real, snapshot=snapshot, blobs=blobs)
             names = tuple(refs.get(commit, ()))
             tree = read_tree(self.path / "trees" / f"{commit}.json", self.problems.append)
             if tree is None and self.ask_tree is not None:
@@ -152,19 +163,20 @@ class Repository:
         except FileNotFoundError:
             return {}
         except OSError as error:
-            self.is_readable = False
-            self.problems.append(f"its snapshots cannot be listed: {error.strerror or error}")
+            self._hidden(f"its snapshots cannot be listed: {error.strerror or error}")
             return {}
+        if any(look(folder, follow=False) is None for folder in folders):
+            self._hidden("its snapshots may not be looked at")
         return {
-            folder.name: [path for path in walk(folder, self.problems.append) if path.name not in _IGNORED]
+            folder.name: [path for path in walk(folder, self._hidden) if path.name not in _IGNORED]
             for folder in folders
-            if folder.is_dir()
+            if is_folder(folder)
         }
 
     def _unfinished(self, growth: Growth, now: float) -> set[str]:
         """Find unfinished downloads, and return the sums of the files that were to come."""
         waiting = set()
-        for path in list_folder(self.path / "blobs", self._hidden):
+        for path in list_folder(self.path / "blobs", self.problems.append):
             found = look(path, follow=False)
             if found is None:
                 continue
@@ -202,13 +214,13 @@ class Repository:
             listed = None if tree is None else tree.get(name)
             blob = place.blob_of(path)
             if blob is not None:
-                used.add(os.fspath(blob))
-            digest = listed.digest if listed else None if blob is None else digest_named(blob.name)
+                used.add(blob)
+            digest = listed.digest if listed else None if blob is None else digest_named(os.path.basename(blob))  # noqa: PTH119 - thousands of them
             size = None if listed is None else listed.size_bytes
             file, found = held_file(legible(name), path, expected_bytes=size, digest=digest)
             if found is not None:
                 newest = max(newest, found.st_mtime)
-                payload = Path(os.path.realpath(path))
+                payload = place.payload_of(path, blob)
                 kept = place.keeps(payload)
                 if kept and not is_within(payload, os.fspath(place.root)):
                     file = dataclasses.replace(file, problem=file.problem or "lies outside the cache")
@@ -297,18 +309,24 @@ class _Place:
     commit: str
     root: Path
     shared: Path | None
+    is_real: bool
+    snapshot: Path
+    blobs: Path
 
-    @property
-    def snapshot(self) -> Path:
-        return self.repository / "snapshots" / self.commit
-
-    def blob_of(self, path: Path) -> Path | None:
+    def blob_of(self, path: Path) -> str | None:
         """Return the model's own entry that a name of a snapshot leads to; None where it leads elsewhere."""
+        name = os.fspath(path)
         try:
-            target = Path(os.path.normpath(path.parent / path.readlink()))
+            target = os.path.normpath(os.path.join(os.path.dirname(name), os.readlink(name)))  # noqa: PTH115, PTH118, PTH120 - pathlib takes ten times as long
         except OSError:
             return None  # a file itself, as where links are not allowed
-        return target if target.parent == self.repository / "blobs" else None
+        return target if os.path.dirname(target) == os.fspath(self.blobs) else None  # noqa: PTH120 - as above
+
+    def payload_of(self, path: Path, blob: str | None) -> Path:
+        """Return the file itself that a name leads to, without links."""
+        if self.is_real and blob is not None and not os.path.islink(blob):  # noqa: PTH114 - as above
+            return Path(blob)
+        return Path(os.path.realpath(path))
 
     def keeps(self, payload: Path) -> bool:
         """Return whether a file stays when the model goes: it lies elsewhere, or the library would leave it."""

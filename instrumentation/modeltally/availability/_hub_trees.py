@@ -79,11 +79,11 @@ def read_refs(folder: Path, tell: Callable[[str], object]) -> dict[str, list[str
 
 
 def read_tree(path: Path, tell: Callable[[str], object]) -> Tree | None:
-    """Read which files a commit has, as ``snapshot_download`` of huggingface_hub 2 leaves it.
+    """Read which files a commit has, as ``snapshot_download`` of huggingface_hub 1.33 and 2 leaves it.
 
     Args:
         path: ``trees/<commit>.json``.
-        tell: Takes why it could not be read; one that is not there, as with huggingface_hub 1, is no problem.
+        tell: Takes why it could not be read; one that is not there, as with huggingface_hub 1.0, is no problem.
 
     Returns:
         The files by path; None where nothing usable is there.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modeltally.availability._shards import is_weights
 from modeltally.availability._single import Draft, finished, unfinished_name, unfinished_of, within
-from modeltally.availability.disk import Growth, inode_of, legible, look, read_small, walk
+from modeltally.availability.disk import Growth, inode_of, is_folder, legible, look, read_small, walk
 from modeltally.availability.held import Leftover, Listing
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class ComfyFolders:
             why = f"{self.location} is not there, or may not be looked at"
             return Listing(self.kind, self.location, is_readable=False, problems=(why,))
         folders = self._folders(problems.append)
-        if not any(folder.is_dir() for _, each in folders for folder in each):
+        if not any(is_folder(folder) for _, each in folders for folder in each):
             problems.append(f"{self.location} has none of ComfyUI's folders of models")
         drafts: list[Draft] = []
         leftovers: list[Leftover] = []
@@ -111,10 +111,10 @@ class ComfyFolders:
         """Collect the folders of each sort of model, in the order in which ComfyUI looks through them."""
         folders: dict[str, list[Path]] = {}
         configs = list(self._configs)
-        if self.root.is_dir():
+        if is_folder(self.root):
             models = self.root / "models"
             folders = {sort: [models / name for name in names] for sort, names in _OWN.items()}
-            if (self.root / EXTRA).exists():
+            if look(self.root / EXTRA) is not None:
                 configs.insert(0, self.root / EXTRA)
         else:
             configs.insert(0, self.root)

@@ -95,10 +95,9 @@ def write_declaration(text: str, path: Path, *, is_forced: bool = False) -> None
             os.fsync(file.fileno())
         read_declared(Path(temporary))
         Path(temporary).chmod(_MODE & ~_umask())
-        if is_forced:
-            Path(temporary).replace(path)
-        else:
-            path.hardlink_to(temporary)  # unlike a rename it never replaces anything
+        if not is_forced:
+            path.touch(exist_ok=False)  # the name is ours from here on
+        Path(temporary).replace(path)
     except FileExistsError as error:
         raise InputError(f"{path} is there already; --force replaces it, --out names another file") from error
     except OSError as error:

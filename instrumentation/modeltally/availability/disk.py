@@ -22,6 +22,7 @@ __all__ = [
     "Ledger",
     "held_file",
     "inode_of",
+    "is_folder",
     "is_within",
     "legible",
     "list_folder",
@@ -42,6 +43,12 @@ def look(path: Path, *, follow: bool = True) -> os.stat_result | None:
         return path.stat(follow_symlinks=follow)
     except (OSError, ValueError):  # a name that no file can have
         return None
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether a path is a folder, or a link to one; False where it may not be looked at."""
+    found = look(path)
+    return found is not None and stat.S_ISDIR(found.st_mode)
 
 
 def inode_of(found: os.stat_result) -> Inode:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from modeltally.availability._hub_trees import Tree, digest_named, read_tree
 from modeltally.availability._shards import is_weights, parts_named_by
 from modeltally.availability._single import Draft, finished, unfinished_name, unfinished_of, within
-from modeltally.availability.disk import Growth, legible, read_small, walk
+from modeltally.availability.disk import Growth, is_folder, legible, read_small, walk
 from modeltally.availability.held import HeldFile, Leftover, Listing
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class Folder:
     def _learn(draft: Draft, top: Path, tell: Callable[[str], object]) -> None:
         """Take over what a download from the hub into this folder left: which commit, which files, which sums."""
         hub = top.joinpath(*_HUB)
-        if not hub.is_dir():
+        if not is_folder(hub):
             return
         told: dict[str, tuple[str, str]] = {}
         for path in walk(hub / "download", tell):

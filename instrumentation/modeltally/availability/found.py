@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from modeltally.availability.comfyui_folders import ComfyFolders
+from modeltally.availability.disk import is_folder
 from modeltally.availability.folders import Folder
 from modeltally.availability.hub_cache import HubCache
 from modeltally.availability.ollama_folder import OllamaFolder
@@ -119,15 +120,17 @@ def places_of(
     """
     stores: list[ModelStore] = []
     hub, chunks = hub_folder(environ, home)
-    if _is(hub) or any(environ.get(name) for name in ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE")):
+    if is_folder(hub) or any(environ.get(name) for name in ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE")):
         stores.append(HubCache(hub, chunks=chunks, wanted=wanted, ask_tree=ask_tree))
     comfy = environ.get("COMFYUI_PATH")
     comfy_folder = Path(comfy) if comfy else home / "ComfyUI"
-    if comfy or _is(comfy_folder / "models"):
+    if comfy or is_folder(comfy_folder / "models"):
         stores.append(ComfyFolders(comfy_folder))
     servers: list[ModelStore] = []
     named = environ.get("OLLAMA_MODELS")
-    folders = [Path(named)] if named else [path for path in (home / ".ollama" / "models", _OLLAMA_SERVICE) if _is(path)]
+    folders = (
+        [Path(named)] if named else [path for path in (home / ".ollama" / "models", _OLLAMA_SERVICE) if is_folder(path)]
+    )
     stores += [OllamaFolder(path) for path in folders]
     if folders or environ.get("OLLAMA_HOST"):
         server = Ollama(_ollama_address(environ.get("OLLAMA_HOST", "")))
@@ -135,16 +138,9 @@ def places_of(
     llama = environ.get("LLAMA_CACHE")
     library = home / "Library" / "Caches" if sys.platform == "darwin" else home / ".cache"
     llama_folder = Path(llama) if llama else library / "llama.cpp"
-    if llama or _is(llama_folder):
+    if llama or is_folder(llama_folder):
         stores.append(Folder(llama_folder))
     return Places(tuple(stores), tuple(servers))
-
-
-def _is(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:
-        return False
 
 
 def _ollama_address(host: str) -> str:

@@ -111,7 +111,7 @@ class HubCache:
         facts = Facts(
             is_growing=repository.is_growing,
             has_whole_revision=any(revision.is_whole for revision in repository.revisions),
-            is_whole=chosen is not None and chosen.is_whole and not repository.lacks_weights,
+            is_whole=chosen is not None and chosen.is_whole and not repository.lacks_weights and repository.is_readable,
             has_damage=chosen is not None and any(file.has_wrong_size for file in chosen.files),
             is_readable=repository.is_readable,
         )

@@ -253,7 +253,7 @@ def _verdicts(
 
     with WaitingBar("reading", total=total, console=console) as bar:
         for entry in entries:
-            bar.say(entry.model.name)
+            bar.say(_clean(entry.model.name))
             with _recorded(entry, level, is_recorded=is_recorded) as tell:
                 verdict = check(entry.model, level, revision=revision, throttle=throttle, advance=advance)
                 tell(verdict)
