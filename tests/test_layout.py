@@ -23,6 +23,7 @@ ALLOWED = {
     "clickhouse": {"store", "asgi"},
     "analytics": {"store", "instrument"},
     "recommend": {"analytics", "store"},
+    "availability": {"analytics", "recommend", "store"},
     "alerts": {"analytics", "recommend", "store", "webhook"},
     "show": {"alerts", "analytics", "asgi", "recommend", "store", "threads", "webhook"},
     "jobs": {"alerts", "receiver", "recommend", "show", "store", "webhook"},
@@ -35,6 +36,7 @@ ALLOWED = {
     "cli": {
         "alerts",
         "analytics",
+        "availability",
         "comfyui",
         "connect",
         "demo",

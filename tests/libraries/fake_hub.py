@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["COMMIT", "FakeHub", "running_hub"]
+__all__ = ["COMMIT", "FakeHub", "git_sum", "running_hub"]
 
 COMMIT: Final = hashlib.sha1(b"the first commit").hexdigest()  # noqa: S324 - as git does
 _RESOLVE: Final = re.compile(r"/(?P<repo>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)")
@@ -31,6 +31,8 @@ class FakeHub:
     Attributes:
         files: Content by repository and path.
         gated: Repositories that nobody may read.
+        large: Paths of files that are kept apart from git, by SHA-256.
+        commits: The commit of a repository, where it is not ``COMMIT``.
         cuts: After how many bytes of an answer the connection breaks, by path; one cut is used up by one answer.
         served: Bytes of content sent, by path.
         requests: Requests for content, by path.
@@ -41,6 +43,8 @@ class FakeHub:
 
     files: dict[str, dict[str, bytes]] = field(default_factory=dict)
     gated: set[str] = field(default_factory=set)
+    large: set[str] = field(default_factory=set)
+    commits: dict[str, str] = field(default_factory=dict)
     cuts: dict[str, list[int]] = field(default_factory=dict)
     served: Counter[str] = field(default_factory=Counter)
     requests: Counter[str] = field(default_factory=Counter)
@@ -112,10 +116,20 @@ class _Handler(BaseHTTPRequestHandler):
         if self._is_refused(repository):
             return
         files = self.of.files[repository]
-        answer: Any = {"id": repository, "sha": COMMIT, "siblings": [{"rfilename": name} for name in files]}
+        answer: Any = {
+            "id": repository,
+            "sha": self.of.commits.get(repository, COMMIT),
+            "siblings": [{"rfilename": name} for name in files],
+        }
         if what == "tree":
             answer = [
-                {"type": "file", "oid": _etag(content), "size": len(content), "path": name}
+                {
+                    "type": "file",
+                    "oid": git_sum(content),
+                    "size": len(content),
+                    "path": name,
+                    **self._lfs(name, content),
+                }
                 for name, content in files.items()
             ]
         body = json.dumps(answer).encode()
@@ -124,6 +138,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def _lfs(self, name: str, content: bytes) -> dict[str, Any]:
+        if name not in self.of.large:
+            return {}
+        return {"lfs": {"oid": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 132}}
 
     def _content(self, repository: str, path: str, *, has_body: bool) -> None:
         if self._is_refused(repository):
@@ -135,8 +154,9 @@ class _Handler(BaseHTTPRequestHandler):
         asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         begin = int(asked[1]) if asked else 0
         self.send_response(206 if asked else 200)
-        self.send_header("ETag", f'"{_etag(content)}"')
-        self.send_header("X-Repo-Commit", COMMIT)
+        etag = hashlib.sha256(content).hexdigest() if path in self.of.large else git_sum(content)
+        self.send_header("ETag", f'"{etag}"')
+        self.send_header("X-Repo-Commit", self.of.commits.get(repository, COMMIT))
         self.send_header("Accept-Ranges", "bytes")
         if asked:
             self.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{len(content)}")
@@ -160,5 +180,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.shutdown(2)
 
 
-def _etag(content: bytes) -> str:
-    return hashlib.sha1(content).hexdigest()  # noqa: S324 - as git does
+def git_sum(content: bytes) -> str:
+    """Return what git calls a file of this content."""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()  # noqa: S324 - as git does

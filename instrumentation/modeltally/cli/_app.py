@@ -54,6 +54,7 @@ COMMANDS = {
         "Show what your models cost you, or set it.",
         "modeltally price flux gpu-hour 2.50 USD --from 2026-03-01",
     ),
+    "models": ("Show the models on this machine, check their files.", "modeltally models list"),
     "check": ("Ask a store every invariant, or for alerts.", "modeltally check --alerts --format json"),
     "demo": ("Simulate days of a small studio, show the answers.", "modeltally demo --days 200 --keep"),
 }
@@ -70,6 +71,8 @@ class _Loader(Mapping[str, Any]):
         module = importlib.import_module(f"modeltally.cli._{word}")
         # a word of Python's own has another name there
         function = getattr(module, f"{word}_" if keyword.iskeyword(word) or hasattr(builtins, word) else word)
+        if isinstance(function, typer.Typer):
+            return typer.main.get_group(function)  # a command with commands of its own
         alone = typer.Typer(add_completion=False, rich_markup_mode=None)
         # what follows another command's name is that command's
         settings = {"allow_interspersed_args": False} if name == "run" else {}
