@@ -65,7 +65,11 @@ def _running() -> Iterator[StandIn]:
 
         do_POST = do_DELETE = do_GET  # noqa: N815 - as the class wants it
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *_: Any) -> None:
+            """Say nothing of an answer that was cut on purpose."""
+
+    server = Server(("127.0.0.1", 0), Handler)
     stand_in.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -81,6 +81,8 @@ def test_list_of_a_machine_without_models(here: Run) -> None:
     done = here("models", "list", "--store", "folder=/nowhere", "--format", "json")
     assert (done.returncode, json.loads(done.stdout)) == (0, [])
     assert "note: folder: /nowhere cannot be listed" in done.stderr
+    checked = here("models", "verify", "--all", "--store", "folder=/nowhere")
+    assert (checked.returncode, "note: folder: /nowhere" in checked.stderr) == (0, True)
 
 
 def test_list_knows_when_a_model_was_last_used(here: Run, ollama: Path, template: Template, tmp_path: Path) -> None:

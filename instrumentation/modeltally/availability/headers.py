@@ -23,6 +23,7 @@ _GGUF_MAGIC: Final = b"GGUF"
 _GGUF_VERSIONS: Final = range(2, 17)  # 1 counted with 32 bits and is no more; a version far off is another byte order
 _GGUF_ALIGNMENT: Final = 32
 _MAX_ENTRIES: Final = 1_000_000
+_MAX_TEXTS: Final = 4_000_000  # the largest vocabularies have a quarter of a million
 _MAX_TEXT_BYTES: Final = 64 * 1024**2
 _MAX_DIMENSIONS: Final = 8
 _MAX_NESTING: Final = 8
@@ -210,7 +211,9 @@ class _Reader:
         if inner in _SCALARS:
             self.skip(count * _SCALARS[inner])
             return b""
-        for _ in range(count):  # ends at the file's end at the latest: each takes bytes
+        if count > _MAX_TEXTS:
+            raise _FaultError(f"a list of its metadata would have {count} entries")
+        for _ in range(count):
             self.value(inner, nesting + 1)
         return b""
 

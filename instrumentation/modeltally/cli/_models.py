@@ -193,6 +193,7 @@ def _verify(  # noqa: PLR0913 - each is a flag
                 write_table(rows, VERDICTS, console=output_console())
                 if faults:
                     write_table(faults, CHECKED, console=output_console())
+            _tell(inventory)
     if any(verdict.is_healthy is False for verdict in verdicts) or any(
         each.model.state == "missing" for each in chosen
     ):
