@@ -271,7 +271,7 @@ class Settings(BaseModel):
         default=0.8, ge=0, le=1, description="Success rate below which a model counts as unreliable."
     )
 
-    @field_validator("dir", mode="before")
+    @field_validator("dir", "reports_directory", mode="before")
     @classmethod
     def _check_dir(cls, value: object) -> object:
         if not isinstance(value, str | Path):

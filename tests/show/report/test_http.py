@@ -103,6 +103,24 @@ def test_who_may_not_read_gets_nothing(asked: Asked) -> None:
     assert closed.get("/v1/reports", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
 
 
+def test_reports_leave_threads_to_others(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While as many are made as there is room for, another is told to come back, and afterwards it is made."""
+    client = client_of(asked)
+    inner: list[int] = []
+
+    def busy(_: object) -> bytes:
+        answer = client.get(f"/v1/reports/storage.html?{WEEK}")
+        inner.append(answer.status_code)
+        return b""
+
+    monkeypatch.setattr(routes, "format_named", lambda _: Format("html", "text/html", busy))
+    assert client.get(f"/v1/reports/storage.html?{WEEK}").status_code == 200
+    assert inner == [503, 200, 200, 200]
+    inner.clear()
+    assert client.get(f"/v1/reports/storage.html?{WEEK}").status_code == 200
+    assert inner == [503, 200, 200, 200]
+
+
 def test_a_failure_is_no_fault_of_who_asks(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where drawing fails the answer says so and is worth another try."""
 

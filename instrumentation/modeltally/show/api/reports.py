@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Annotated, Final
 
 from fastapi import APIRouter, HTTPException, Query, Request
@@ -9,7 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
 from modeltally.analytics.window import parse_window
-from modeltally.errors import InputError, ModelTallyError, ParameterError, SettingError, UnknownNameError
+from modeltally.errors import InputError, ModelTallyError, ParameterError, ServerError, SettingError, UnknownNameError
 from modeltally.show.report.formats import FORMATS, format_named
 from modeltally.show.report.kinds import REPORTS, kind_named, make_report
 from modeltally.show.report.parts import Asked
@@ -25,6 +26,8 @@ _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
 }
 _SHOWN_BY_BROWSERS: Final = frozenset({"html", "json", "md"})
+# each takes a thread for seconds, and other routes need some
+_AT_ONCE: Final = 4
 _ASKED_WRONGLY, _NOT_FOUND, _NOT_INSTALLED, _FAILED = 422, 404, 501, 503
 
 
@@ -53,6 +56,7 @@ def reports_router(backend: Backend) -> APIRouter:
         ``/v1/reports`` and ``/v1/reports/{report}.{format}``.
     """
     router = APIRouter(tags=["reports"])
+    room = threading.BoundedSemaphore(_AT_ONCE)
 
     @router.get("/v1/reports", summary="Which reports there are")
     def list_reports(request: Request) -> ReportList:
@@ -96,6 +100,8 @@ def reports_router(backend: Backend) -> APIRouter:
     ) -> Response:
         """Make a report about what began at or after `since` and before `until`."""
         _check_reader(backend, request)
+        if not room.acquire(blocking=False):
+            return _problem(ServerError(f"{_AT_ONCE} reports are being made; ask again in some seconds"))
         try:
             kind, chosen = kind_named(report), format_named(format)
             now = backend.now()
@@ -110,6 +116,8 @@ def reports_router(backend: Backend) -> APIRouter:
             content = chosen.write(make_report(kind, asked, generated_at=now))
         except ModelTallyError as error:
             return _problem(error)
+        finally:
+            room.release()
         place = "inline" if chosen.name in _SHOWN_BY_BROWSERS else "attachment"
         disposition = {"Content-Disposition": f'{place}; filename="{kind.name}.{chosen.name}"'}
         return Response(content, media_type=chosen.media_type, headers=_HEADERS | disposition)
@@ -137,4 +145,5 @@ def _problem(error: ModelTallyError) -> JSONResponse:
         _FAILED: "The report could not be made",
     }
     content = {"type": "about:blank", "title": titles[status], "status": status, "detail": str(error)}
-    return JSONResponse(content, status_code=status, media_type="application/problem+json")
+    headers = {"Retry-After": "5"} if status == _FAILED else {}
+    return JSONResponse(content, status_code=status, headers=headers, media_type="application/problem+json")
