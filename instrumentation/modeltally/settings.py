@@ -351,7 +351,7 @@ class Settings(BaseModel):
         default="", description="Where people open the page, for links in what is sent: `https://host`."
     )
 
-    @field_validator("dir", mode="before")
+    @field_validator("dir", "reports_directory", mode="before")
     @classmethod
     def _check_dir(cls, value: object) -> object:
         if not isinstance(value, str | Path):

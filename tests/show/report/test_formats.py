@@ -6,13 +6,14 @@ import dataclasses
 import json
 import re
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from modeltally.analytics.plain import plain
 from modeltally.analytics.rows import Column, Unit
+from modeltally.analytics.topics.over_time import TIME
 from modeltally.analytics.window import Window
 from modeltally.errors import InputError, SettingError, UnknownNameError
 from modeltally.settings import REPORT_FORMATS, REPORT_NAMES
@@ -22,7 +23,7 @@ from modeltally.show.report.formats import FORMATS, format_named
 from modeltally.show.report.html import write_html
 from modeltally.show.report.kinds import REPORTS, kind_named, make_report
 from modeltally.show.report.model import Report, Section
-from modeltally.show.report.parts import bucket_for
+from modeltally.show.report.parts import bucket_for, from_topic
 from modeltally.show.report.pdf import write_pdf
 from show.report.read_back import (
     expected,
@@ -175,6 +176,19 @@ def test_the_window_is_compared_with_the_one_before(reports: dict[str, Report]) 
     overview = reports["usage"].sections[0]
     assert [row["requests"] for row in overview.rows] == [92, 5]
     assert "Requests 92 (before: 5)" in overview.text[0]
+
+
+def test_a_window_that_goes_on_ends_at_the_answer(asked: Asked) -> None:
+    """Of a hundred years the months up to the answer are listed, the newest where there are too many."""
+    whole = Window(datetime(2000, 1, 1, tzinfo=UTC), datetime(2099, 12, 31, tzinfo=UTC), asked.window.as_of)
+    part = from_topic(TIME, chart=None, most=12, is_newest_last=True)
+    section = part(dataclasses.replace(asked, window=whole, zone="UTC"))
+    assert [section.rows[0]["begin_at"].date(), section.rows[-1]["begin_at"].date()] == [
+        date(2025, 4, 1),
+        date(2026, 3, 1),
+    ]
+    assert section.left_out == 26 * 12 + 3 - 12
+    assert sum(row["operations"] for row in section.rows) == 97
 
 
 def test_advice_is_judged_by_what_followed(reports: dict[str, Report]) -> None:

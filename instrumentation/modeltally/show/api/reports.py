@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from modeltally.errors import SettingError
 from modeltally.show.api.problems import ProblemError, documented
 from modeltally.show.api.questions import Dated, Text
+from modeltally.show.api.work import Work
 from modeltally.show.charts.draw import DrawingError
 from modeltally.show.report.formats import FORMATS, format_named
 from modeltally.show.report.kinds import REPORTS, kind_named, make_report
@@ -26,6 +27,9 @@ _HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
 }
+# each takes a thread for seconds, and everything else needs some
+_AT_ONCE: Final = 2
+_WAITING: Final = 8
 _SHOWN_BY_BROWSERS: Final = frozenset({"html", "json", "md"})
 
 
@@ -59,6 +63,7 @@ def reports_router(answering: Answering) -> APIRouter:
     """
     router = APIRouter(prefix="/v1/reports", tags=["reports"])
     backend = answering.backend
+    work = Work(threads=_AT_ONCE, waiting=_WAITING)
 
     @router.get("", summary="Which reports there are", responses=documented(401))
     async def list_reports(request: Request) -> ReportList:
@@ -111,7 +116,7 @@ def reports_router(answering: Answering) -> APIRouter:
             except SettingError as error:
                 raise ProblemError(HTTPStatus.NOT_IMPLEMENTED, str(error), thing="format", value=format) from error
 
-        content = await answering.work.run(request, make)
+        content = await work.run(request, make)
         place = "inline" if chosen.name in _SHOWN_BY_BROWSERS else "attachment"
         disposition = {"Content-Disposition": f'{place}; filename="{kind.name}.{chosen.name}"'}
         return Response(content, media_type=chosen.media_type, headers=_HEADERS | disposition)

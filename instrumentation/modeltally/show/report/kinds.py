@@ -13,7 +13,7 @@ from modeltally.analytics.topics.quality import FAILURES, FAILURES_BY_MODEL, QUA
 from modeltally.analytics.topics.subjects import BY_USER, SPEED
 from modeltally.analytics.topics.usage import MODELS, OVERVIEW, USERS
 from modeltally.errors import InputError, UnknownNameError
-from modeltally.show.charts.over_time import outcomes_over_time, subjects_over_time
+from modeltally.show.charts.over_time import outcomes_over_time
 from modeltally.show.charts.subjects import bars_by_subject
 from modeltally.show.charts.week import hours_of_week
 from modeltally.show.report.advice import EVERY_ADVICE, accuracy
@@ -50,10 +50,6 @@ def _outcomes(rows: Sequence[Any], asked: Asked) -> Chart:
     return outcomes_over_time(rows, window=asked.window, bucket=asked.bucket, zone=asked.zone)
 
 
-def _by_model(rows: Sequence[Any], asked: Asked) -> Chart:
-    return subjects_over_time(rows, window=asked.window, bucket=asked.bucket, zone=asked.zone)
-
-
 def _week(rows: Sequence[Any], asked: Asked) -> Chart:
     return hours_of_week(rows, zone=asked.zone)
 
@@ -71,9 +67,9 @@ _USAGE: Final = Kind(
     sentence="How much every model is used, by how many, when, how well, and what it costs.",
     parts=(
         compared(OVERVIEW),
-        from_topic(TIME, chart=_outcomes),
+        from_topic(TIME, chart=_outcomes, is_newest_last=True),
         from_topic(MODELS, chart=_bars("requests", "model", "Requests by model")),
-        from_topic(USERS),
+        from_topic(USERS, is_newest_last=True),
         from_topic(BY_USER, most=50),
         from_topic(PEAKS, chart=_week, most=20, order="operations"),
         from_topic(PATTERNS),
@@ -86,7 +82,7 @@ _PERFORMANCE: Final = Kind(
     sentence="How fast and how reliable models are, whether that gets better or worse, and what goes wrong.",
     parts=(
         compared(OVERVIEW),
-        from_topic(TIME, chart=_outcomes),
+        from_topic(TIME, chart=_outcomes, is_newest_last=True),
         from_topic(SPEED, chart=_bars("p95_ms", "subject", "95th percentile by model")),
         from_topic(QUALITY_TRENDS),
         from_topic(TRENDS),

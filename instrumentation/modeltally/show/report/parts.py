@@ -72,6 +72,7 @@ def from_topic(
     chart: ChartOf | None = None,
     most: int = MOST_ROWS,
     order: str = "",
+    is_newest_last: bool = False,
     **given: str,
 ) -> Part:
     """Make a part of a topic.
@@ -83,6 +84,7 @@ def from_topic(
         chart: Makes a chart of its rows.
         most: How many rows are listed.
         order: The column to order rows by, the largest first; empty: as the view gives them.
+        is_newest_last: Of too many rows the last are listed, not the first.
         **given: Arguments of the topic.
 
     Returns:
@@ -97,7 +99,8 @@ def from_topic(
             values[BUCKET.parameter] = asked.bucket
         arguments = arguments_of(topic, values, topics=TOPICS.values())
         answer = asked.statistics.ask(topic, asked.window, arguments=arguments)
-        rows = answer.rows
+        # of what is still to come nothing is known
+        rows = [row for row in answer.rows if "begin_at" not in row or row["begin_at"] < asked.window.as_of]
         if order:
             rows = sorted(rows, key=lambda row: row[order] or 0, reverse=True)
         drawn = chart(rows, asked) if chart is not None else None
@@ -109,7 +112,7 @@ def from_topic(
             text=(topic.sentence, *([drawn.summary] if drawn is not None else [])),
             columns=tuple(topic.columns),
             shown=_shown(topic, rows),
-            rows=rows[:most],
+            rows=rows[-most:] if is_newest_last else rows[:most],
             left_out=max(len(rows) - most, 0),
             is_record=topic.layout.is_record,
             trust=answer.trust,
