@@ -108,7 +108,7 @@ def _dashboards() -> str:
     lines = ["| dashboard | panels | to choose |", "|---|---|---|"]
     for build in BOARDS.values():
         board = build()
-        panels = ", ".join(str(panel.title) for panel in board.panels or [] if panel.type_val != "row")
+        panels = "; ".join(str(panel.title) for panel in board.panels or [] if panel.type_val != "row")
         choices = [variable.name for variable in (board.templating and board.templating.list_val) or []]
         shown = str(board.title).removeprefix("modeltally: ")
         lines.append(f"| {shown} | {panels} | {', '.join(choices[1:]) or '-'} |")
@@ -120,9 +120,9 @@ def _rules() -> str:
     for rule in RULES:
         sign = {"gt": "above", "lt": "below"}[rule.fires]
         every = _length(GROUPS[rule.group])
+        held = "" if rule.pending == "0s" else f" for {rule.pending.replace('m', ' min')}"
         lines.append(
-            f"| {rule.title} | {sign} {rule.limit:g}, for {rule.pending} | {_length(rule.seconds)} | {every}"
-            f" | {rule.severity} |"
+            f"| {rule.title} | {sign} {rule.limit:g}{held} | {_length(rule.seconds)} | {every} | {rule.severity} |"
         )
     return "\n".join(lines)
 

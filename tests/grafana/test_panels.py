@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime as dt
 import re
 import threading
 from typing import TYPE_CHECKING, Any
@@ -105,6 +107,21 @@ def test_panel_has_something_to_draw(studio: Studio, panel: Panel) -> None:
     # a server whose own zone is another gives the same rows: windows are of UTC wherever they are asked for
     here, there = (studio.rows(text, studio.asked(), session=session) for session in ZONES.values())
     assert here == there
+
+
+@pytest.mark.slow(seconds=15, why="windows of thirty years")
+@pytest.mark.parametrize("question", ["overview/requests_by_outcome", "models/requests", "patterns/quality"])
+@pytest.mark.parametrize("days", [365 * 30, 0, -3])
+def test_any_window_is_answered(studio: Studio, question: str, days: int) -> None:
+    """Thirty years come by months within the interface's memory, and an empty or reversed window is no error."""
+    text = next(panel.target["rawSql"] for panel in PANELS if panel.question == question)
+    length = dt.timedelta(days=days)
+    seconds = max(length.total_seconds() / 1000, 1)
+    asked = dataclasses.replace(studio.asked("Asia/Kolkata"), since=studio.until - length, interval_seconds=seconds)
+    rows = studio.rows(text, asked)
+    if days > 0:
+        is_series(rows)
+        assert len(rows.values) < 500
 
 
 @pytest.mark.parametrize("name", VARIABLES)
