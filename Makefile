@@ -185,8 +185,8 @@ bench-trends: $(READY)  # how often the class of a trend errs on simulated serie
 	PYTHONPATH=tests $(RUN)python -m bench.trends --seed $(SEED) $(if $(SERIES),--series $(SERIES))
 
 .PHONY: bench-show
-bench-show: $(READY)  # ten readers over HTTP on a store of 20 million events: waits, misses apart, memory: SIZE=2M SECONDS=60
-	PYTHONPATH=tests $(RUN)python -m bench.show --seed $(SEED) $(if $(SIZE),--size $(SIZE)) $(if $(SECONDS),--seconds $(SECONDS))
+bench-show: $(READY)  # ten readers over HTTP on a store of 20 million events: waits, misses apart, memory: SIZE=2M FOR=60
+	PYTHONPATH=tests $(RUN)python -m bench.show --seed $(SEED) $(if $(SIZE),--size $(SIZE)) $(if $(FOR),--seconds $(FOR))
 
 .PHONY: bench-live
 bench-live: $(READY)  # five minutes of 2,000 spans a second beside 50 listeners, 20 slow ones, ten readers; and without them: MINUTES=5
