@@ -44,7 +44,7 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="modeltally-clients-") as name:
         home = Path(name)
-        demo = run_command("demo", "--days", "3", "--dir", home / "data", home=home)
+        demo = run_command("demo", "--days", "7", "--dir", home / "data", home=home)
         if demo.returncode:
             raise SystemExit(demo.stderr)
         server = start_server(home / "data", home)
