@@ -1,11 +1,13 @@
-"""Every statistic of docs/statistics.md is there: view, reader and command say the same of the demonstration's data."""
+"""Every statistic of docs/statistics.md is there: view, reader, command and REST say the same of the demo's data."""
 
 from __future__ import annotations
 
 import datetime as dt
 import io
 import json
+import urllib.request
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -17,6 +19,7 @@ from modeltally.analytics.topics import TOPICS
 from modeltally.analytics.topics.usage import STORED
 from modeltally.analytics.window import Window, parse_window
 from modeltally.connect import open_reader
+from modeltally.server import find_server
 from modeltally.settings import Settings
 from modeltally.show.rows import write_rows
 from modeltally.store import sql
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-pytestmark = pytest.mark.slow(seconds=120, why="thirty simulated days, every statistic three ways")
+pytestmark = pytest.mark.slow(seconds=120, why="thirty simulated days, every statistic four ways")
 STATISTICS = statistics()
 PARAMETERS = {"--by": "kind", "--bucket": "bucket", "--tz": "zone"}
 
@@ -59,9 +62,25 @@ def written(rows: Sequence[Mapping[str, object]]) -> object:
     return json.loads(file.getvalue())
 
 
+def over_rest(directory: Path, topic: str, asked: Mapping[str, str]) -> dict[str, Any]:
+    """An answer of the interface for programs, its pages put together."""
+    server = find_server(directory)
+    assert server is not None
+    url, rows, cursor = f"{server.address.http_url}/api/v1/topics/{topic}", list[Any](), dict[str, str]()
+    while True:
+        with urllib.request.urlopen(f"{url}?{urlencode({**asked, **cursor})}", timeout=120) as response:  # noqa: S310
+            page: dict[str, Any] = json.load(response)
+        rows += page["rows"]
+        if page["next_cursor"] is None:
+            return {**page, "rows": rows}
+        cursor = {"cursor": page["next_cursor"]}
+
+
 @pytest.mark.parametrize("statistic", STATISTICS, ids=[one["asked"] for one in STATISTICS])
-def test_view_reader_and_command_agree(directory: Path, as_of: dt.datetime, statistic: dict[str, Any]) -> None:
-    """The columns that answer a statistic are there, with rows, and the three ways give the same."""
+def test_view_reader_command_and_interface_agree(
+    directory: Path, as_of: dt.datetime, statistic: dict[str, Any]
+) -> None:
+    """The columns that answer a statistic are there, with rows, and the four ways give the same."""
     topic, flags = TOPICS[statistic["topic"]], statistic.get("flags", [])
     pairs = dict(zip(flags[::2], flags[1::2], strict=True))
     window = parse_window(pairs.get("--since"), None, as_of.isoformat(), now=as_of)
@@ -82,3 +101,7 @@ def test_view_reader_and_command_agree(directory: Path, as_of: dt.datetime, stat
     answer = json.loads(command.stdout)
     assert (answer["topic"], answer["rows"]) == (topic.name, written(rows))
     assert answer["trust"]["as_of"] == window.parameters()["as_of"]
+    asked = {flag.removeprefix("--"): value for flag, value in pairs.items()} | {"as_of": as_of.isoformat()}
+    over_http = over_rest(directory, topic.name, asked)
+    assert over_http["rows"] == answer["rows"]
+    assert {**over_http["trust"], "answer_age_seconds": 0} == {**answer["trust"], "answer_age_seconds": 0}

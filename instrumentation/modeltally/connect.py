@@ -35,6 +35,7 @@ __all__ = [
     "open_statistics",
     "running_server",
     "serve",
+    "serve_api",
     "temporary_server",
 ]
 
@@ -242,6 +243,32 @@ def serve(settings: Settings, *, ready: Callable[[ServerAddress], None]) -> None
     with _needing_the_engine(settings):
         from modeltally.server import local  # noqa: PLC0415
     local.serve(settings, ready=ready)
+
+
+def serve_api(settings: Settings, *, ready: Callable[[str, str], None]) -> None:
+    """Answer programs and pages from the store on a ClickHouse server, until SIGTERM or Ctrl-C.
+
+    Args:
+        settings: Name the server, the address to listen on, limits.
+        ready: Told the URL and the token once requests are answered.
+
+    Raises:
+        SettingError: No server is named, what it needs is not installed, or an address cannot be used.
+        ServerError: The ClickHouse server cannot be reached.
+    """
+    if not settings.store:
+        raise SettingError(
+            "setting 'store' names no ClickHouse server: set MODELTALLY_STORE; for a data directory `modeltally up`"
+            " answers the same"
+        )
+    try:
+        from modeltally.server import served  # noqa: PLC0415 - slow to import
+    except ModuleNotFoundError as error:
+        raise SettingError(
+            f"this command needs the server's libraries ({error}); install them with: pip install 'modeltally[server]'"
+        ) from error
+    with open_served(settings) as store:
+        served.serve_api(settings, store, ready=ready)
 
 
 def temporary_server(settings: Settings) -> LocalServer:

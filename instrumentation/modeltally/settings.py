@@ -24,7 +24,7 @@ FILE_NAME = "modeltally.toml"
 PREFIX: Final = "MODELTALLY_"
 MAX_FILE_BYTES: Final = 1024 * 1024
 MAX_SHOWN: Final = 80
-SECRETS: Final = frozenset({"clickhouse_password", "store_password"})
+SECRETS: Final = frozenset({"api_token", "clickhouse_password", "store_password"})
 PLACEHOLDER: Final = "${"  # what a shell, a container or a template should have replaced
 
 # far beyond any use, and within what clocks, waits and columns hold
@@ -76,6 +76,10 @@ class Settings(BaseModel):
     clickhouse_password: SecretStr = Field(
         default=SecretStr(""),
         description="A password for that port that stays; the token in `server.json` always opens it.",
+    )
+    api_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="The token that `modeltally api` wants to see; empty for a new one at each start, which it prints.",
     )
     clickhouse_query_seconds: float = Field(
         default=120.0, gt=0, le=MAX_WAIT_SECONDS, description="Seconds a query there may take."

@@ -8,16 +8,22 @@ import enum
 import functools
 import importlib
 import inspect
+import json
+import shlex
+import urllib.request
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 from analytics.executions import random_executions
+from compat.documents import fenced
 from modeltally import compat
-from modeltally.settings import Settings
+from modeltally.connect import temporary_server
+from modeltally.settings import Settings, load_settings
 from modeltally.testing import Captured
 
 __all__ = ["LISTED", "RUN", "WAITING", "Block", "base_namespace"]
@@ -185,12 +191,40 @@ async def _stored_pattern(namespace: Namespace, _captured: Captured) -> None:
     assert namespace["effectiveness"]["effectiveness_score"] > 0.5
 
 
-async def _module(name: str) -> None:
-    importlib.import_module(name)
+def _asked_over_http() -> list[Any]:
+    """Ask what the document's curl lines ask, of a server on the directory; only host and port are mapped."""
+    lines = [shlex.split(line)[1:] for line in fenced(4)[3][1].splitlines() if line.startswith("curl ")]
+    assert len(lines) == 3
+    answers = []
+    with temporary_server(load_settings()) as server:
+        for (address,) in lines:
+            asked = urlsplit(address.replace("<uuid>", "p-1"))
+            assert asked.netloc == "localhost:8053"
+            where = server.address.http_url + asked.path + "?" + asked.query
+            with urllib.request.urlopen(where, timeout=60) as response:  # noqa: S310 - this machine's
+                answers.append(json.load(response))
+    return answers
+
+
+async def _shape_over_http(_namespace: Namespace, _captured: Captured) -> None:
+    wanted = json.loads(fenced(4)[0][1])
+    for answer in _asked_over_http():
+        assert wanted.keys() <= answer.keys()
+        for pattern in answer["patterns"]:
+            assert pattern.keys() == wanted["patterns"][0].keys()
+            for point in pattern["usage_data"]:
+                assert point.keys() == wanted["patterns"][0]["usage_data"][0].keys()
 
 
 async def _answers_over_http(_namespace: Namespace, _captured: Captured) -> None:
-    await _module("modeltally.show.api")
+    week, month, hours = _asked_over_http()
+    assert [(one["time_range"], one["granularity"]) for one in (week, month, hours)] == [
+        ("7d", "day"),
+        ("30d", "week"),
+        ("1d", "hour"),
+    ]
+    for answer in (week, month):
+        assert [(one["pattern_id"], one["total_usage"]) for one in answer["patterns"]] == [("p-1", 20)]
 
 
 # -- the reducer -------------------------------------------------------------------------------------------------------
@@ -372,13 +406,14 @@ async def _tested(namespace: Namespace, _captured: Captured) -> None:
 _PARAMETERS = {"prompt": "test", "resolution": "1280x720", "steps": 30}
 _STATISTICS = "statistics of one model"
 _MANAGER = "the availability manager"
-_HTTP = "the HTTP interface"
 _METRICS = ("UsageFrequencyMetrics", "SuccessMetrics", "PerformanceMetrics", "TrendAnalysis", "ContextDistribution")
 
 RUN = [
     Block(1, 2, lambda: {"params": _PARAMETERS}, _one_request),
     Block(1, 6, then=_one("model.download", "EnhancedModelDownloader", "download_with_retry")),
     Block(1, 7, then=_one("model.health_check", "ModelHealthMonitor", "check_model_integrity")),
+    Block(4, 1, then=_shape_over_http),
+    Block(4, 4, then=_answers_over_http),
     Block(4, 2, lambda: {"correlation_id": "c-1", "pattern_id": "p-1"}, _two_uses, {"uuid": STAND_INS}),
     Block(4, 5, _loop, _feedback),
     Block(1, 3, lambda: {"model_id": MODEL}, _stored_model),
@@ -406,8 +441,6 @@ WAITING = [
     Block(1, 4, reason=f"{_STATISTICS}, and the report of all"),
     Block(1, 5, lambda: {"tracked_models": [MODEL]}, _prioritized, reason=f"{_STATISTICS}, and {_MANAGER}"),
     *(Block(3, at, _availability, _method_of("ModelAvailabilityManager"), reason=_MANAGER) for at in range(1, 7)),
-    Block(4, 1, then=_answers_over_http, reason=_HTTP),
-    Block(4, 4, then=_answers_over_http, reason=_HTTP),
 ]
 
 LISTED = [

@@ -77,6 +77,8 @@ WINDOWS = (
     (JANUARY + dt.timedelta(minutes=7), MARCH + dt.timedelta(hours=3, minutes=1)),
 )
 VALUES: dict[str, list[object]] = {
+    "began_since": ["2026-01-01", "2026-03-01"],
+    "received_since": ["2026-01-01", "2026-03-10"],
     "as_of": [AS_OF],
     "abandoned_after_seconds": [3600.0],
     "event_retention_days": [90],

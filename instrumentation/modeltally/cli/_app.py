@@ -23,6 +23,7 @@ __all__ = ["COMMANDS", "app"]
 COMMANDS = {
     "up": ("Receive OTLP, store it, answer the other commands.", "modeltally up --dir ./data"),
     "open": ("Open the page of the running server.", "modeltally open --dir ./data"),
+    "api": ("Answer programs before a ClickHouse server.", "modeltally api --http-port 4319"),
     "run": ("Start your service with its libraries instrumented.", "modeltally run python app.py"),
     "migrate": ("Bring the schema of a store up to date.", "modeltally migrate --dir ./data"),
     "jobs": ("Roll up and expire, where no server does it.", "modeltally jobs --once"),

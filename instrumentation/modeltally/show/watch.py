@@ -60,6 +60,7 @@ class Watcher:
         last_roll: Callable[[], object] | None = None,
         poll_seconds: float = POLL_SECONDS,
         pause_seconds: float = MIN_PAUSE_SECONDS,
+        loss_seconds: float = LOSS_SECONDS,
     ) -> None:
         """Take what is looked at; :meth:`start` sets it going.
 
@@ -71,6 +72,7 @@ class Watcher:
             last_roll: Says how the last roll went, where this process makes them; else they are seen by what they left.
             poll_seconds: How long nothing is looked at where nobody wakes it.
             pause_seconds: How long at least between two looks.
+            loss_seconds: How long at least between two looks at losses.
         """
         self._store = store
         self._broker = broker
@@ -79,6 +81,7 @@ class Watcher:
         self._last_roll = last_roll
         self._poll_seconds = poll_seconds
         self._pause_seconds = pause_seconds
+        self._loss_seconds = loss_seconds
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._told_problem: tuple[str | None] | None = None
@@ -166,7 +169,7 @@ class Watcher:
         return self._store.states((_RECEIVED, _LAST_ADVICE, _ROLLS))
 
     def _counts(self, since: datetime) -> _Counts:
-        rows = self._store.read(_RECEIVED, {"received_since": since, "since": since - _BEGAN})
+        rows = self._store.read(_RECEIVED, {"received_since": since, "began_since": since - _BEGAN})
         return {
             (str(row["operation"]), str(row["model"]), str(row["pattern"]), str(row["outcome"])): _whole(row)
             for row in rows
@@ -196,7 +199,7 @@ class Watcher:
             self._broker.publish("roll", {"last_roll": plain(self._told_roll)})
 
     def _tell_losses(self) -> None:
-        if time.monotonic() - self._looked_for_loss_at < LOSS_SECONDS and self._losses is not None:
+        if time.monotonic() - self._looked_for_loss_at < self._loss_seconds and self._losses is not None:
             return
         self._looked_for_loss_at = time.monotonic()
         now = self._now()

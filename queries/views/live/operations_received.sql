@@ -1,6 +1,6 @@
 -- What came in since a moment: operations with an end, by kind, model, pattern and outcome, copies included. It tells
--- that something happened; how much did is told by figures. Only what began at or after since is looked at, so that old
--- months are not read.
+-- that something happened; how much did is told by figures. Only what began at or after began_since is looked at, so
+-- that old months are not read.
 -- Grain: one row per operation name, model, pattern and outcome.
 -- Reads: usage_events
 -- Read by: the events that the server sends
@@ -13,7 +13,7 @@ SELECT
     max(received_at) AS newest_at
 FROM usage_events
 WHERE received_at >= {received_since:DateTime64(6, 'UTC')}
-    AND start >= {since:DateTime64(6, 'UTC')}
+    AND start >= {began_since:DateTime64(6, 'UTC')}
     AND is_counted
     AND NOT is_unfinished
 GROUP BY operation, model, pattern, outcome

@@ -1,4 +1,4 @@
-"""What strangers send: each gets a problem that names what is wrong, nothing is told beside that, the server goes on."""
+"""What strangers send: each gets a problem that names what is wrong and tells nothing else, and the server goes on."""
 
 from __future__ import annotations
 

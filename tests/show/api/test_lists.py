@@ -54,7 +54,9 @@ def test_pages_together_are_the_whole_list(client: Client) -> None:
     """Pages that follow one another by their cursors hold each row once, in order, about one window."""
     whole = client.get("/api/v1/topics/time", bucket="hour", since="2d").content
     assert whole["next_cursor"] is None
-    rows, cursor, windows = [], {}, []
+    rows: list[Any] = []
+    cursor: dict[str, object] = {}
+    windows: list[object] = []
     while True:
         page = client.get("/api/v1/topics/time", bucket="hour", since="2d", limit=13, **cursor).content
         rows += page["rows"]

@@ -80,6 +80,7 @@ def rest_app(backend: Backend) -> FastAPI:
         redirect_slashes=False,
         servers=[{"url": "/api"}],
         middleware=[Middleware(Guard, access=backend.access)],
+        generate_unique_id_function=lambda route: route.name.replace("-", "_"),
         telemetry=_NO_TELEMETRY,  # type: ignore[arg-type] # a typed dictionary of theirs
     )
     app.state.backend = backend

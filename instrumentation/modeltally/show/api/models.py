@@ -68,7 +68,7 @@ class KnownModel(BaseModel):
     size_bytes: int | None = Field(description="The largest size a download or load ever named.")
 
 
-class ModelsAnswer(Page):
+class KnownModels(Page):
     """Every model."""
 
     rows: list[KnownModel] = Field(description="The models, in the order asked for.")
@@ -109,7 +109,11 @@ def models_router(answering: Answering) -> APIRouter:
     router = APIRouter(prefix="/v1/models", tags=["models"])
     backend = answering.backend
 
-    @router.get("", response_model=ModelsAnswer, responses=list_responses())
+    @router.get(
+        "",
+        response_model=KnownModels,
+        responses=list_responses(one="get_model", parameter="model_id", column="model"),
+    )
     async def list_models(request: Request, asked: Annotated[_ModelsParameters, Query()]) -> Response:
         """List every model that was ever seen, also those that nobody uses."""
         window = asked.window(backend)
@@ -121,7 +125,11 @@ def models_router(answering: Answering) -> APIRouter:
 
         return await answering.listing(request, _asked(window), asked, raw, tables=tables, extra={}, name="all-models")
 
-    @router.get("/{model_id:path}", response_model=ModelAnswer, responses=documented(400, 401, 404, 422, 503))
+    @router.get(
+        "/{model_id:path}",
+        response_model=ModelAnswer,
+        responses=documented(400, 401, 404, 422, 503),
+    )
     async def get_model(
         request: Request,
         model_id: Annotated[Text, Path(description="The model, by its name; slashes may stand as they are.")],

@@ -47,13 +47,21 @@ def patterns_router(answering: Answering) -> APIRouter:
     router = APIRouter(prefix="/v1/patterns", tags=["patterns"])
     backend = answering.backend
 
-    @router.get("", response_model=ANSWERS[PATTERNS.name], responses=list_responses())
+    @router.get(
+        "",
+        response_model=ANSWERS[PATTERNS.name],
+        responses=list_responses(one="get_pattern", parameter="pattern_id", column="pattern"),
+    )
     async def list_patterns(request: Request, asked: Annotated[_Parameters, Query()]) -> Response:  # type: ignore[valid-type] # made of the topic
         """List how effective each pattern is, and what to do with it."""
         window, arguments = question_of(PATTERNS, asked, backend)
         return await answering.topic(request, Asked(PATTERNS, window, arguments), asked, asked_as_given(asked))
 
-    @router.get("/{pattern_id:path}", response_model=PatternAnswer, responses=documented(400, 401, 404, 422, 503))
+    @router.get(
+        "/{pattern_id:path}",
+        response_model=PatternAnswer,
+        responses=documented(400, 401, 404, 422, 503),
+    )
     async def get_pattern(
         request: Request,
         pattern_id: Annotated[Text, Path(description="The pattern, by its name; slashes may stand as they are.")],

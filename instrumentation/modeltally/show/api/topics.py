@@ -80,8 +80,7 @@ def topics_router(answering: Answering) -> APIRouter:
             f"/{topic.name}",
             _endpoint(topic, answering),
             methods=["GET"],
-            name=f"topic-{topic.name}",
-            operation_id=f"topic_{topic.name.replace('-', '_')}",
+            name=f"topic_{topic.name}",
             summary=topic.sentence,
             response_model=ANSWERS[topic.name],
             responses=list_responses(),
@@ -95,10 +94,19 @@ def topics_router(answering: Answering) -> APIRouter:
     return router
 
 
-def list_responses() -> dict[int | str, dict[str, Any]]:
-    """Describe what a list may answer beside its rows as JSON."""
-    csv = {"content": {CSV: {"schema": {"type": "string"}}}}
-    return {200: csv, 304: {"description": "Nothing has changed."}, **documented(400, 401, 404, 422, 503)}
+def list_responses(*, one: str | None = None, parameter: str = "", column: str = "") -> dict[int | str, dict[str, Any]]:
+    """Describe what a list may answer beside its rows as JSON.
+
+    Args:
+        one: The operation that tells of one of its rows.
+        parameter: What that wants to know.
+        column: The column of a row that says it.
+    """
+    whole: dict[str, Any] = {"content": {CSV: {"schema": {"type": "string"}}}}
+    if one is not None:
+        found = f"$response.body#/rows/0/{column}"
+        whole["links"] = {one: {"operationId": one, "parameters": {parameter: found}}}
+    return {200: whole, 304: {"description": "Nothing has changed."}, **documented(400, 401, 404, 422, 503)}
 
 
 def asked_as_given(asked: Any) -> dict[str, object]:

@@ -49,13 +49,21 @@ def users_router(answering: Answering) -> APIRouter:
     router = APIRouter(prefix="/v1/users", tags=["users"])
     backend, actions = answering.backend, Actions(answering)
 
-    @router.get("", response_model=ANSWERS[BY_USER.name], responses=list_responses())
+    @router.get(
+        "",
+        response_model=ANSWERS[BY_USER.name],
+        responses=list_responses(one="get_user", parameter="user_id", column="user"),
+    )
     async def list_users(request: Request, asked: Annotated[_Parameters, Query()]) -> Response:  # type: ignore[valid-type] # made of the topic
         """List who uses most, by the hash of the user."""
         window, arguments = question_of(BY_USER, asked, backend)
         return await answering.topic(request, Asked(BY_USER, window, arguments), asked, asked_as_given(asked))
 
-    @router.get("/{user_id}", response_model=UserAnswer, responses=documented(400, 401, 404, 422, 503))
+    @router.get(
+        "/{user_id}",
+        response_model=UserAnswer,
+        responses=documented(400, 401, 404, 422, 503),
+    )
     async def get_user(request: Request, user_id: _UserId, asked: Annotated[Dated, Query()]) -> Response:
         """Tell what one user does, and of which models."""
         window, user = asked.window(backend), user_hash(user_id, backend.settings.dir)

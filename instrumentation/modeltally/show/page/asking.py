@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from modeltally.recommend.kinds import Advice
     from modeltally.show.backend import Backend
 
-__all__ = ["Asker", "Question", "advice", "asks", "job", "of_state"]
+__all__ = ["Asker", "Question", "advice", "asks", "of_state"]
 
 # the engine uses every core for one question: more at once would only wait for each other
 _WORKERS: Final = 2
+# what somebody waits for must not stand behind what nobody does
+_PATIENT_WORKERS: Final = 1
 _MAX_KEPT: Final = 64
 # no answer of more rows is kept
 _MAX_ROWS: Final = 20_000
@@ -93,11 +95,6 @@ def advice(kind: Advice, window: Window, *, is_optional: bool = False) -> Questi
     )
 
 
-def job(name: str) -> Question:
-    """Make a question that a job answers."""
-    return Question(f"job {name}", lambda backend: backend.store.run(name, {}))
-
-
 def of_state(name: str, find: Callable[[Backend], Any]) -> Question:
     """Make a question about the process itself."""
     return Question(f"state {name}", find)
@@ -116,12 +113,21 @@ class Asker:
         self._backend = backend
         self._clock = clock
         self._threads = ThreadPoolExecutor(_WORKERS, thread_name_prefix="modeltally-page")
+        self._patient = ThreadPoolExecutor(_PATIENT_WORKERS, thread_name_prefix="modeltally-page-late")
         self._lock = threading.RLock()  # a question may be answered before anybody waits
         self._coming: dict[str, Future[Any]] = {}
         self._kept: OrderedDict[str, tuple[float, Any]] = OrderedDict()
 
-    def ask(self, question: Question) -> Future[Any]:
-        """Ask, without waiting for the answer."""
+    def ask(self, question: Question, *, is_urgent: bool = True) -> Future[Any]:
+        """Ask, without waiting for the answer.
+
+        Args:
+            question: What is asked.
+            is_urgent: Whether somebody waits for the answer for as long as it takes.
+
+        Returns:
+            What the answer will be in.
+        """
         with self._lock:
             kept = self._kept.get(question.key)
             if kept is not None and self._clock() - kept[0] < question.max_age_seconds:
@@ -130,19 +136,10 @@ class Asker:
                 return found
             coming = self._coming.get(question.key)
             if coming is None:
-                coming = self._coming[question.key] = self._threads.submit(self._find, question)
+                threads = self._threads if is_urgent else self._patient
+                coming = self._coming[question.key] = threads.submit(self._find, question)
                 coming.add_done_callback(lambda _: self._forget(question.key))
             return coming
-
-    def ask_all(self, questions: Mapping[str, Question]) -> dict[str, Future[Any]]:
-        """Ask several, in their order."""
-        return {name: self.ask(question) for name, question in questions.items()}
-
-    def kept(self, question: Question) -> Any:
-        """Give the answer that is kept, however old; None where none is."""
-        with self._lock:
-            kept = self._kept.get(question.key)
-        return None if kept is None else kept[1]
 
     def drop(self, question: Question) -> None:
         """Forget the answer that is kept: it is to be found anew."""
