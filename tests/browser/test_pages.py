@@ -33,10 +33,16 @@ return focusable.filter((one) => one.tabIndex < 0).map((one) => one.outerHTML.sl
 """
 
 
+def logged(driver: Chrome, kind: str) -> list[dict[str, Any]]:
+    """Take what the browser has logged since."""
+    log: list[dict[str, Any]] = driver.get_log(kind)  # type: ignore[no-untyped-call] # selenium's own is not typed
+    return log
+
+
 def opened(driver: Chrome, url: str) -> None:
     """Open a page and wait until its charts are drawn."""
-    driver.get_log("browser")
-    driver.get_log("performance")
+    logged(driver, "browser")
+    logged(driver, "performance")
     driver.get(url)
     assert wait_until(lambda: driver.execute_script(DRAWN), timeout_seconds=60)
 
@@ -53,12 +59,12 @@ def judged(driver: Chrome, axe: str) -> list[str]:
 
 def said(driver: Chrome) -> list[dict[str, Any]]:
     """What the browser's console holds beside that a page was refused as it should be."""
-    return [entry for entry in driver.get_log("browser") if "nope" not in entry["message"]]
+    return [entry for entry in logged(driver, "browser") if "nope" not in entry["message"]]
 
 
 def asked_elsewhere(driver: Chrome, host: str) -> list[str]:
     """What was asked of any other address."""
-    messages = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
+    messages = [json.loads(entry["message"])["message"] for entry in logged(driver, "performance")]
     urls = [one["params"]["request"]["url"] for one in messages if one["method"] == "Network.requestWillBeSent"]
     assert urls
     return [url for url in urls if urlsplit(url).netloc != host and not url.startswith(("data:", "blob:"))]

@@ -29,6 +29,7 @@ __all__ = ["Asker", "Question", "advice", "asks", "of_state"]
 _WORKERS: Final = 2
 # what somebody waits for must not stand behind what nobody does
 _PATIENT_WORKERS: Final = 1
+_STALE: Final = 5
 _MAX_KEPT: Final = 64
 # no answer of more rows is kept
 _MAX_ROWS: Final = 20_000
@@ -42,7 +43,8 @@ class Question:
     Attributes:
         key: Says what is asked; equal ones are asked once.
         find: Finds the answer.
-        max_age_seconds: How old an answer may be that is given again; 0 for one that is found anew.
+        max_age_seconds: How old an answer may be that is given again; 0 for one that is found anew. One that is
+            older, up to five times, is given once more while a new one is sought; it says as of when it is.
         is_optional: Nobody waits for it: without it there is less to show.
     """
 
@@ -130,13 +132,20 @@ class Asker:
         """
         with self._lock:
             kept = self._kept.get(question.key)
-            if kept is not None and self._clock() - kept[0] < question.max_age_seconds:
+            age = self._clock() - kept[0] if kept is not None else None
+            if kept is not None and age is not None and age < _STALE * question.max_age_seconds:
                 found: Future[Any] = Future()
                 found.set_result(kept[1])
+                if age >= question.max_age_seconds:
+                    self._seek(question, self._patient)
                 return found
+            return self._seek(question, self._threads if is_urgent else self._patient)
+
+    def _seek(self, question: Question, threads: ThreadPoolExecutor) -> Future[Any]:
+        """Have an answer found, unless it is being found."""
+        with self._lock:
             coming = self._coming.get(question.key)
             if coming is None:
-                threads = self._threads if is_urgent else self._patient
                 coming = self._coming[question.key] = threads.submit(self._find, question)
                 coming.add_done_callback(lambda _: self._forget(question.key))
             return coming
