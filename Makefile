@@ -215,6 +215,14 @@ bench-trends: $(READY)  # how often the class of a trend errs on simulated serie
 bench-show-page: $(READY)  # how long pages take on a store of 20 million events, which make bench-store makes: SIZE=2M ROUNDS=7
 	PYTHONPATH=tests $(RUN)python -m bench.show_page $(if $(SIZE),--size $(SIZE)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
+.PHONY: bench-show
+bench-show: $(READY)  # ten readers over HTTP on a store of 20 million events: waits, misses apart, memory: SIZE=2M FOR=60
+	PYTHONPATH=tests $(RUN)python -m bench.show --seed $(SEED) $(if $(SIZE),--size $(SIZE)) $(if $(FOR),--seconds $(FOR))
+
+.PHONY: bench-live
+bench-live: $(READY)  # five minutes of 2,000 spans a second beside 50 listeners, 20 slow ones, ten readers; and without them: MINUTES=5
+	PYTHONPATH=tests $(RUN)python -m bench.live --seed $(SEED) $(if $(MINUTES),--minutes $(MINUTES))
+
 .PHONY: bench-soak
 bench-soak: $(READY)  # ten minutes of 2,000 spans a second into a real server beside readers: MINUTES=10
 	PYTHONPATH=tests $(RUN)python -m bench.store.soak --seed $(SEED) $(if $(MINUTES),--minutes $(MINUTES))
@@ -243,6 +251,14 @@ test-collector: $(READY) $(COLLECTOR)  # the real collector between wrappers and
 test-clients: $(READY)  # OpenTelemetry SDKs and ClickHouse clients of Go, Node, Java, Rust and Python against a real server
 	tests/clients/build.sh .clients
 	$(RUN)pytest tests/clients
+
+.PHONY: test-openapi-clients
+test-openapi-clients: $(READY)  # a Python client and TypeScript types made of the description of the interface, and one asked with
+	PYTHONPATH=tests $(RUN)python -m show.api.generated --uv "$(UV)" $(ARGS)
+
+.PHONY: assets
+assets: $(READY)  # take the files that browsers get from where they come from, and compare them with what is recorded; needs npm
+	tests/assets.sh instrumentation/modeltally/show/static
 
 .PHONY: chaos-collector
 chaos-collector: $(READY) $(COLLECTOR)  # the collector killed, its store away, its disk full: N=1000000 DOWN_SECONDS=120 SLOW=1

@@ -1,4 +1,4 @@
-"""Every statistic of docs/statistics.md is there: view, reader, command and REST say the same of the demonstration."""
+"""Every statistic of docs/statistics.md is there: view, reader, command and REST say the same of the demo's data."""
 
 from __future__ import annotations
 

@@ -37,7 +37,11 @@ PAGES = {
 }
 LOOKS = [(1280, False), (1280, True), (320, False)]
 _TALLEST = 8000
-_DRAWN = "return [...document.querySelectorAll('[data-chart]')].every((plot) => plot.querySelector('svg'))"
+_DRAWN = """
+const left = [...document.querySelectorAll('[data-chart]')].filter((plot) => !plot.querySelector('svg'));
+left[0]?.scrollIntoView();
+return !left.length;
+"""
 _LATE = "return document.querySelectorAll('[data-late]').length"
 
 
@@ -73,7 +77,6 @@ def main() -> int:
 def _picture(driver: Chrome, url: str, *, width: int, is_dark: bool) -> bytes:
     look_like(driver, width=width, is_dark=is_dark)
     driver.get(url)
-    driver.execute_script("for (const plot of document.querySelectorAll('[data-chart]')) plot.scrollIntoView()")
     ends_at = time.monotonic() + 30
     while time.monotonic() < ends_at and (driver.execute_script(_LATE) or not driver.execute_script(_DRAWN)):
         time.sleep(0.2)

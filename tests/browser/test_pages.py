@@ -20,13 +20,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow(seconds=90, why="every page in a real browser")
 
 LOOKS = [(1280, False), (1280, True), (320, False), (320, True)]
-# a picture is drawn when it comes into view
-SHOW_ALL = """
-for (const plot of document.querySelectorAll('[data-chart]')) plot.scrollIntoView();
-scrollTo(0, 0);
-return document.querySelectorAll('[data-chart]').length;
+# a chart is drawn when it comes into view
+DRAWN = """
+const left = [...document.querySelectorAll('[data-chart]')].filter((plot) => !plot.querySelector('svg'));
+left[0]?.scrollIntoView();
+return !left.length;
 """
-DRAWN = "return [...document.querySelectorAll('[data-chart]')].every((plot) => plot.querySelector('svg'))"
 REACHED = """
 const focusable = [...document.querySelectorAll('a[href], button, input, select, summary, [tabindex="0"]')]
     .filter((one) => !one.disabled && one.type !== 'hidden' && one.checkVisibility());
@@ -34,17 +33,17 @@ return focusable.filter((one) => one.tabIndex < 0).map((one) => one.outerHTML.sl
 """
 
 
-def log_of(driver: Chrome, name: str) -> list[dict[str, Any]]:
-    """What a log of the browser holds since it was last asked for."""
-    return list(driver.get_log(name))  # type: ignore[no-untyped-call]
+def logged(driver: Chrome, kind: str) -> list[dict[str, Any]]:
+    """Take what the browser has logged since."""
+    log: list[dict[str, Any]] = driver.get_log(kind)  # type: ignore[no-untyped-call] # selenium's own is not typed
+    return log
 
 
 def opened(driver: Chrome, url: str) -> None:
     """Open a page and wait until its charts are drawn."""
-    log_of(driver, "browser")
-    log_of(driver, "performance")
+    logged(driver, "browser")
+    logged(driver, "performance")
     driver.get(url)
-    driver.execute_script(SHOW_ALL)
     assert wait_until(lambda: driver.execute_script(DRAWN), timeout_seconds=60)
 
 
@@ -60,12 +59,12 @@ def judged(driver: Chrome, axe: str) -> list[str]:
 
 def said(driver: Chrome) -> list[dict[str, Any]]:
     """What the browser's console holds beside that a page was refused as it should be."""
-    return [entry for entry in log_of(driver, "browser") if "nope" not in entry["message"]]
+    return [entry for entry in logged(driver, "browser") if "nope" not in entry["message"]]
 
 
 def asked_elsewhere(driver: Chrome, host: str) -> list[str]:
     """What was asked of any other address."""
-    messages = [json.loads(entry["message"])["message"] for entry in log_of(driver, "performance")]
+    messages = [json.loads(entry["message"])["message"] for entry in logged(driver, "performance")]
     urls = [one["params"]["request"]["url"] for one in messages if one["method"] == "Network.requestWillBeSent"]
     assert urls
     return [url for url in urls if urlsplit(url).netloc != host and not url.startswith(("data:", "blob:"))]

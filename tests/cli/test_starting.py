@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import threading
+import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
@@ -78,6 +79,18 @@ def test_token_is_the_running_servers(run: Run, server: RunningServer, tmp_path:
     known = json.loads((server.directory / "server.json").read_text())["token"]
     assert run("token", "--dir", server.directory).stdout == f"{known}\n"
     refused = run("token", "--dir", tmp_path)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "no server runs on" in " ".join(refused.stderr.split())
+
+
+def test_open_prints_a_link_to_the_page(run: Run, server: RunningServer, tmp_path: Path) -> None:
+    """Whoever asks gets a link that opens the page of the running server; without a server it is told so."""
+    link = run("open", "--print", "--dir", server.directory).stdout.strip()
+    known = json.loads((server.directory / "server.json").read_text())["http_url"]
+    assert link.startswith(f"{known}/enter?link=")
+    with urllib.request.urlopen(link, timeout=30) as answered:  # noqa: S310 - the address of our own server
+        assert "modeltally_session=" in answered.headers["set-cookie"]
+    refused = run("open", "--print", "--dir", tmp_path)
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "no server runs on" in " ".join(refused.stderr.split())
 

@@ -79,20 +79,29 @@ def test_same_routes_answer_and_what_comes_is_told(store: ServedStore) -> None:
             assert {line["model"] for line in told["data"]["lines"]} == {"new"}
 
 
-def test_store_that_is_gone_is_a_problem_and_tells_nothing(tmp_path: Path) -> None:
-    """While the ClickHouse server is away questions are answered with a problem, and health says so."""
-    with served(tmp_path / "chdb") as server:
-        store = ServedStore(Database.open_url(server.url, password=PASSWORD), settings=Settings(), jobs={})
-        with ApiServer(Settings(http_port=0), store) as api:
-            client = Client(api.url, api.token)
-            for path in ("/api/v1/topics/models", "/api/v1/models", "/api/v1/recommendations"):
-                answered = client.get(path)  # no schema there
-                assert answered.status == 500
-                assert PASSWORD not in answered.body.decode()
-                assert "DB::" not in answered.body.decode()
-            assert client.get("/api/v1/health").status == 503
-            assert client.get("/healthz").content["status"] == "failing"
-        store.close()
+def test_store_that_cannot_answer_is_a_problem_and_tells_nothing(clickhouse: Server) -> None:
+    """Where the ClickHouse server cannot answer, questions are answered with a problem, and health says so."""
+    nowhere = clickhouse.url.removesuffix("modeltally") + "nowhere"
+    store = ServedStore(Database.open_url(nowhere, password=PASSWORD), settings=Settings(), jobs={})
+    with ApiServer(Settings(http_port=0), store) as api:
+        client = Client(api.url, api.token)
+        for path in ("/api/v1/topics/models", "/api/v1/models", "/api/v1/recommendations"):
+            answered = client.get(path)
+            assert answered.status == 500
+            assert PASSWORD not in answered.body.decode()
+            assert "DB::" not in answered.body.decode()
+        assert client.get("/api/v1/health").status == 503
+        assert client.get("/healthz").content["status"] == "failing"
+    store.close()
+
+
+def test_beyond_this_machine_everything_needs_the_token(store: ServedStore) -> None:
+    """It may listen for others, who show the token for each question; whether it lives may be asked by anybody."""
+    with ApiServer(Settings(http_port=0, host="0.0.0.0"), store) as server:  # noqa: S104 - that is what is tested
+        client = Client(server.url.replace("0.0.0.0", "127.0.0.1"), server.token)  # noqa: S104 - as above
+        assert client.get("/api/v1/health").status == client.get("/docs").status == 401
+        assert client.get("/api/v1/health", {"Authorization": f"Bearer {server.token}"}).status == 200
+        assert client.get("/healthz").status == 200
 
 
 def test_without_a_server_to_ask_it_says_what_to_set() -> None:

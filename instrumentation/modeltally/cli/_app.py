@@ -22,8 +22,8 @@ __all__ = ["COMMANDS", "app"]
 # name: what it does, in a line, and an example; a command is a function in a module of its own, both of its name
 COMMANDS = {
     "up": ("Receive OTLP, store it, answer the other commands.", "modeltally up --dir ./data"),
-    "api": ("Answer programs before a ClickHouse server.", "modeltally api --http-port 4319"),
     "open": ("Open the page of the running server.", "modeltally open --dir ./data"),
+    "api": ("Answer programs before a ClickHouse server.", "modeltally api --http-port 4319"),
     "run": ("Start your service with its libraries instrumented.", "modeltally run python app.py"),
     "migrate": ("Bring the schema of a store up to date.", "modeltally migrate --dir ./data"),
     "jobs": ("Roll up, expire, look, where no server does it.", "modeltally jobs --once"),

@@ -70,13 +70,14 @@ def is_locked(directory: Path) -> bool:
 
 
 @contextlib.contextmanager
-def bind(host: str, port: int, *, name: str) -> Iterator[socket.socket]:
+def bind(host: str, port: int, *, name: str, is_guarded: bool = False) -> Iterator[socket.socket]:
     """Bind a port.
 
     Args:
         host: An IP address of this machine, or ``localhost``.
         port: The port; 0 picks a free one.
         name: The setting the port comes from, for messages.
+        is_guarded: Whoever comes from elsewhere must show a token.
 
     Raises:
         SettingError: The port is taken, or the address is no loopback address.
@@ -87,7 +88,7 @@ def bind(host: str, port: int, *, name: str) -> Iterator[socket.socket]:
         raise SettingError(
             f"setting 'host' has the value {host!r}: give an IP address, for example 127.0.0.1"
         ) from None
-    if not address.is_loopback:
+    if not address.is_loopback and not is_guarded:
         raise SettingError(
             f"setting 'host' has the value {host!r}: this server has no passwords and no TLS, so it listens on"
             " this machine only; put the OpenTelemetry Collector in front of it"

@@ -95,7 +95,9 @@ class ApiServer:
     def __enter__(self) -> Self:
         settings = self._settings
         with contextlib.ExitStack() as cleanup:
-            listening = cleanup.enter_context(bind(settings.host, settings.http_port, name="http_port"))
+            listening = cleanup.enter_context(
+                bind(settings.host, settings.http_port, name="http_port", is_guarded=True)
+            )
             backend = Backend(
                 store=self._store,
                 statistics=self._statistics,

@@ -84,6 +84,7 @@ class Traffic:
         acknowledged: How many spans the server has taken.
         behind_seconds: How far sending was ever behind its own clock.
         refused: How often the server asked for a body again later.
+        waits: Seconds until each body was acknowledged.
     """
 
     url: str
@@ -93,6 +94,7 @@ class Traffic:
     behind_seconds: float = 0.0
     refused: int = 0
     failure: str = ""
+    waits: list[float] = field(default_factory=list)
     _stopping: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> None:
@@ -116,12 +118,14 @@ class Traffic:
             if self._stopping.wait(max(0.0, due - time.monotonic())):
                 break
             content = bodies[source.randrange(len(bodies))].renewed(source, time.time_ns())
+            asked_at = time.monotonic()
             while (status := sender.send(content).status) == 503:
                 self.refused += 1
                 time.sleep(0.1)
             if status != 200:
                 self.failure = f"the receiver answered {status}"
                 break
+            self.waits.append(time.monotonic() - asked_at)
             sent += SPANS_PER_BODY
             self.acknowledged = sent
         sender.close()

@@ -30,7 +30,7 @@ def run(client: Client, folder: Path, *options: str) -> str:
     config.write_text(CONFIG)
     command = [COMMAND, "--config-file", config, "run", f"{client.url}/openapi.json", "--url", f"{client.url}/api",
                "--header", f"Authorization: Bearer {client.token}", "--exclude-path", NO_END, "--checks", "all",
-               "--seed", str(SEED), "--no-color", *options]  # fmt: skip
+               "--seed", str(SEED), "--request-timeout", "120", "--no-color", *options]  # fmt: skip
     ran = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, cwd=folder)
     assert ran.returncode == 0, ran.stdout[-6000:] + ran.stderr[-2000:]
     return ran.stdout

@@ -68,7 +68,7 @@ class KnownModel(BaseModel):
     size_bytes: int | None = Field(description="The largest size a download or load ever named.")
 
 
-class ModelsAnswer(Page):
+class KnownModels(Page):
     """Every model."""
 
     rows: list[KnownModel] = Field(description="The models, in the order asked for.")
@@ -111,7 +111,7 @@ def models_router(answering: Answering) -> APIRouter:
 
     @router.get(
         "",
-        response_model=ModelsAnswer,
+        response_model=KnownModels,
         responses=list_responses(one="get_model", parameter="model_id", column="model"),
     )
     async def list_models(request: Request, asked: Annotated[_ModelsParameters, Query()]) -> Response:

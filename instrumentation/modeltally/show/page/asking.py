@@ -23,10 +23,13 @@ if TYPE_CHECKING:
     from modeltally.recommend.kinds import Advice
     from modeltally.show.backend import Backend
 
-__all__ = ["Asker", "Question", "advice", "asks", "job", "of_state"]
+__all__ = ["Asker", "Question", "advice", "asks", "of_state"]
 
 # the engine uses every core for one question: more at once would only wait for each other
 _WORKERS: Final = 2
+# what somebody waits for must not stand behind what nobody does
+_PATIENT_WORKERS: Final = 1
+_STALE: Final = 5
 _MAX_KEPT: Final = 64
 # no answer of more rows is kept
 _MAX_ROWS: Final = 20_000
@@ -40,7 +43,8 @@ class Question:
     Attributes:
         key: Says what is asked; equal ones are asked once.
         find: Finds the answer.
-        max_age_seconds: How old an answer may be that is given again; 0 for one that is found anew.
+        max_age_seconds: How old an answer may be that is given again; 0 for one that is found anew. One that is
+            older, up to five times, is given once more while a new one is sought; it says as of when it is.
         is_optional: Nobody waits for it: without it there is less to show.
     """
 
@@ -93,11 +97,6 @@ def advice(kind: Advice, window: Window, *, is_optional: bool = False) -> Questi
     )
 
 
-def job(name: str) -> Question:
-    """Make a question that a job answers."""
-    return Question(f"job {name}", lambda backend: backend.store.run(name, {}))
-
-
 def of_state(name: str, find: Callable[[Backend], Any]) -> Question:
     """Make a question about the process itself."""
     return Question(f"state {name}", find)
@@ -116,33 +115,40 @@ class Asker:
         self._backend = backend
         self._clock = clock
         self._threads = ThreadPoolExecutor(_WORKERS, thread_name_prefix="modeltally-page")
+        self._patient = ThreadPoolExecutor(_PATIENT_WORKERS, thread_name_prefix="modeltally-page-late")
         self._lock = threading.RLock()  # a question may be answered before anybody waits
         self._coming: dict[str, Future[Any]] = {}
         self._kept: OrderedDict[str, tuple[float, Any]] = OrderedDict()
 
-    def ask(self, question: Question) -> Future[Any]:
-        """Ask, without waiting for the answer."""
+    def ask(self, question: Question, *, is_urgent: bool = True) -> Future[Any]:
+        """Ask, without waiting for the answer.
+
+        Args:
+            question: What is asked.
+            is_urgent: Whether somebody waits for the answer for as long as it takes.
+
+        Returns:
+            What the answer will be in.
+        """
         with self._lock:
             kept = self._kept.get(question.key)
-            if kept is not None and self._clock() - kept[0] < question.max_age_seconds:
+            age = self._clock() - kept[0] if kept is not None else None
+            if kept is not None and age is not None and age < _STALE * question.max_age_seconds:
                 found: Future[Any] = Future()
                 found.set_result(kept[1])
+                if age >= question.max_age_seconds:
+                    self._seek(question, self._patient)
                 return found
+            return self._seek(question, self._threads if is_urgent else self._patient)
+
+    def _seek(self, question: Question, threads: ThreadPoolExecutor) -> Future[Any]:
+        """Have an answer found, unless it is being found."""
+        with self._lock:
             coming = self._coming.get(question.key)
             if coming is None:
-                coming = self._coming[question.key] = self._threads.submit(self._find, question)
+                coming = self._coming[question.key] = threads.submit(self._find, question)
                 coming.add_done_callback(lambda _: self._forget(question.key))
             return coming
-
-    def ask_all(self, questions: Mapping[str, Question]) -> dict[str, Future[Any]]:
-        """Ask several, in their order."""
-        return {name: self.ask(question) for name, question in questions.items()}
-
-    def kept(self, question: Question) -> Any:
-        """Give the answer that is kept, however old; None where none is."""
-        with self._lock:
-            kept = self._kept.get(question.key)
-        return None if kept is None else kept[1]
 
     def drop(self, question: Question) -> None:
         """Forget the answer that is kept: it is to be found anew."""

@@ -99,9 +99,16 @@ def written(
 
 def _asked(page: Page, blocks: Sequence[Block], asker: Asker) -> dict[str, dict[str, Future[Any]]]:
     """Ask every question, those first that the page names first."""
-    wanted = {(block.name, name): question for block in blocks for name, question in block.questions.items()}
+    wanted = {
+        (block.name, name): (question, block.patience_seconds is None and not question.is_optional)
+        for block in blocks
+        for name, question in block.questions.items()
+    }
     order = {tuple(name.split(".", 1)): at for at, name in enumerate(page.first)}
-    futures = {key: asker.ask(wanted[key]) for key in sorted(wanted, key=lambda key: order.get(key, len(order)))}
+    futures = {}
+    for key in sorted(wanted, key=lambda key: order.get(key, len(order))):
+        question, is_urgent = wanted[key]
+        futures[key] = asker.ask(question, is_urgent=is_urgent)
     return {block.name: {name: futures[block.name, name] for name in block.questions} for block in blocks}
 
 

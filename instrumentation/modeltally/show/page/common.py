@@ -41,9 +41,10 @@ __all__ = [
 ]
 
 # how long a block beside the figures may keep the page from its end
-PATIENCE_SECONDS: Final = 0.7
+PATIENCE_SECONDS: Final = 0.3
 _LEVELS: Final = 5
 _CHART_ROWS: Final = 400
+_OLD_SECONDS: Final = 5.0
 _WATCHED_SECONDS: Final = 600.0
 
 
@@ -216,7 +217,7 @@ def topic_block(  # noqa: PLR0913 - each says one thing of a block
             exports=exports_of(topic, state, asked),
             more=full,
         )
-        return {"table": table, "total": len(rows), "age": answer.trust.answer_age_seconds}
+        return {"table": table, "as_of": _old(answer.trust.as_of, state)}
 
     return Block(
         name=name or topic.name,
@@ -270,6 +271,12 @@ def time_question(state: PageState, *, max_age_seconds: float = 0.0) -> Question
     """Ask for the course of the window, all models together, cut as its charts are."""
     given = {"bucket": state.bucket, "zone": state.zone_name}
     return asks(TIME, state.window, given, max_age_seconds=max_age_seconds)
+
+
+def _old(as_of: datetime, state: PageState) -> str:
+    """Say as of when an answer is, where that is not just now."""
+    is_old = (state.window.as_of - as_of).total_seconds() >= _OLD_SECONDS
+    return f"as of {state.local(as_of):%H:%M:%S} {state.zone_name}" if is_old else ""
 
 
 def _ago(seconds: float) -> str:

@@ -181,7 +181,7 @@ SOURCES: Final = (
     Source("problem", lambda _: {"problem": of_state("problem", lambda backend: backend.problem())}, _problems),
     Source(
         "loss",
-        lambda state: {"processes": asks(COMPLETENESS, state.window, max_age_seconds=5.0)},
+        lambda state: {"processes": asks(COMPLETENESS, state.window, max_age_seconds=10.0)},
         _losses,
     ),
     Source(

@@ -80,7 +80,15 @@ def model_page(model: str, state: PageState) -> Page:
                 most=10,
                 columns=("error_type", "failures", "share_of_requests", "last_seen_at"),
             ),
-            topic_block(PARAMETERS, state, of, span="half", most=12, max_age_seconds=_SLOW_SECONDS),
+            topic_block(
+                PARAMETERS,
+                state,
+                of,
+                columns=("parameter", "value", "operations", "share", "success_rate", "mean_ms"),
+                span="half",
+                most=12,
+                max_age_seconds=_SLOW_SECONDS,
+            ),
             topic_block(
                 BY_USER,
                 state,
