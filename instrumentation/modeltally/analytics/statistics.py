@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast, runtime_checkable
 
@@ -55,16 +57,22 @@ class Statistics:
     nothing that it was read from has changed, and says how old it is.
     """
 
-    def __init__(self, store: Store, *, settings: Settings, keeps_answers: bool = True) -> None:
+    def __init__(
+        self, store: Store, *, settings: Settings, keeps_answers: bool = True, max_computing: int | None = None
+    ) -> None:
         """Take what answers.
 
         Args:
             store: The store, or the server that has it.
             settings: What views go by, and how long an answer may be kept.
             keeps_answers: False in a process that ends with its first answer.
+            max_computing: How many answers are computed at once; those that are kept wait for none of them.
         """
         self._store = store
         self._settings = settings
+        self._computing: contextlib.AbstractContextManager[object] = (
+            threading.BoundedSemaphore(max_computing) if max_computing else contextlib.nullcontext()
+        )
         self._cache: ResultCache[Answer[Any]] | None = None
         if keeps_answers and settings.cache_ttl_minutes and isinstance(store, KeepsState):
             ttl_seconds = settings.cache_ttl_minutes * 60
@@ -160,14 +168,16 @@ class Statistics:
         if self._cache is not None and not topic.changes_by_silence and isinstance(self._store, KeepsState):
             states = self._store.states((topic.view, CONTEXT.view))
         if self._cache is None or states is None:
-            return self._compute(topic, window, values, self._context(window))
+            with self._computing:
+                return self._compute(topic, window, values, self._context(window))
         question = _question(topic, window, values)
         state, context_state = "; ".join(states), states[1]
 
         def compute() -> Answer[R]:
             bounds = json.dumps(window.bounds())
-            context, _ = self._contexts.get(bounds, context_state, lambda: self._context(window))
-            return self._compute(topic, window, values, context)
+            with self._computing:
+                context, _ = self._contexts.get(bounds, context_state, lambda: self._context(window))
+                return self._compute(topic, window, values, context)
 
         kept, age = self._cache.get(question, state, compute)
         # whoever has it may change it

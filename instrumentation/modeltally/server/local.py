@@ -51,6 +51,8 @@ _LOGGER: Final = logging.getLogger(__name__)
 
 # How long a stop waits for a job that runs.
 JOB_TIMEOUT_SECONDS: Final = 20.0
+# The engine uses every core for one answer.
+MAX_COMPUTING: Final = 4
 _PACKAGES: Final = (
     "modeltally",
     "chdb-core",
@@ -268,7 +270,7 @@ class LocalServer:
         )
         hosts = local_names(settings.host, settings.allowed_host_names)
         otlp = otlp_http(receiver.acceptors, max_body_bytes=settings.max_body_bytes, hosts=hosts)
-        self._statistics = statistics = Statistics(store, settings=settings)
+        self._statistics = statistics = Statistics(store, settings=settings, max_computing=MAX_COMPUTING)
         self._backend = backend = Backend(
             store=store,
             statistics=statistics,

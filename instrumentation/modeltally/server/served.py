@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["ApiServer", "serve_api"]
 
 _STOP_SECONDS: Final = 20.0
+_MAX_COMPUTING: Final = 4
 _PROBE: Final = "operations_received"
 
 
@@ -87,7 +88,7 @@ class ApiServer:
         self._clock = clock
         self._cleanup = contextlib.ExitStack()
         self._web: Web | None = None
-        self._statistics = Statistics(store, settings=settings)
+        self._statistics = Statistics(store, settings=settings, max_computing=_MAX_COMPUTING)
         self._failure: str | None = None
         self._started_at = time.monotonic()
         self.events = Broker(now=clock)

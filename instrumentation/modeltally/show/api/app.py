@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import json
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
     from modeltally.show.backend import Backend
 
-__all__ = ["ROUTERS", "openapi_of", "rest_app"]
+__all__ = ["ROUTERS", "description", "openapi_of", "rest_app"]
 
 # Another part of the interface is another module beside these, and a line here.
 ROUTERS: Final[tuple[Callable[[Answering], APIRouter], ...]] = (
@@ -118,9 +120,19 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
     return app.openapi_schema
 
 
+@functools.cache
+def _encoded(app: FastAPI) -> bytes:
+    return json.dumps(app.openapi(), separators=(",", ":")).encode()
+
+
+def description(app: FastAPI) -> Response:
+    """Give the description of an application, as JSON; call it in a thread, since the first time takes a second."""
+    return Response(_encoded(app), media_type="application/json")
+
+
 def _openapi(app: FastAPI) -> Callable[[], Any]:
-    async def get_description() -> dict[str, Any]:
-        return app.openapi()
+    def get_description() -> Response:  # in a thread of the framework's
+        return description(app)
 
     return get_description
 

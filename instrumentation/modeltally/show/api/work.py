@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["Work"]
 
 T = TypeVar("T")
-# The engine uses every core for one question.
-THREADS: Final = 4
+# Few of them compute at once: the others give what is kept, or wait for the same answer.
+THREADS: Final = 32
 WAITING: Final = 100
 
 
