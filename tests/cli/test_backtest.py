@@ -165,6 +165,21 @@ def test_store_is_replayed_without_a_file(here: Run, filled: RunningServer) -> N
     assert [(row["requests"], row["cold_starts"], row["slots"]) for row in rows] == [(4, 2, 2)]
 
 
+@pytest.mark.parametrize("kind", ["keep", "keepalive", "chance"])
+def test_figures_are_drawn(here: Run, log: Path, tmp_path: Path, kind: str) -> None:
+    """--plot draws what was replayed into a file, with the policies' names, beside the figures."""
+    file = tmp_path / "plot.svg"
+    answer = here("backtest", kind, log, "--plot", file, "--format", "json")
+    assert answer.returncode == ExitCode.OK, answer.stderr
+    rows = json.loads(answer.stdout)
+    drawn = file.read_text()
+    assert drawn.startswith("<svg")
+    # what a policy has no bar, point or line for has no name there either
+    named = [row["policy"] for row in rows if kind != "keepalive" or (row["cold_starts"] and row["warm_hours"])]
+    assert all(f">{name}<" in drawn for name in named)
+    assert f"drawn into {file}" in answer.stderr.replace("\n", "")
+
+
 def test_constants_are_printed_with_their_source(here: Run) -> None:
     """Each number stands there with its value, its meaning and where it comes from."""
     table = here("backtest", "constants").stdout
@@ -200,6 +215,8 @@ def test_policies_are_listed(here: Run) -> None:
         (("keep", "nothing.csv"), "cannot read nothing.csv: No such file"),
         (("cleanup", "LOG"), "2 days of use are too few"),
         (("constants", "LOG"), "takes no file"),
+        (("keep", "LOG", "--plot", "plot.pdf"), "plot.pdf does not end as a picture; allowed: .svg, .png"),
+        (("keep", "LOG", "--plot", "nowhere/plot.svg"), "there is no folder nowhere"),
     ],
 )
 def test_mistakes_are_met_with_a_sentence(here: Run, log: Path, arguments: tuple[str, ...], message: str) -> None:
