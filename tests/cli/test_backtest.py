@@ -42,6 +42,7 @@ NOBODY = Policy("keep", "nobody", "", Nobody)
 RAISES = Policy("keep", "raises", "", Raises)
 TAKEN = Policy("keep", "lru", "", Mru)
 ODD = Policy("magic", "odd", "", Mru)
+ALL = Policy("keep", "all", "", Mru)
 """
 NAMES = {
     "mru": "MRU",
@@ -49,6 +50,7 @@ NAMES = {
     "raises": "RAISES",
     "taken": "TAKEN",
     "odd": "ODD",
+    "all": "ALL",
     "what": "Mru",
     "gone": "no",
 }
@@ -150,6 +152,7 @@ def test_plugins_are_replayed_beside_ours(run: Run, log: Path, tmp_path: Path) -
         "policy 'raises' is left out: it raised OSError: the disk is gone",
         "the policy plugin 'taken' (policies_of_a_stranger:TAKEN) is left out: there is another policy named 'lru'",
         "'odd' (policies_of_a_stranger:ODD) is left out: it is a Policy of kind 'magic'; allowed: a Policy of",
+        "'all' (policies_of_a_stranger:ALL) is left out: its name is 'all'; allowed: a text that is not 'all'",
         "'what' (policies_of_a_stranger:Mru) is left out: it is type; allowed: a Policy",
         "'gone' (policies_of_a_stranger:no) is left out: importing it raised AttributeError",
     ):

@@ -11,9 +11,10 @@ import typer
 from modeltally.cli._console import error_console, output_console, print_rows
 from modeltally.cli._options import TABLE, Directory, Format
 from modeltally.errors import InputError, UnknownNameError
-from modeltally.recommend.backtest.run import ALL, Asked
+from modeltally.recommend.backtest.run import Asked
 from modeltally.recommend.constants import LOAD_SECONDS
 from modeltally.recommend.policies.contract import KINDS
+from modeltally.recommend.policies.known import ALL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,7 @@ _POLICIES: Final = "policies"
 _WHAT: Final = (*KINDS, _CONSTANTS, _POLICIES)
 _PLOTS: Final = (".svg", ".png")
 _MOST_SLOTS: Final = 100_000
-_MOST_HOURS: Final = 168
+_MOST_HOURS: Final = 24
 
 
 def _known_slots(text: str | None) -> str | None:
