@@ -42,6 +42,7 @@ NOBODY = Policy("keep", "nobody", "", Nobody)
 RAISES = Policy("keep", "raises", "", Raises)
 TAKEN = Policy("keep", "lru", "", Mru)
 ODD = Policy("magic", "odd", "", Mru)
+ALL = Policy("keep", "all", "", Mru)
 """
 NAMES = {
     "mru": "MRU",
@@ -49,6 +50,7 @@ NAMES = {
     "raises": "RAISES",
     "taken": "TAKEN",
     "odd": "ODD",
+    "all": "ALL",
     "what": "Mru",
     "gone": "no",
 }
@@ -150,6 +152,7 @@ def test_plugins_are_replayed_beside_ours(run: Run, log: Path, tmp_path: Path) -
         "policy 'raises' is left out: it raised OSError: the disk is gone",
         "the policy plugin 'taken' (policies_of_a_stranger:TAKEN) is left out: there is another policy named 'lru'",
         "'odd' (policies_of_a_stranger:ODD) is left out: it is a Policy of kind 'magic'; allowed: a Policy of",
+        "'all' (policies_of_a_stranger:ALL) is left out: its name is 'all'; allowed: a text that is not 'all'",
         "'what' (policies_of_a_stranger:Mru) is left out: it is type; allowed: a Policy",
         "'gone' (policies_of_a_stranger:no) is left out: importing it raised AttributeError",
     ):
@@ -163,6 +166,21 @@ def test_store_is_replayed_without_a_file(here: Run, filled: RunningServer) -> N
     """Without a file the events of the store are replayed: what ended, of every model."""
     rows = told(here, "keep", "--dir", filled.directory, "--until", "2024-12-01", "--policy", "lru", "--slots", "2")
     assert [(row["requests"], row["cold_starts"], row["slots"]) for row in rows] == [(4, 2, 2)]
+
+
+@pytest.mark.parametrize("kind", ["keep", "keepalive", "chance"])
+def test_figures_are_drawn(here: Run, log: Path, tmp_path: Path, kind: str) -> None:
+    """--plot draws what was replayed into a file, with the policies' names, beside the figures."""
+    file = tmp_path / "plot.svg"
+    answer = here("backtest", kind, log, "--plot", file, "--format", "json")
+    assert answer.returncode == ExitCode.OK, answer.stderr
+    rows = json.loads(answer.stdout)
+    drawn = file.read_text()
+    assert drawn.startswith("<svg")
+    # what a policy has no bar, point or line for has no name there either
+    named = [row["policy"] for row in rows if kind != "keepalive" or (row["cold_starts"] and row["warm_hours"])]
+    assert all(f">{name}<" in drawn for name in named)
+    assert f"drawn into {file}" in answer.stderr.replace("\n", "")
 
 
 def test_constants_are_printed_with_their_source(here: Run) -> None:
@@ -200,6 +218,8 @@ def test_policies_are_listed(here: Run) -> None:
         (("keep", "nothing.csv"), "cannot read nothing.csv: No such file"),
         (("cleanup", "LOG"), "2 days of use are too few"),
         (("constants", "LOG"), "takes no file"),
+        (("keep", "LOG", "--plot", "plot.pdf"), "plot.pdf does not end as a picture; allowed: .svg, .png"),
+        (("keep", "LOG", "--plot", "nowhere/plot.svg"), "there is no folder nowhere"),
     ],
 )
 def test_mistakes_are_met_with_a_sentence(here: Run, log: Path, arguments: tuple[str, ...], message: str) -> None:

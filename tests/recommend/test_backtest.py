@@ -282,6 +282,14 @@ def test_policy_that_wants_too_much_is_told_so() -> None:
         _Ahead.wanted = wanted  # type: ignore[method-assign]
 
 
+@pytest.mark.parametrize("seconds", [0.0, -1.0, math.nan])
+def test_policy_that_is_renewed_all_the_time_is_told_so(seconds: float) -> None:
+    """A policy that would be renewed without end is nonsense, not a command that never ends."""
+    policy = Policy("keep", "restless", "", _Ahead, renewed_seconds=seconds)
+    with pytest.raises(PolicyError, match="is to be renewed each"):
+        replay_keep(policy, spelled("abc"), EVER, slots=2, load_seconds=0)
+
+
 def test_policies_are_chosen_by_name() -> None:
     """All, one, several once each; one that goes by users needs users, and a mistyped name is met with the nearest."""
     kept = {policy.name: policy for policy in BUILT_IN if policy.kind == "keep"}

@@ -110,6 +110,26 @@ def test_clock_that_is_set_back_changes_no_order() -> None:
     assert keeper.request("old", at=day_before + 600).unload == ("other",)
 
 
+def test_clock_that_jumps_ahead_does_not_stop_time() -> None:
+    """After a jump of centuries and back, models are still told apart by when they were used."""
+    keeper = Keeper(slots=2)
+    for at in (NOW, 1e300, NOW + 1):
+        keeper.request("old", at=at)
+    keeper.request("new", at=NOW + 100)
+    keeper.request("old", at=NOW + 101)
+    keeper.request("old", at=NOW + 1_001)
+    assert keeper.request("other", at=NOW + 1_002).unload == ("new",)
+
+
+@pytest.mark.parametrize("size", [math.nan, math.inf, -5, 0])
+def test_size_that_is_none_is_not_known(size: Any) -> None:
+    """A size that is no number of bytes is not taken up, and does no harm to others."""
+    keeper = Keeper(room_bytes=10)
+    keeper.request("a", at=NOW, size_bytes=4)
+    assert keeper.request("b", at=NOW, size_bytes=size).fits
+    assert keeper.state()["sizes"] == {"a": 4}
+
+
 def test_late_message_is_taken_for_now() -> None:
     """Times of workers whose clocks differ by seconds do not let time pass twice."""
     late, right = Keeper(slots=2), Keeper(slots=2)

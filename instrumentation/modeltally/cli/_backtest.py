@@ -11,9 +11,10 @@ import typer
 from modeltally.cli._console import error_console, output_console, print_rows
 from modeltally.cli._options import TABLE, Directory, Format
 from modeltally.errors import InputError, UnknownNameError
-from modeltally.recommend.backtest.run import ALL, Asked
+from modeltally.recommend.backtest.run import Asked
 from modeltally.recommend.constants import LOAD_SECONDS
 from modeltally.recommend.policies.contract import KINDS
+from modeltally.recommend.policies.known import ALL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,8 +28,9 @@ __all__ = ["backtest"]
 _CONSTANTS: Final = "constants"
 _POLICIES: Final = "policies"
 _WHAT: Final = (*KINDS, _CONSTANTS, _POLICIES)
+_PLOTS: Final = (".svg", ".png")
 _MOST_SLOTS: Final = 100_000
-_MOST_HOURS: Final = 168
+_MOST_HOURS: Final = 24
 
 
 def _known_slots(text: str | None) -> str | None:
@@ -104,6 +106,10 @@ def backtest(  # noqa: PLR0913 - each is a flag of the command
         int, typer.Option(min=1, max=_MOST_HOURS, help="For chance: within how many hours a use is to come.")
     ] = 1,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out rows that cannot be read.")] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw the figures too, into this file: .svg or .png.", show_default=False),
+    ] = None,
     output_format: Format = TABLE,
     directory: Directory = None,
 ) -> None:
@@ -113,17 +119,18 @@ def backtest(  # noqa: PLR0913 - each is a flag of the command
     if slots is not None and kind != "keep":
         raise InputError(f"backtest {kind} takes no --slots; only keep does")
     if kind in {_CONSTANTS, _POLICIES}:
-        if file is not None:
-            raise InputError(f"backtest {kind} takes no file")
+        if file is not None or plot is not None:
+            raise InputError(f"backtest {kind} takes no file and no --plot")
         _print_known(kind, output_format)
         return
 
     from modeltally.recommend.backtest.run import choose
     from modeltally.recommend.policies.known import find
 
+    if plot is not None:
+        _check_plot(plot)
     found = find(kind)
-    for problem in found.problems:
-        _note(problem)
+    _note(*found.problems)
     asked = Asked(slots=_slots(slots or "4,8"), load_seconds=load_seconds, hours=hours)
     if kind == "cleanup" and file is not None and _holds_days(file):
         if since is not None or until is not None:
@@ -132,11 +139,37 @@ def backtest(  # noqa: PLR0913 - each is a flag of the command
         results = _cleanup_of_days(file, chosen)
     else:
         history, window = _history(file, since, until, skip_bad=skip_bad, directory=directory)
-        for note in history.notes:
-            _note(note)
+        _note(*history.notes)
         chosen = choose(found.policies, policy, has_users=users and history.has_users)
         results = _replay(kind, chosen, history, window, asked)
     _print(kind, chosen, results, output_format)
+    if plot is not None:
+        _draw(kind, results, plot)
+
+
+def _check_plot(plot: Path) -> None:
+    from modeltally.errors import SettingError
+    from modeltally.show.charts.draw import can_draw
+
+    if plot.suffix not in _PLOTS:
+        raise InputError(f"--plot {plot} does not end as a picture; allowed: {', '.join(_PLOTS)}")
+    if not plot.parent.is_dir():
+        raise InputError(f"--plot {plot}: there is no folder {plot.parent}")
+    if not can_draw():
+        raise SettingError("--plot needs what draws charts; install it with: pip install 'modeltally[report]'")
+
+
+def _draw(kind: str, results: Results, plot: Path) -> None:
+    from modeltally.show.charts.backtests import backtest_chart
+    from modeltally.show.charts.draw import draw
+
+    chart = backtest_chart(kind, [row.row() for row in results.rows])
+    [picture] = draw([chart.spec], format_name=plot.suffix.removeprefix("."))
+    try:
+        plot.write_bytes(picture)
+    except OSError as error:
+        raise InputError(f"cannot write {plot}: {error.strerror or error}") from error
+    _note(f"drawn into {plot}: {chart.summary}")
 
 
 def _holds_days(file: Path) -> bool:
@@ -218,19 +251,19 @@ def _replay(kind: str, chosen: Sequence[Policy], history: History, window: Windo
     return run(chosen, history.requests, window, asked)
 
 
-def _note(sentence: str) -> None:
+def _note(*sentences: str) -> None:
     from rich.text import Text
 
     from modeltally.show.units import clean_text
 
-    error_console().print(Text(f"note: {clean_text(sentence)}"), soft_wrap=True)
+    for sentence in sentences:
+        error_console().print(Text(f"note: {clean_text(sentence)}"), soft_wrap=True)
 
 
 def _print(kind: str, chosen: Sequence[Policy], results: Results, output_format: str) -> None:
     if results.problems and not results.rows:
         raise InputError("; ".join(results.problems))
-    for problem in results.problems:
-        _note(problem)
+    _note(*results.problems)
     rows = [row.row() for row in results.rows]
     if output_format != TABLE:
         print_rows(rows, output_format)
@@ -252,6 +285,5 @@ def _print_known(what: str, output_format: str) -> None:
     from modeltally.recommend.policies.known import find
 
     found = [find(kind) for kind in KINDS]
-    for problem in dict.fromkeys(problem for one in found for problem in one.problems):
-        _note(problem)
+    _note(*dict.fromkeys(problem for one in found for problem in one.problems))
     print_policies([policy for one in found for policy in one.policies.values()], output_format)

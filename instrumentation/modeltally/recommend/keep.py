@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["Decision", "Keeper"]
 
 _FORGETS_EVERY_SECONDS: Final = 86_400.0
+# after which nothing is left to forget; a clock that jumped by centuries must not use up the digits of a number
+_LONGEST_PAUSE_SECONDS: Final = 400 * 86_400.0
 _STATE_VERSION: Final = 1
 
 
@@ -240,11 +242,11 @@ class Keeper:
         """Give a time that never goes back: seconds passed, by whatever clock."""
         told = self._clock() if at is None else at
         if not math.isfinite(told):
-            told = self._now if self._told_at is None else self._told_at
+            told = 0.0 if self._told_at is None else self._told_at
         if self._told_at is None:
-            self._now = self._told_at = told
+            self._told_at = told
         elif told >= self._told_at:
-            self._now += told - self._told_at
+            self._now += min(told - self._told_at, _LONGEST_PAUSE_SECONDS)
             self._told_at = told
         elif told < self._told_at - JITTER_SECONDS:
             # the clock was set back: time goes on from there
@@ -298,7 +300,7 @@ class Keeper:
         return self._sizes.get(model) or self._largest or self._room_bytes or 1
 
     def _make_room(self, model: str, size_bytes: int | None, busy: Collection[str]) -> Decision:
-        if size_bytes is not None and size_bytes >= 1 and size_bytes != self._sizes.get(model):
+        if size_bytes is not None and 1 <= size_bytes < math.inf and size_bytes != self._sizes.get(model):
             self._resize(model, size_bytes)
         if model in self._ranking:
             return Decision(model, was_loaded=True, unload=(), fits=True)

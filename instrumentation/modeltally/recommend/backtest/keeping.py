@@ -140,6 +140,8 @@ def replay_keep(
     future = requests if policy.is_oracle else ()
     replay = _Slots(policy, Setting(slots=slots, load_seconds=load_seconds, future=future), window)
     step = policy.renewed_seconds
+    if step is not None and not step >= 1:
+        raise PolicyError(f"is to be renewed each {step!r} seconds; allowed: 1 or more")
     renews_at = None
     for request in requests:
         if request.at >= window.until:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from modeltally.errors import InputError, UnknownNameError
 from modeltally.recommend.backtest.chances import Judged, replay_chance
@@ -14,7 +14,7 @@ from modeltally.recommend.backtest.keeping import Kept, replay_keep
 from modeltally.recommend.backtest.keeping_alive import KeptAlive, at_hours_of_fixed, replay_keep_alive
 from modeltally.recommend.constants import LOAD_SECONDS
 from modeltally.recommend.policies.keep_alive import FIXED_MINUTES
-from modeltally.recommend.policies.known import BUILT_IN
+from modeltally.recommend.policies.known import ALL, BUILT_IN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,9 +22,7 @@ if TYPE_CHECKING:
     from modeltally.recommend.backtest.cleaning import Fleet
     from modeltally.recommend.policies.contract import Policy, Request, Window
 
-__all__ = ["ALL", "Asked", "Results", "choose", "run_chance", "run_cleanup", "run_keep", "run_keep_alive"]
-
-ALL: Final = "all"
+__all__ = ["Asked", "Results", "choose", "run_chance", "run_cleanup", "run_keep", "run_keep_alive"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +187,7 @@ def _gather(results: Results, policy: Policy, replayed: Callable[[], Sequence[ob
         results.rows.extend(replayed())
     except PolicyError as error:
         results.problems.append(f"policy {policy.name!r} is left out: it {error}")
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if policy in BUILT_IN:  # a mistake of ours
             raise
         results.problems.append(f"policy {policy.name!r} is left out: it raised {type(error).__name__}: {error}")

@@ -6,7 +6,7 @@ so by ``is_oracle``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -94,7 +94,6 @@ class Policy:
         has_users: It goes by who asks.
         is_oracle: It knows the future: what nobody can reach.
         renewed_seconds: For keep: how often it is asked which models to load besides; None for never.
-        facts: Anything more about it.
     """
 
     kind: str
@@ -104,7 +103,6 @@ class Policy:
     has_users: bool = False
     is_oracle: bool = False
     renewed_seconds: float | None = None
-    facts: Mapping[str, float] = field(default_factory=dict)
 
 
 class KeepPolicy(Protocol):

@@ -12,7 +12,9 @@ from modeltally.recommend.policies.contract import ENTRY_POINTS, KINDS, Policy
 from modeltally.recommend.policies.eviction import KEEP
 from modeltally.recommend.policies.keep_alive import KEEP_ALIVE
 
-__all__ = ["BUILT_IN", "Found", "find"]
+__all__ = ["ALL", "BUILT_IN", "Found", "find"]
+
+ALL: Final = "all"  # stands for every policy where one is asked for
 
 BUILT_IN: Final = (*KEEP, *KEEP_ALIVE, *CHANCE, *CLEANUP)
 
@@ -44,7 +46,7 @@ def find(kind: str) -> Found:
         where = f"the policy plugin {entry_point.name!r} ({entry_point.value})"
         try:
             policy = entry_point.load()
-        except Exception as error:  # noqa: BLE001 - a plugin may do anything; the others go on
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may do anything; the others go on
             found.problems.append(f"{where} is left out: importing it raised {type(error).__name__}: {error}")
             continue
         if not isinstance(policy, Policy) or policy.kind not in KINDS:
@@ -52,7 +54,10 @@ def find(kind: str) -> Found:
             allowed = f"allowed: a Policy of kind {', '.join(KINDS)}"
             found.problems.append(f"{where} is left out: it is {said}; {allowed}")
         elif policy.kind == kind:
-            if policy.name in found.policies:
+            if not isinstance(policy.name, str) or not policy.name or policy.name == ALL or "," in policy.name:
+                allowed = f"allowed: a text that is not {ALL!r} and has no comma"
+                found.problems.append(f"{where} is left out: its name is {policy.name!r}; {allowed}")
+            elif policy.name in found.policies:
                 found.problems.append(f"{where} is left out: there is another policy named {policy.name!r}")
             else:
                 found.policies[policy.name] = policy
