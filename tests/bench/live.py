@@ -27,8 +27,12 @@ from urllib.parse import urlsplit
 
 from bench.show import Asked, Reader, _quantiles
 from bench.store.report import show
-from bench.store.soak import Watch, _count, _server, _wait_for_server
+from bench.store.soak import DRAIN_SECONDS, _server, _wait_for_server
 from bench.store.traffic import Traffic
+from modeltally.analytics.readers import read
+from modeltally.analytics.topics.usage import OVERVIEW
+from modeltally.analytics.window import Window
+from modeltally.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +68,7 @@ def main() -> int:
 
 
 def _run(store: RemoteStore, options: argparse.Namespace, *, is_watched: bool) -> bool:
-    url, stopping, told, asked, watch = store.address.http_url, threading.Event(), Told(), Asked(), Watch()
+    url, stopping, told, asked = store.address.http_url, threading.Event(), Told(), Asked()
     traffic = Traffic(store.address.otlp_url, options.spans_per_second, options.seed)
     began = dt.datetime.now(dt.UTC)
     with contextlib.ExitStack() as cleanup:
@@ -87,7 +91,7 @@ def _run(store: RemoteStore, options: argparse.Namespace, *, is_watched: bool) -
         stopping.set()
         for thread in threads:
             thread.join()
-    counted = _count(store, began, watch)
+    counted = _stored(store, began)
     lost = traffic.acknowledged - counted
     beside = f"beside {options.listeners} listeners, {options.slow} that do not read, {options.readers} readers"
     show(
@@ -99,9 +103,20 @@ def _run(store: RemoteStore, options: argparse.Namespace, *, is_watched: bool) -
     if is_watched:
         show(f"  readers: {_quantiles(asked.waits)}")
         show(f"  listeners were told {told.events}; the first of {told.operations:,} operations; {told.closed} closed")
-    for failure in [*watch.failures, *asked.failures][:10]:
+    for failure in asked.failures[:10]:
         show(f"FAILED: {failure}")
-    return not (lost or watch.failures or asked.failures or traffic.failure)
+    return not (lost or asked.failures or traffic.failure)
+
+
+def _stored(store: RemoteStore, began: dt.datetime) -> int:
+    """Count what is stored once everything is in."""
+    deadline = time.monotonic() + DRAIN_SECONDS
+    while store.status()["spool"]["records"] and time.monotonic() < deadline:
+        time.sleep(0.2)
+    minute = dt.timedelta(minutes=1)
+    window = Window(began - minute, dt.datetime.now(dt.UTC) + minute, began)
+    rows = read(store, OVERVIEW, window, settings=Settings())
+    return rows[0]["requests"] if rows else 0
 
 
 @contextlib.contextmanager
