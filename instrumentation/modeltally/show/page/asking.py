@@ -30,6 +30,9 @@ _WORKERS: Final = 2
 # what somebody waits for must not stand behind what nobody does
 _PATIENT_WORKERS: Final = 1
 _STALE: Final = 5
+# so long a question that nobody waits for lets the others go first: the engine answers one at a time
+_LETS_PASS_SECONDS: Final = 10.0
+_POLL_SECONDS: Final = 0.02
 _MAX_KEPT: Final = 64
 # no answer of more rows is kept
 _MAX_ROWS: Final = 20_000
@@ -117,6 +120,7 @@ class Asker:
         self._threads = ThreadPoolExecutor(_WORKERS, thread_name_prefix="modeltally-page")
         self._patient = ThreadPoolExecutor(_PATIENT_WORKERS, thread_name_prefix="modeltally-page-late")
         self._lock = threading.RLock()  # a question may be answered before anybody waits
+        self._urgent = 0
         self._coming: dict[str, Future[Any]] = {}
         self._kept: OrderedDict[str, tuple[float, Any]] = OrderedDict()
 
@@ -146,8 +150,11 @@ class Asker:
         with self._lock:
             coming = self._coming.get(question.key)
             if coming is None:
-                coming = self._coming[question.key] = threads.submit(self._find, question)
-                coming.add_done_callback(lambda _: self._forget(question.key))
+                is_urgent = threads is self._threads
+                self._urgent += is_urgent
+                find = self._find if is_urgent else self._find_last
+                coming = self._coming[question.key] = threads.submit(find, question)
+                coming.add_done_callback(lambda _: self._forget(question.key, is_urgent=is_urgent))
             return coming
 
     def drop(self, question: Question) -> None:
@@ -160,6 +167,13 @@ class Asker:
         with self._lock:
             self._kept.clear()
 
+    def _find_last(self, question: Question) -> Any:
+        """Find an answer once no question is left that somebody waits for."""
+        ends_at = time.monotonic() + _LETS_PASS_SECONDS
+        while self._urgent and time.monotonic() < ends_at:
+            time.sleep(_POLL_SECONDS)
+        return self._find(question)
+
     def _find(self, question: Question) -> Any:
         at = self._clock()
         answer = question.find(self._backend)
@@ -171,8 +185,9 @@ class Asker:
                     self._kept.popitem(last=False)
         return answer
 
-    def _forget(self, key: str) -> None:
+    def _forget(self, key: str, *, is_urgent: bool) -> None:
         with self._lock:
+            self._urgent -= is_urgent
             self._coming.pop(key, None)
 
 
