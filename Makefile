@@ -52,7 +52,7 @@ test-all: $(READY)  # every test; tests/README.md lists what make test leaves ou
 PART ?= $(shell git rev-list --count HEAD 2>/dev/null || echo 1)
 
 .PHONY: test-part
-test-part: $(READY)  # every test, and of each that takes minutes a part that takes one, drawn from PART=1; CI runs it
+test-part: $(READY)  # every test, and of each that takes long a part that takes half a minute, drawn from PART=1; CI runs it
 	$(RUN)pytest $(SPREAD) --part $(PART)
 
 .PHONY: test-loaded

@@ -28,14 +28,14 @@ def test_everything_is_taken_without_a_seed() -> None:
     assert part.some(THINGS, seconds=6000) == THINGS
 
 
-def test_a_minute_is_taken_of_what_takes_longer() -> None:
-    """A quarter of four minutes, at least one, everything of less than a minute; always the same, in its order."""
+def test_half_a_minute_is_taken_of_what_takes_longer() -> None:
+    """An eighth of four minutes, at least one, everything of less than half a minute; always the same, in its order."""
     part.drawn_from(3)
     taken = part.some(THINGS, seconds=240)
-    assert len(taken) == 10
+    assert len(taken) == 5
     assert taken == [thing for thing in THINGS if thing in taken] == part.some(THINGS, seconds=240)
     assert len(part.some(THINGS, seconds=100_000)) == 1
-    assert part.some(THINGS, seconds=60) == THINGS
+    assert part.some(THINGS, seconds=30) == THINGS
 
 
 def test_each_is_taken_by_some_seed() -> None:
@@ -57,14 +57,17 @@ def test_a_test_keeps_some_of_its_cases(pytester: pytest.Pytester) -> None:
         @pytest.mark.slow(seconds=240, why="long")
         @pytest.mark.parametrize("case", range(20))
         def test_long(case): pass
-        @pytest.mark.slow(seconds=60, why="a minute")
+        @pytest.mark.slow(seconds=30, why="half a minute")
         @pytest.mark.parametrize("case", range(20))
         def test_short(case): pass
         @pytest.mark.slow(seconds=240, why="long")
         @pytest.mark.parametrize("case", range(2))
         def test_few(case): pass
+        @pytest.mark.slow(seconds=240, why="long, and never in part", whole=True)
+        @pytest.mark.parametrize("case", range(20))
+        def test_whole(case): pass
         """
     )
     part.drawn_from(1)
     result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-W", "ignore")
-    result.assert_outcomes(passed=5 + 20 + 2, deselected=15)
+    result.assert_outcomes(passed=3 + 20 + 2 + 20, deselected=17)

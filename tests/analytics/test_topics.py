@@ -42,7 +42,15 @@ PYTHON_TYPES = {
 VALUES = {"DateTime64(6, 'UTC')": "'2026-03-02'", "String": "'UTC'", "Float64": "1.0", "UInt32": "90", "UInt8": "1"}
 # views that others are made of, and the one that advice is read from
 # what advice is made from, and what it came to
-NO_TOPICS = {"days_watched", "operations_received", "recommendations_last", "recommendations_made"}
+NO_TOPICS = {
+    "alerts_known",
+    "days_watched",
+    "live_data_received",
+    "operations_received",
+    "recommendations_last",
+    "recommendations_made",
+    "requests_in_order",
+}
 
 
 @pytest.fixture(scope="module")

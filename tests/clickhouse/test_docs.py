@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from clickhouse.client import ask, running
+from grafana.macros import ALL, Asked, expand
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,10 +74,14 @@ def test_python_prints_a_frame(server: LocalServer) -> None:
 
 
 def test_grafana_s_panel_asks_what_can_be_answered(server: LocalServer) -> None:
-    """The panel's query runs with the times that Grafana puts in place of its macros, in its driver's way."""
-    (panel,) = re.findall(r"`(SELECT model, requests FROM[^`]*)`", SECTION)
-    asked = panel.replace("$__fromTime", "toDateTime(1761955200)").replace("$__toTime", "toDateTime(1764547200)")
+    """The panel's query runs with what Grafana puts in place of its macros, in its driver's way."""
+    (panel,) = re.findall(
+        r"```sql\n(SELECT model, requests.*?)```", (README.parent / "docs" / "grafana.md").read_text(), re.DOTALL
+    )
+    month = Asked(
+        dt.datetime(2025, 11, 1, tzinfo=dt.UTC), dt.datetime(2025, 12, 1, tzinfo=dt.UTC), variables={"model": ALL}
+    )
     driver = {"default_format": "Native", "client_protocol_version": 54460, "max_execution_time": 65}
-    answer = ask(server, asked, also={**driver, "database": "modeltally"})
+    answer = ask(server, expand(panel, month), also={**driver, "database": "modeltally"})
     assert answer.status == 200, answer.text
     assert b"flux-dev" in answer.body

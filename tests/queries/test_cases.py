@@ -24,8 +24,12 @@ FILES = case_files()
 CASES = {f"{stem}: {case.name}": (file, case) for stem, file in FILES.items() for case in file.cases}
 VIEW_CASES = {name: found for name, found in CASES.items() if found[0].view}
 ADVICE_JOBS = {advice.job for advice in ADVICE.values()}
-# those about moving a store and about its invariants have tests of their own
-STORE_JOBS = {name for name in JOBS if name != "check" and not name.startswith(("recommend_", "export_", "import_"))}
+# those about moving a store, its invariants and reports have tests of their own
+STORE_JOBS = {
+    name
+    for name in JOBS
+    if name not in {"check", "reports"} and not name.startswith(("recommend_", "export_", "import_"))
+}
 ADVICE_CASES = {name: found for name, found in CASES.items() if found[0].job in ADVICE_JOBS}
 STORE_JOB_CASES = {name: found for name, found in CASES.items() if found[0].job in STORE_JOBS}
 OTHER_ZONE = "Asia/Kolkata"

@@ -1,4 +1,4 @@
-"""The part of a long test that one run takes: all, or what a minute is enough for, drawn from a seed (``--part``)."""
+"""The part of a long test that one run takes: all, or what half a minute is enough for, drawn from a seed (``--part``)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["deselect", "drawn_from", "some"]
 
 _T = TypeVar("_T")
-_MINUTE = 60.0
+_MOST_SECONDS = 30.0
 # Fewer cases than this are not told apart: such a test draws inside itself, by some(), or takes what it takes.
 _FEW = 4
 _seeds: list[int] = []
@@ -33,19 +33,19 @@ def some(things: Iterable[_T], *, seconds: float) -> list[_T]:
         seconds: What all of them take on a quiet core.
     """
     everything = list(things)
-    if not _seeds or seconds <= _MINUTE:
+    if not _seeds or seconds <= _MOST_SECONDS:
         return everything
-    count = math.ceil(len(everything) * _MINUTE / seconds)
+    count = math.ceil(len(everything) * _MOST_SECONDS / seconds)
     drawn = random.Random(_seeds[0]).sample(range(len(everything)), count)
     return [everything[number] for number in sorted(drawn)]
 
 
 def deselect(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out cases of tests that take more than a minute with all of them, unless their mark says ``whole``."""
+    """Leave out cases of tests that take more than half a minute with all of them, unless their mark says ``whole``."""
     by_test: dict[str, list[pytest.Item]] = {}
     for item in items:
         marker = item.get_closest_marker("slow")
-        if marker and marker.kwargs["seconds"] > _MINUTE and not marker.kwargs.get("whole"):
+        if marker and marker.kwargs["seconds"] > _MOST_SECONDS and not marker.kwargs.get("whole"):
             by_test.setdefault(item.nodeid.partition("[")[0], []).append(item)
     left_out: set[pytest.Item] = set()
     for cases in by_test.values():

@@ -216,7 +216,8 @@ class Watcher:
             {"kind": kind, "policy": policy, "verdict": verdict, "count": count}
             for (kind, policy, verdict), count in sorted(made.items())
         ]
-        self._broker.publish("advice", {"made": lines})
+        if lines:
+            self._broker.publish("advice", {"made": lines})
 
 
 def _received(lines: Sequence[tuple[int, tuple[str, str, str, str]]]) -> Mapping[str, object]:

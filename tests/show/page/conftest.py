@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modeltally.server import LocalServer
+from modeltally.show.page import common, overview, subject
 from queries.given import Given, Operation, give
 from show.api.conftest import Client
 from support.environment import forget_environment
@@ -50,6 +51,15 @@ def given() -> Given:
                         outcome="error" if at % 2 else "success") for at, name in enumerate(HOSTILE)),
         ]
     )  # fmt: skip
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patient() -> Iterator[None]:
+    """Have a page wait for its slowest block, however busy the machine is."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (common, overview, subject):
+            patch.setattr(module, "PATIENCE_SECONDS", 60.0)
+        yield
 
 
 @pytest.fixture(scope="module")
