@@ -256,10 +256,6 @@ test-clients: $(READY)  # OpenTelemetry SDKs and ClickHouse clients of Go, Node,
 test-openapi-clients: $(READY)  # a Python client and TypeScript types made of the description of the interface, and one asked with
 	PYTHONPATH=tests $(RUN)python -m show.api.generated --uv "$(UV)" $(ARGS)
 
-.PHONY: assets
-assets: $(READY)  # take the files that browsers get from where they come from, and compare them with what is recorded; needs npm
-	tests/assets.sh instrumentation/modeltally/show/static
-
 .PHONY: chaos-collector
 chaos-collector: $(READY) $(COLLECTOR)  # the collector killed, its store away, its disk full: N=1000000 DOWN_SECONDS=120 SLOW=1
 	PYTHONPATH=tests $(RUN)python -m chaos.collector --seed $(SEED) $(if $(SLOW),--down-seconds 600) \
