@@ -1,4 +1,4 @@
-"""The part of a long test that a run takes: all, or what half a minute is enough for, drawn from a seed (``--part``)."""
+"""The part of a long test that a run takes: all, or what half a minute is enough for, drawn from a seed (`--part`)."""
 
 from __future__ import annotations
 
