@@ -47,10 +47,12 @@ SELECT
     ) AS highs,
     groupArrayIf(e.start::DateTime64(6, 'UTC'), e.is_unfinished) AS unfinished_starts,
     -- sorted, the slots of a group are runs, and a run's length is its count: half the price of adding up maps
+    -- and no lambda takes hold of the array, which the engine would copy for each of its elements
     arraySort(groupArrayIf(e.slot, e.durations > 0)) AS slots,
-    arrayFilter((at, slot) -> at = length(slots) OR slot != slots[at + 1], arrayEnumerate(slots), slots) AS ends,
+    arrayResize(arrayPopFront(slots), length(slots), 32767) AS next_slots,
+    arrayFilter((at, slot, next) -> slot != next, arrayEnumerate(slots), slots, next_slots) AS ends,
     mapFromArrays(
-        arrayMap(at -> slots[at], ends),
+        arrayFilter((slot, next) -> slot != next, slots, next_slots),
         arrayMap(count -> toUInt64(count), arrayPopFront(arrayDifference(arrayPushFront(ends, 0))))
     ) AS duration_histogram,
     groupBitmapStateIf(n.number, n.number > 0) AS users,

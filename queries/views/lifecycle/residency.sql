@@ -78,17 +78,25 @@ WITH
         LEFT JOIN beats AS b ON b.service = s.service AND b.instance = s.instance
     ),
 
-    -- each load with what ended it, and when
+    -- each load with what ended it, and when: the next load that is later, the next unload, 0 for none. No lambda takes
+    -- hold of an array, which the engine would copy for each element: a process may load every minute for a month
     ended AS (
         SELECT
             *,
-            arrayMap(
-                loaded_at -> (
-                    arrayFirst(at -> at > loaded_at, loads),
-                    arrayFirst(at -> at >= loaded_at, unloads)
-                ),
+            arrayReverseFill(
+                (later, loaded_at) -> later != loaded_at,
+                arrayResize(arrayPopFront(loads), length(loads), toDateTime64(0, 6, 'UTC')),
                 loads
-            ) AS next,
+            ) AS later_loads,
+            arraySort(arrayConcat(arrayMap(at -> (at, 0), loads), arrayMap(at -> (at, 1), unloads))) AS turns,
+            arrayFilter(
+                (next_unload, turn) -> turn.2 = 0,
+                arrayPopBack(arrayReverseFill(
+                    turn -> turn.2 = 1, arrayPushBack(turns, (toDateTime64(0, 6, 'UTC'), 1))
+                )),
+                turns
+            ).1 AS next_unloads,
+            arrayZip(later_loads, next_unloads) AS next,
             arrayMap(
                 after -> multiIf(
                     after.2 != 0 AND (after.1 = 0 OR after.2 <= after.1), 'unload',
@@ -116,8 +124,9 @@ WITH
             *,
             arrayMap(at -> toUnixTimestamp64Micro(at) * 4, loads) AS from_steps,
             arrayMap(at -> toUnixTimestamp64Micro(at) * 4, ends) AS to_steps,
+            arrayConcat(from_steps, to_steps) AS edges,
             arraySort(arrayConcat(
-                arrayDistinct(arrayConcat(from_steps, to_steps)),
+                edges,
                 arrayMap(at -> toUnixTimestamp64Micro(at) * 4 + 1, requests.1),
                 arrayMap(at -> toUnixTimestamp64Micro(at) * 4 + 2, requests.2)
             )) AS steps,
@@ -131,7 +140,12 @@ WITH
                     arrayPushFront(arrayPopBack(running), 0)
                 )
             ) AS busy_us,
-            arrayFilter(one -> bitAnd(one.1, 3) = 0, arrayZip(steps, begun, busy_us)) AS seen
+            -- those of the edges, sorted as the edges are, and brought back into their order
+            arraySort(
+                (one, place) -> place,
+                arrayFilter(one -> bitAnd(one.1, 3) = 0, arrayZip(steps, begun, busy_us)),
+                arraySort((place, edge) -> edge, arrayEnumerate(edges), edges)
+            ) AS seen
         FROM ended
     )
 
@@ -152,7 +166,7 @@ ARRAY JOIN arrayZip(
     loads,
     ends,
     closings,
-    arrayMap(step -> seen[indexOf(seen.1, step)], from_steps),
-    arrayMap(step -> seen[indexOf(seen.1, step)], to_steps)
+    arraySlice(seen, 1, length(loads)),
+    arraySlice(seen, length(loads) + 1)
 ) AS stay
 ORDER BY loaded_at, model, device, service, instance
