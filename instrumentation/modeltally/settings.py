@@ -41,7 +41,7 @@ SECRETS: Final = frozenset(
         "alerts_webhook_url",
         "api_token",
         "clickhouse_password",
-        "reports_webhook",
+        "reports_webhook_url",
         "reports_webhook_secret",
         "store_password",
     }
@@ -218,10 +218,12 @@ class Settings(BaseModel):
     )
     reports_directory: Path | None = Field(
         default=None,
-        description="The folder they go to; where neither it nor `reports_webhook` is set, `reports` in the data"
+        description="The folder they go to; where neither it nor `reports_webhook_url` is set, `reports` in the data"
         " directory.",
     )
-    reports_webhook: SecretStr = Field(default=SecretStr(""), description="An address that each of them is posted to.")
+    reports_webhook_url: SecretStr = Field(
+        default=SecretStr(""), description="An address that each of them is posted to."
+    )
     reports_webhook_secret: SecretStr = Field(
         default=SecretStr(""), description="What these posts are signed with; empty: they are not."
     )
@@ -406,7 +408,7 @@ class Settings(BaseModel):
         _quiet_hours(value)
         return value
 
-    @field_validator("alerts_webhook_url", "reports_webhook")
+    @field_validator("alerts_webhook_url", "reports_webhook_url")
     @classmethod
     def _check_webhook(cls, value: SecretStr) -> SecretStr:
         text = value.get_secret_value()

@@ -138,7 +138,7 @@ def test_a_delivery_that_fails_is_tried_again(station: Station, monkeypatch: pyt
     monkeypatch.setattr(job, "deliver", deliver)
     station.settings |= {
         "reports_formats": "md,json",
-        "reports_webhook": SecretStr("https://example.org/hook"),
+        "reports_webhook_url": SecretStr("https://example.org/hook"),
         "reports_webhook_secret": SecretStr("word"),
     }
     station.look(MONDAY - DAY)

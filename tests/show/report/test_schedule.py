@@ -85,7 +85,7 @@ def test_periods_follow_each_other_without_gap() -> None:
         ("reports_schedule", "daily 07:00 ../../etc/passwd", "is no time zone"),
         ("reports_names", "usage,users", "give some of usage, performance"),
         ("reports_formats", "", "give some of json"),
-        ("reports_webhook", "ftp://host/", "begins with http"),
+        ("reports_webhook_url", "ftp://host/", "begins with http"),
     ],
 )
 def test_wrong_settings_are_refused(setting: str, value: str, message: str) -> None:

@@ -120,7 +120,7 @@ def _pending(
 
 
 def _deliveries(settings: Settings) -> list[_Delivery]:
-    has_webhook = bool(settings.reports_webhook.get_secret_value())
+    has_webhook = bool(settings.reports_webhook_url.get_secret_value())
     places = [_FOLDER] if settings.reports_directory is not None or not has_webhook else []
     places += [_WEBHOOK] if has_webhook else []
     names, formats = (text.split(",") for text in (settings.reports_names, settings.reports_formats))
@@ -145,7 +145,7 @@ def _deliver(
     content = chosen.write(report)
     if one.place == _WEBHOOK:
         deliver(
-            settings.reports_webhook.get_secret_value(),
+            settings.reports_webhook_url.get_secret_value(),
             content,
             content_type=chosen.media_type,
             secret=settings.reports_webhook_secret.get_secret_value() or None,
