@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow(seconds=60, why="waits for a page in a real browser")
 
+# no block is late, which is looked for anew, and every chart is drawn
+WHOLE = """
+if (document.querySelector('.late')) document.dispatchEvent(new Event('visibilitychange'));
+const left = [...document.querySelectorAll('[data-chart]')].filter((plot) => !plot.querySelector('svg'));
+left[0]?.scrollIntoView();
+return !left.length && !document.querySelector('.late');
+"""
 REQUESTS = "return Number(document.querySelector('#figures dd.value data')?.value)"
 
 
@@ -79,6 +86,7 @@ def test_page_that_stays_open_does_not_grow(driver: Chrome, studio: Studio) -> N
         for _ in range(times):
             driver.execute_script(again)
             time.sleep(1.2)
+        assert wait_until(lambda: driver.execute_script(WHOLE), timeout_seconds=60)
 
     look_again(5)
     elements, heap = driver.execute_script(count), heap_bytes(driver)
