@@ -79,7 +79,7 @@ def test_every_part_has_its_rule() -> None:
     """A new folder or module needs a rule of what it may import."""
     folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     modules = {path.stem for path in PACKAGE.glob("*.py")} - PUBLIC_FACE - COMMON
-    assert folders | modules == set(ALLOWED)
+    assert (folders | modules) - COMMON == set(ALLOWED)
 
 
 def test_no_arrow_leads_upwards() -> None:

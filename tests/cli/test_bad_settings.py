@@ -19,7 +19,8 @@ from modeltally import connect
 from modeltally.cli import main
 from modeltally.cli._exit import ExitCode
 from modeltally.errors import SettingError
-from modeltally.settings import MAX_FILE_BYTES, Settings, load_settings
+from modeltally.settings import Settings, load_settings
+from modeltally.settings.loading import MAX_FILE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

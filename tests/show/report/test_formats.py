@@ -16,7 +16,7 @@ from modeltally.analytics.rows import Column, Unit
 from modeltally.analytics.topics.over_time import TIME
 from modeltally.analytics.window import Window
 from modeltally.errors import InputError, SettingError, UnknownNameError
-from modeltally.settings import REPORT_FORMATS, REPORT_NAMES
+from modeltally.settings.record import REPORT_FORMATS, REPORT_NAMES
 from modeltally.show.charts.subjects import bars_by_subject
 from modeltally.show.report import html, pdf
 from modeltally.show.report.formats import FORMATS, format_named
