@@ -132,9 +132,12 @@ $(AXE): tests/browser/package-lock.json
 .PHONY: browser-tools
 browser-tools: $(AXE)  # install what judges pages beside the browser, into an ignored folder
 
-.PHONY: test-browser
-test-browser: $(READY)  # every page in Debian's chromium, which root gets by apt-get where it is missing
+.PHONY: browser
+browser: $(READY)  # install what tests in a browser and of PDFs need, where it is missing: root gets it by apt-get
 	tests/browser/install.sh
+
+.PHONY: test-browser
+test-browser: browser  # every page in Debian's chromium
 	$(RUN)pytest tests/browser --tb native $(ARGS)
 
 .PHONY: screenshots
@@ -293,7 +296,7 @@ docs-libraries: $(READY)  # write the page of what each library tells, by callin
 	UV_PROJECT_ENVIRONMENT=.venv-libraries $(UV) sync --quiet --frozen --extra all --group libraries --python $(PYTHON)
 	PYTHONPATH=tests .venv-libraries/bin/python -m libraries.page --write
 
-CI_PARTS := lint collector judge test-part test-browser test-libraries test-newest wheel
+CI_PARTS := lint collector judge browser test-part test-libraries test-newest wheel
 
 .PHONY: ci
 ci:  # what .ci/run runs, with the minutes of each part

@@ -2,7 +2,11 @@
 # Get what tests in a browser need, where it is missing and may be installed; without it they skip and say how to get it.
 set -euo pipefail
 packages=(chromium chromium-driver poppler-utils)
-if ! command -v chromium chromedriver pdftoppm >/dev/null; then
+missing=()
+for program in chromium chromedriver pdftoppm; do
+    command -v "$program" >/dev/null || missing+=("$program")
+done
+if [ ${#missing[@]} != 0 ]; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         echo "installing ${packages[*]}"
         { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends "${packages[@]}"; } \
