@@ -126,7 +126,7 @@ AXE := tests/browser/node_modules/.package-lock.json
 
 $(AXE): tests/browser/package-lock.json
 	@command -v npm >/dev/null || { echo "make browser-tools needs npm" >&2; exit 2; }
-	cd $(@D)/.. && npm ci --ignore-scripts --silent
+	cd tests/browser && npm ci --ignore-scripts --silent
 	@touch $@
 
 .PHONY: browser-tools
