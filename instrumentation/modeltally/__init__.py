@@ -1,7 +1,8 @@
 """modeltally: which generative models your services really use, how well, at what cost.
 
-What watches calls is imported when it is first asked for, so that a part of the package that needs none of it, such as
-``modeltally.recommend.keep``, comes without OpenTelemetry.
+What watches calls is imported when the first of it is asked for, and all of it then, so that no call of a service waits
+for an import or fails with one; a part of the package that needs none of it, such as ``modeltally.recommend.keep``,
+comes without OpenTelemetry.
 """
 
 from __future__ import annotations
@@ -91,11 +92,11 @@ _WHERE = {name: f"modeltally.{module}" for module, names in _MODULES.items() for
 
 
 def __getattr__(name: str) -> Any:
-    """Import what a name stands for, once."""
+    """Import what the names stand for, all at once."""
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(importlib.import_module(_WHERE[name]), name)
-    return value
+    globals().update({known: getattr(importlib.import_module(module), known) for known, module in _WHERE.items()})
+    return globals()[name]
 
 
 def __dir__() -> list[str]:

@@ -279,3 +279,9 @@ def test_keeper_needs_the_standard_library_alone() -> None:
     others, ours = run.stdout.splitlines()
     assert others.split() == ["modeltally"]
     assert {name.split(".")[1] for name in ours.split()} == {"recommend"}
+
+
+def test_first_name_of_the_package_brings_all() -> None:
+    """No call of a service is the first to import something: who has configured has everything."""
+    code = "import modeltally as m; m.configure; assert set(m.__all__) <= vars(m).keys()"
+    subprocess.run([sys.executable, "-c", code], check=True)
