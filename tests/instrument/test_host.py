@@ -174,7 +174,7 @@ def test_background_is_imported_by_its_own_thread_alone() -> None:
 
 def test_import_is_light() -> None:
     """A service that imports us does not wait for the SDK, an HTTP client, or anything of the analytics."""
-    code = "import json, sys, modeltally; print(json.dumps(sorted(sys.modules)))"
+    code = "import json, sys, modeltally; modeltally.configure; print(json.dumps(sorted(sys.modules)))"
     output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     modules = {*json.loads(output), *(name.partition(".")[0] for name in json.loads(output))}
     assert not modules & {
