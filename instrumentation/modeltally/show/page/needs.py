@@ -9,18 +9,22 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from modeltally.alerts.kept import known_alerts
+from modeltally.alerts.rules import RULES, Severity
+from modeltally.alerts.state import Status
 from modeltally.analytics.topics.quality import COMPLETENESS, FAILURES_BY_MODEL
 from modeltally.analytics.topics.usage import MODELS
 from modeltally.recommend.kinds import ADVICE
-from modeltally.show.page.asking import advice, asks, of_state
+from modeltally.show.page.asking import Question, advice, asks, of_state
 from modeltally.show.page.cells import count_word, shortened
 from modeltally.show.units import clean_text, format_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from modeltally.alerts.state import Alert
     from modeltally.settings import Settings
-    from modeltally.show.page.asking import Question
+    from modeltally.show.backend import Backend
     from modeltally.show.page.state import PageState
 
 __all__ = ["MIN_RATED", "MOST", "SOURCES", "Level", "Need", "Source", "is_failing", "needs_of"]
@@ -28,6 +32,9 @@ __all__ = ["MIN_RATED", "MOST", "SOURCES", "Level", "Need", "Source", "is_failin
 MOST: Final = 5
 # of fewer requests a rate says nothing
 MIN_RATED: Final = 10
+_ALERTS_SECONDS: Final = 30.0
+# rules about what another source tells with more words
+_TOLD_BY_OTHERS: Final = frozenset({"low_success_rate", "high_error_rate", "operations_lost", "store_damaged"})
 
 
 class Level(enum.IntEnum):
@@ -169,12 +176,39 @@ def _advised(found: Mapping[str, Any], state: PageState, settings: Settings) -> 
     return _summed(lines, "more pieces of advice", state.link("/advice"))
 
 
+def _firing(found: Mapping[str, Any], state: PageState, settings: Settings) -> list[Need]:
+    del settings
+    lines = []
+    for alert in found["alerts"] or ():
+        rule = RULES.get(alert.key.rule)
+        if rule is None or alert.status is not Status.FIRING or rule.name in _TOLD_BY_OTHERS:
+            continue
+        if rule.severity is Severity.NOTICE:
+            continue
+        is_model = alert.key.kind == "model"
+        said = f"{rule.sentence[:1].lower()}{rule.sentence[1:].rstrip('.')}"
+        lines.append(
+            Need(
+                level=Level.ERROR if rule.severity is Severity.CRITICAL else Level.WARNING,
+                subject=alert.key.subject,
+                text=f"{said}, since {alert.since_at:%Y-%m-%d %H:%M} UTC",
+                href=state.link("/", q=alert.key.subject[:200]) if is_model else state.link("/health"),
+                link="look",
+            )
+        )
+    return _summed(lines, "other alerts fire", "/api/v1/alerts")
+
+
 def _summed(lines: list[Need], word: str, href: str, *, most: int = 2) -> list[Need]:
     """Keep the first lines of a source, and say how many more there are."""
     if len(lines) <= most + 1:
         return lines
     rest = len(lines) - most
     return [*lines[:most], Need(level=lines[0].level, text=f"{rest:,} {word}", href=href, link="all")]
+
+
+def _known(backend: Backend) -> list[Alert]:
+    return list(known_alerts(backend.store).values())
 
 
 SOURCES: Final = (
@@ -191,6 +225,11 @@ SOURCES: Final = (
             "causes": asks(FAILURES_BY_MODEL, state.window, max_age_seconds=30.0, is_optional=True),
         },
         _failing,
+    ),
+    Source(
+        "alerts",
+        lambda _: {"alerts": Question("alerts", _known, _ALERTS_SECONDS, is_optional=True)},
+        _firing,
     ),
     Source(
         "advice",
