@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from modeltally.settings import Settings
     from modeltally.store import Store
 
-__all__ = ["AnswersTopics", "KeepsState", "Statistics"]
+__all__ = ["MAX_COMPUTING", "AnswersTopics", "KeepsState", "Statistics"]
+
+# Answers that a server computes at once: the engine uses every core for one of them.
+MAX_COMPUTING: Final = 4
 
 _ENDS: Final = ("since", "until", "as_of")
 _CELL_BYTES: Final = 80

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hmac
 import json
 import math
 from collections.abc import Awaitable, Callable
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from starlette.routing import BaseRoute
 
+    from modeltally.show.access import Access
     from modeltally.store import Row, Store
 
 __all__ = ["control_app"]
@@ -38,7 +38,7 @@ def control_app(  # noqa: PLR0913 - each is what one of its endpoints needs
     store: Store,
     *,
     answer: Callable[[str, Mapping[str, object]], dict[str, Any]],
-    token: str,
+    access: Access,
     hosts: frozenset[str],
     status: Callable[[], dict[str, object]],
     failing: Callable[[], str | None],
@@ -51,7 +51,7 @@ def control_app(  # noqa: PLR0913 - each is what one of its endpoints needs
     Args:
         store: What answers queries of views, and runs jobs.
         answer: Answers a topic, by its name and the question: rows, what they rest on, why there are none.
-        token: What callers of the control channel must show.
+        access: Knows what callers of the control channel must show.
         hosts: What requests may call the server.
         status: Gives the content of ``/status``.
         failing: Gives what keeps it from taking or storing what is sent, or None.
@@ -86,21 +86,18 @@ def control_app(  # noqa: PLR0913 - each is what one of its endpoints needs
         routes=[
             Route("/healthz", get_health),
             Route("/status", get_status),
-            Route("/control/views/{name}", _authorized(read_view, token), methods=["POST"]),
-            Route("/control/topics/{name}", _authorized(answer_topic, token), methods=["POST"]),
-            Route("/control/jobs/{name}", _authorized(run_job, token), methods=["POST"]),
+            Route("/control/views/{name}", _authorized(read_view, access), methods=["POST"]),
+            Route("/control/topics/{name}", _authorized(answer_topic, access), methods=["POST"]),
+            Route("/control/jobs/{name}", _authorized(run_job, access), methods=["POST"]),
             *shown,
         ],
         middleware=[local_hosts_only(hosts)],
     )
 
 
-def _authorized(handler: Handler, token: str) -> Handler:
-    expected = f"Bearer {token}".encode()
-
+def _authorized(handler: Handler, access: Access) -> Handler:
     async def guarded(request: Request) -> Response:
-        shown = request.headers.get("authorization", "").encode("latin-1", "replace")
-        if not hmac.compare_digest(shown, expected):
+        if not access.shows_token(request):
             return JSONResponse({"error": "the token is missing or wrong"}, status_code=401)
         return await handler(request)
 

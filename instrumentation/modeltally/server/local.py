@@ -11,7 +11,7 @@ import time
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
-from modeltally.analytics.statistics import Statistics
+from modeltally.analytics.statistics import MAX_COMPUTING, Statistics
 from modeltally.asgi import is_loopback, local_names
 from modeltally.clickhouse.app import clickhouse_app
 from modeltally.clickhouse.engine import Engine
@@ -51,8 +51,6 @@ _LOGGER: Final = logging.getLogger(__name__)
 
 # How long a stop waits for a job that runs.
 JOB_TIMEOUT_SECONDS: Final = 20.0
-# The engine uses every core for one answer.
-MAX_COMPUTING: Final = 4
 _PACKAGES: Final = (
     "modeltally",
     "chdb-core",
@@ -285,7 +283,7 @@ class LocalServer:
         control = control_app(
             store,
             answer=statistics.answer,
-            token=address.token,
+            access=backend.access,
             hosts=hosts,
             status=self._status,
             failing=self._failing,

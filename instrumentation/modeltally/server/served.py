@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from modeltally.analytics.statistics import Statistics
+from modeltally.analytics.statistics import MAX_COMPUTING, Statistics
 from modeltally.asgi import is_loopback, local_hosts_only, local_names
 from modeltally.errors import ModelTallyError, ServerError
 from modeltally.server.binding import bind, url
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 __all__ = ["ApiServer", "serve_api"]
 
 _STOP_SECONDS: Final = 20.0
-_MAX_COMPUTING: Final = 4
 _PROBE: Final = "operations_received"
 
 
@@ -88,7 +87,7 @@ class ApiServer:
         self._clock = clock
         self._cleanup = contextlib.ExitStack()
         self._web: Web | None = None
-        self._statistics = Statistics(store, settings=settings, max_computing=_MAX_COMPUTING)
+        self._statistics = Statistics(store, settings=settings, max_computing=MAX_COMPUTING)
         self._failure: str | None = None
         self._started_at = time.monotonic()
         self.events = Broker(now=clock)

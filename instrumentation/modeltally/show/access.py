@@ -46,11 +46,16 @@ class Access:
 
     def may_read(self, request: HTTPConnection) -> bool:
         """Tell whether a request may see figures."""
-        return self._is_open or self._shows_token(request) or self._has_session(request)
+        return self._is_open or self.shows_token(request) or self._has_session(request)
 
     def may_act(self, request: HTTPConnection) -> bool:
         """Tell whether a request may change anything."""
-        return self._shows_token(request) or (self._has_session(request) and _is_same_origin(request))
+        return self.shows_token(request) or (self._has_session(request) and _is_same_origin(request))
+
+    def shows_token(self, request: HTTPConnection) -> bool:
+        """Tell whether a program shows the token."""
+        shown = request.headers.get("authorization", "").encode("latin-1", "replace")
+        return hmac.compare_digest(shown, b"Bearer " + self._token)
 
     def is_foreign(self, request: HTTPConnection) -> bool:
         """Tell whether a browser says that a page of another server sends a request."""
@@ -75,10 +80,6 @@ class Access:
             while len(place) > _MOST:  # the oldest goes first
                 del place[next(iter(place))]
         return secret
-
-    def _shows_token(self, request: HTTPConnection) -> bool:
-        shown = request.headers.get("authorization", "").encode("latin-1", "replace")
-        return hmac.compare_digest(shown, b"Bearer " + self._token)
 
     def _has_session(self, request: HTTPConnection) -> bool:
         with self._lock:
