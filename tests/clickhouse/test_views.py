@@ -13,7 +13,7 @@ from modeltally.server import LocalServer
 from modeltally.settings import Settings
 from modeltally.store import ServedStore, sql
 from modeltally.store.client import Database
-from store.answers import Asking, answers, asked_views, has_rows, knows_where_to_read, lived_in, named, questions
+from store.answers import AS_OF, Asking, answers, asked_views, has_rows, knows_where_to_read, lived_in, named, questions
 from support.servers import settings_for
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ def server(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iter
     settings = settings_for(template.copy(tmp_path_factory.mktemp("views")), **quiet)
     with LocalServer(settings) as started:
         lived_in(embedded(started))
+        # what a store told of alerts stays its own: nothing that moves a store would bring it along
+        embedded(started).run("alerts", {"as_of": AS_OF, "failed_jobs": {"roll": "refused"}})
         yield started
 
 
