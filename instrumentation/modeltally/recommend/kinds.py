@@ -7,16 +7,32 @@ from datetime import datetime  # noqa: TC003 - the row type is read at run time
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict, cast
 
 from modeltally.errors import InputError, UnknownNameError
+from modeltally.recommend.cleanup import make_cleanup
+from modeltally.recommend.constants import CLEANUP_REGRET, PERFORMANCE_REGRET, PRELOAD_REGRET, REGRET_LEAST
+from modeltally.recommend.record import Refutation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from modeltally.analytics.window import Window
+    from modeltally.recommend.record import Made, Occasion
     from modeltally.store import Store
 
-__all__ = ["ADVICE", "GUARDED", "POLICIES", "Advice", "AdviceRow", "Rule", "advice_named", "advise", "parameters_of"]
+__all__ = [
+    "ADVICE",
+    "GUARDED",
+    "POLICIES",
+    "Advice",
+    "AdviceRow",
+    "Limit",
+    "Rule",
+    "advice_named",
+    "advise",
+    "parameters_of",
+]
 
 GUARDED = "guarded"
+_DAY_SECONDS = 86_400.0
 
 
 class AdviceRow(TypedDict):
@@ -24,35 +40,73 @@ class AdviceRow(TypedDict):
 
     kind: Annotated[str, "The kind of advice."]
     policy: Annotated[str, "The rule that gave it."]
+    policy_version: Annotated[int, "The version of the rule."]
     subject: Annotated[str, "The model; * stands for the run itself."]
+    action: Annotated[str, "What to do with it; empty where nothing is advised."]
     verdict: Annotated[str, "What it says: advise, refused, or what was seen."]
     reason: Annotated[str, "Why, as a code and a sentence."]
-    confidence: Annotated[float | None, "How sure it is."]
+    confidence: Annotated[float | None, "How sure it is: the chance that it is not refuted within the horizon."]
+    horizon_seconds: Annotated[float | None, "For how long that is said."]
     priority: Annotated[str, "How soon to act."]
     evidence: Annotated[dict[str, Any], "The figures it rests on."]
     window_since: Annotated[datetime, "Where the window it looked at begins."]
     window_until: Annotated[datetime, "Where it ends."]
     expires_at: Annotated[datetime, "When it is not to be followed any more."]
+    coverage: Annotated[float | None, "The part of the window's days on which something was watching."]
+    refuted_by: Annotated[str, "What would refute it."]
+    refutation: Annotated[dict[str, Any], "The same for programs: a figure, its limit, and when the judge looks."]
+    verdicts: Annotated[list[dict[str, Any]], "What became of earlier advice of this rule about it, newest first."]
     is_unsafe: Annotated[bool, "It comes from a rule without guards."]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """How often the advice of a rule may be wrong before the rule suspends itself.
+
+    Attributes:
+        regret: The part of judged advice that may be wrong.
+        least_judged: Of fewer judged pieces of advice that part says nothing.
+        days: How far back verdicts count.
+    """
+
+    regret: float
+    least_judged: int = 1
+    days: int = 180
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One way to come to an advice.
+    """One way to come to an advice: a statement whose rows are what it says, or a function that gives them.
 
     Attributes:
-        statement: The file below ``queries/jobs/recommend/``.
+        statement: The file below ``queries/jobs/recommend/``; None where ``make`` makes the rows.
         settings: The setting behind each of its parameters.
         days_back: How many days before its end its window begins: a number or a setting; None for no window.
         is_whole_days: Its window ends at the last midnight (UTC), else at the time of the answer.
         wants_history: It advises only after enough days on which something was watching.
+        make: Makes the rows in Python, of what views tell.
+        version: Counts up when the rule advises otherwise than before; verdicts on earlier versions do not suspend it.
+        action: What its advice is to do, where its rows do not say.
+        refutation: What would refute its advice, where its rows do not say; None where nothing can judge it.
+        horizon_seconds: What the confidence of its advice is for, where its rows do not say.
+        limit: When it suspends itself; None for never.
+        is_unsafe: It has no guards.
+        measured: How often it was right where that was measured before, as a sentence.
     """
 
-    statement: str
-    settings: Mapping[str, str]
+    statement: str | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
     days_back: int | str | None = None
     is_whole_days: bool = False
     wants_history: bool = False
+    make: Callable[[Occasion], Iterable[Made]] | None = None
+    version: int = 1
+    action: str = ""
+    refutation: Refutation | None = None
+    horizon_seconds: float | None = None
+    limit: Limit | None = None
+    is_unsafe: bool = False
+    measured: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +151,16 @@ CLEANUP = Advice(
     when_empty="no model is worth removing",
     rules={
         GUARDED: Rule(
-            "cleanup",
-            settings={
-                "history_days": "cleanup_history_days",
-                "age_days": "cleanup_age_days",
-                "never_used_days": "cleanup_never_used_days",
-                "idle_days": "cleanup_threshold_days",
-                "few_uses": "cleanup_few_uses",
-                "few_uses_idle_days": "cleanup_few_uses_idle_days",
-                "evidence_idle_days": "cleanup_evidence_idle_days",
-            },
+            make=make_cleanup,
             wants_history=True,
+            version=2,
+            refutation=Refutation(
+                words="a use within 30, 60 or 90 days",
+                figure="uses",
+                more_than=0,
+                after_seconds=(30 * _DAY_SECONDS, 60 * _DAY_SECONDS, 90 * _DAY_SECONDS),
+            ),
+            limit=Limit(regret=CLEANUP_REGRET),
         ),
         "seed": Rule(
             "cleanup_seed",
@@ -117,6 +170,18 @@ CLEANUP = Advice(
                 "abandoned_after_seconds": "abandoned_after_seconds",
             },
             days_back=30,
+            action="delete",
+            refutation=Refutation(
+                words="a use within 30, 60 or 90 days",
+                figure="uses",
+                more_than=0,
+                after_seconds=(30 * _DAY_SECONDS, 60 * _DAY_SECONDS, 90 * _DAY_SECONDS),
+            ),
+            is_unsafe=True,
+            measured=(
+                "Over seven kinds of simulated fleets, on day 180, 81 % of what it names is unused for 30 days,"
+                " 73 % for 90; of the worst kind 58 %."
+            ),
         ),
     },
 )
@@ -141,6 +206,9 @@ PRELOAD = Advice(
             days_back=28,
             is_whole_days=True,
             wants_history=True,
+            action="load",
+            refutation=Refutation(words="no request before it expires", figure="requests", less_than=1),
+            limit=Limit(regret=PRELOAD_REGRET, least_judged=int(REGRET_LEAST)),
         )
     },
 )
@@ -160,6 +228,15 @@ PERFORMANCE = Advice(
                 "abandoned_after_seconds": "abandoned_after_seconds",
             },
             days_back="performance_tracking_window_days",
+            action="look into",
+            refutation=Refutation(
+                words="no slow, failing or unsteady week after it, though it was used",
+                figure="findings",
+                less_than=1,
+                after_seconds=(7 * _DAY_SECONDS,),
+            ),
+            horizon_seconds=7 * _DAY_SECONDS,
+            limit=Limit(regret=PERFORMANCE_REGRET, least_judged=int(REGRET_LEAST)),
         )
     },
     has_window=True,
