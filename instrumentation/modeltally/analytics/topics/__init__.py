@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from modeltally.analytics.topics import (
     answer_quality,
     cost,
+    disk,
     evaluations,
     lifecycle,
     over_time,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TOPICS", "topic_named"]
 
-_MODULES = (usage, subjects, over_time, quality, evaluations, answer_quality, lifecycle, patterns, cost)
+_MODULES = (usage, subjects, over_time, quality, evaluations, answer_quality, lifecycle, disk, patterns, cost)
 
 TOPICS: dict[str, Topic[Any]] = {topic.name: topic for module in _MODULES for topic in module.TOPICS}
 
