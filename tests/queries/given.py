@@ -45,6 +45,7 @@ TABLES = (
     "usage_quarantine",
     "usage_rolls",
     "users",
+    "verdicts",
 )
 _COLUMNS = (
     "Timestamp",

@@ -12,7 +12,6 @@ from modeltally.recommend.rules.causes import Group, causes
 
 def bucket(seconds: float) -> int:
     """The log bucket of a duration."""
-
     return math.ceil(math.log2(seconds * 1e6) * 32) - 1
 
 
@@ -64,7 +63,7 @@ def test_difference_that_chance_explains_is_not_told() -> None:
     assert causes(
         [whole(20, 3, {}), Group("flux", "device", "a", 10, 2, {}), Group("flux", "device", "b", 10, 1, {})]
     ) == {"flux": []}
-    half = {place: 100 for place in range(700, 732)}
+    half = dict.fromkeys(range(700, 732), 100)
     late = {place + 2: 100 for place in range(700, 732)}
     both = {place: half.get(place, 0) + late.get(place, 0) for place in {*half, *late}}
     groups = [

@@ -98,7 +98,7 @@ def test_binomial_tail_is_the_sum() -> None:
     assert at_least(5, 5, 1) == 1
     with pytest.raises(ValueError, match="hits = 9"):
         at_least(9, 8, 0.8)
-    with pytest.raises(ValueError, match="rate = 1.5"):
+    with pytest.raises(ValueError, match=r"rate = 1\.5"):
         at_least(1, 8, 1.5)
 
 

@@ -223,3 +223,25 @@ CAUSE_LEAST_SUPERIORITY: Final = _noted(
     _PUBLISHED,
 )
 CAUSES_TOLD: Final = _noted("causes_told", 3.0, "recommend performance", "likely causes told of a model", _ROUGH)
+
+HOLE_DAYS: Final = _noted(
+    "hole_days", 14.0, "cleanup", "last days of which at most one may be unwatched before anything is named", _SAFE
+)
+
+# How often advice may be wrong before its rule suspends itself.
+CLEANUP_REGRET: Final = _noted(
+    "cleanup_regret", 0.02, "judge", "part of what was to be deleted that may be used again within 90 days", _SAFE
+)
+PRELOAD_REGRET: Final = _noted(
+    "preload_regret", 0.5, "judge", "part of what was to be loaded that may go unused", _SAFE
+)
+PERFORMANCE_REGRET: Final = _noted(
+    "performance_regret", 0.5, "judge", "part of what was to be looked into that may mend itself", _ROUGH
+)
+REGRET_LEAST: Final = _noted(
+    "regret_least",
+    20.0,
+    "judge",
+    "judged pieces of advice, of those that delete nothing, before they suspend a rule",
+    _SAFE,
+)

@@ -228,19 +228,47 @@ class Settings(BaseModel):
         default=45, ge=0, le=MAX_DAYS, description="Days a model must be here since its first sight or last download."
     )
     cleanup_never_used_days: float = Field(
-        default=120, ge=0, le=MAX_DAYS, description="Days a model that was never used must be here."
+        default=150, ge=0, le=MAX_DAYS, description="Days a model that was never used must be here."
     )
     cleanup_threshold_days: float = Field(
-        default=30, ge=0, le=MAX_DAYS, description="Days a model must idle, and twice its longest gap so far."
-    )
-    cleanup_few_uses: int = Field(
-        default=4, ge=0, le=MAX_COUNT, description="Below so many uses a model's gaps say too little."
+        default=30,
+        ge=0,
+        le=MAX_DAYS,
+        description="Days a model must idle; never fewer than 120 and three times its longest pause so far.",
     )
     cleanup_few_uses_idle_days: float = Field(
-        default=120, ge=0, le=MAX_DAYS, description="Days a model with few uses must idle instead."
+        default=150, ge=0, le=MAX_DAYS, description="Days a model used on fewer than four days must idle instead."
     )
     cleanup_evidence_idle_days: float = Field(
         default=7, ge=0, le=MAX_DAYS, description="Days of idleness from which the evidence about a model is shown."
+    )
+    cleanup_source_days: float = Field(
+        default=30,
+        ge=0,
+        le=MAX_DAYS,
+        description="Days since a download that worked within which a model is advised to be deleted, else moved away.",
+    )
+    cleanup_run_models: int = Field(default=3, ge=0, le=MAX_COUNT, description="Models that one run names at most.")
+    cleanup_run_bytes_share: float = Field(
+        default=0.1, ge=0, le=1, description="Part of all models' bytes that one run names at most."
+    )
+    cleanup_disk_price: float = Field(
+        default=0, ge=0, le=MAX_COUNT, description="What 10^9 bytes on disk cost for 30 days; 0 where nobody knows."
+    )
+    cleanup_fetch_bytes_per_second: float = Field(
+        default=100e6, gt=0, le=MAX_BYTES, description="How fast a model that was deleted comes back."
+    )
+    cleanup_transfer_price: float = Field(
+        default=0, ge=0, le=MAX_COUNT, description="What it costs to bring 10^9 bytes back."
+    )
+    cleanup_waiting_price: float = Field(
+        default=0, ge=0, le=MAX_COUNT, description="What an hour costs in which somebody waits for that."
+    )
+    cleanup_gone_chance: float = Field(
+        default=0.02, ge=0, le=1, description="The chance that a model cannot be had again where it came from."
+    )
+    cleanup_gone_price: float = Field(
+        default=0, ge=0, le=MAX_COUNT, description="What it costs if it cannot; 0 where nobody knows."
     )
     cleanup_seed_uses_per_day: float = Field(
         default=0.1, ge=0, le=MAX_COUNT, description="The plain cleanup rule: fewer uses a day over 30 days."

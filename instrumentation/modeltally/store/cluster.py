@@ -51,6 +51,7 @@ EVERYWHERE: Final = frozenset(
         "layers",
         "prices",
         "recommendations",
+        "verdicts",
         "alerts",
         "imports",
     }

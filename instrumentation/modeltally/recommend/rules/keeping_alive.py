@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -122,7 +123,7 @@ def keep_alive(occasion: Occasion) -> Iterator[Made]:
         yield from _of_model(occasion, model, hours, loads.get(model), zone=zone, since=since, until=until)
 
 
-def _of_model(  # noqa: PLR0913 - each is a fact about the model
+def _of_model(
     occasion: Occasion,
     model: str,
     hours: Sequence[Mapping[str, object]],
@@ -133,18 +134,24 @@ def _of_model(  # noqa: PLR0913 - each is a fact about the model
     until: dt.datetime,
 ) -> Iterator[Made]:
     weight = occasion.store.settings.waiting_weight
-    window = {"window_since": since, "window_until": until, "expires_at": occasion.as_of + dt.timedelta(days=1)}
+    said = Made(
+        subject=model,
+        verdict=REFUSED,
+        reason="load: none of its loads was recorded, so what a pause may cost is not known",
+        window_since=since,
+        window_until=until,
+        expires_at=occasion.as_of + dt.timedelta(days=1),
+    )
     requests, used_hours = (sum(int(str(row[name])) for row in hours) for name in ("requests", "hours"))
     seen = {"requests": requests, "used_hours": used_hours, "waiting_weight": weight}
     if not loading:
-        reason = "load: none of its loads was recorded, so what a pause may cost is not known"
-        yield Made(subject=model, verdict=REFUSED, reason=reason, evidence=seen, **window)
+        yield replace(said, evidence=seen)
         return
     break_even = break_even_seconds(loading, waiting_price=weight, idle_price=1.0)
     stays = ttl_seconds(break_even, requests / used_hours)
     seen |= {"load_seconds": loading, "break_even_seconds": break_even, "ttl_seconds": stays}
-    yield Made(
-        subject=model,
+    yield replace(
+        said,
         verdict=ADVISE,
         action="unload when idle",
         reason=(
@@ -154,15 +161,12 @@ def _of_model(  # noqa: PLR0913 - each is a fact about the model
         ),
         priority="low",
         evidence=seen,
-        **window,
     )
     for stretch in stretches({int(str(row["hour"])): int(str(row["days"])) for row in hours}):
-        yield _of_stretch(occasion, model, stretch, seen | {"zone": zone}, window)
+        yield _of_stretch(occasion, stretch, seen | {"zone": zone}, said)
 
 
-def _of_stretch(
-    occasion: Occasion, model: str, stretch: Stretch, seen: Mapping[str, object], window: Mapping[str, dt.datetime]
-) -> Made:
+def _of_stretch(occasion: Occasion, stretch: Stretch, seen: Mapping[str, object], base: Made) -> Made:
     zone, weight = str(seen["zone"]), float(str(seen["waiting_weight"]))
     evidence = {
         **seen,
@@ -179,9 +183,8 @@ def _of_stretch(
     break_even = float(str(seen["break_even_seconds"]))
     if break_even < SCHEDULE_LEAST_TTL_SECONDS:
         needed = SCHEDULE_LEAST_TTL_SECONDS / float(str(seen["load_seconds"])) - 1
-        return Made(
-            subject=model,
-            verdict=REFUSED,
+        return replace(
+            base,
             action=f"keep warm {stretch.begin}-{stretch.end}",
             reason=(
                 f"price: warm hours pay where a pause of {_length(SCHEDULE_LEAST_TTL_SECONDS)} does, and here one of"
@@ -189,11 +192,10 @@ def _of_stretch(
                 f" {said}"
             ),
             evidence=evidence,
-            **window,
         )
     ends = _next_end(occasion.as_of, stretch, zone)
-    return Made(
-        subject=model,
+    return replace(
+        base,
         verdict=ADVISE,
         action=f"keep warm {stretch.begin}-{stretch.end}",
         reason=f"hours: {said}",
@@ -204,11 +206,10 @@ def _of_stretch(
         evidence=evidence,
         refutation=Refutation(
             words="it is not asked for before these hours end",
-            figure="requests",
+            figure="uses",
             less_than=1,
             after_seconds=((ends - occasion.as_of).total_seconds(),),
         ),
-        **window,
     )
 
 

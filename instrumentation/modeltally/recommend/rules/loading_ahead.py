@@ -88,14 +88,13 @@ def _advised(  # noqa: PLR0913, PLR0917 - each is a fact about the model
         else f"; at waiting_weight {settings.waiting_weight:g} an hour of a place costs more than that wait"
     )
     idle = float(str(row["idle_hours"]))
+    length = "1 hour" if hours == 1 else f"{hours} hours"
     n, k = int(str(row["times_like_now"])), int(str(row["came_in_time"]))
     return Made(
         subject=model,
         verdict=ADVISE,
         action="keep loaded" if idle < 1 else "load",
-        reason=(
-            f"preload: {k:,} of {n:,} times like now a use came within {hours} {'hour' if hours == 1 else 'hours'}{price}"
-        ),
+        reason=(f"preload: {k:,} of {n:,} times like now a use came within {length}{price}"),
         confidence=chance,
         horizon_seconds=hours * HOUR.total_seconds(),
         priority="high" if pays else "medium" if chance >= 0.75 else "low",  # noqa: PLR2004 - three in four
@@ -117,8 +116,8 @@ def _advised(  # noqa: PLR0913, PLR0917 - each is a fact about the model
             "last_used_at": row["last_used_at"],
         },
         refutation=Refutation(
-            words=f"it is not asked for within {hours} {'hour' if hours == 1 else 'hours'}",
-            figure="requests",
+            words=f"it is not asked for within {length}",
+            figure="uses",
             less_than=1,
             after_seconds=(hours * HOUR.total_seconds(),),
         ),

@@ -1,4 +1,4 @@
-"""Which models are slow, unreliable or unsteady, and what their worst requests have in common. Never a reason to delete."""
+"""Which models are slow, unreliable or unsteady, and what their worst requests share. Never a reason to delete."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def look_into(occasion: Occasion) -> Iterator[Made]:
         "min_success_rate": settings.performance_success_rate,
     }
     told = occasion.store.database.query(sql.statement("recommend/performance"), {**window, **limits})
-    found = [Made(**{**row, "evidence": json.loads(str(row["evidence"]))}) for row in told]  # type: ignore[arg-type] # as the statement's columns are
+    found = [Made(**{**row, "evidence": json.loads(str(row["evidence"]))}) for row in told]
     models = [made.subject for made in found]
     if not models:
         return

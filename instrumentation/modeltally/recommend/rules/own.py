@@ -10,6 +10,7 @@ import datetime as dt
 import json
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Final
 
@@ -87,12 +88,12 @@ def _found(folder: Path | None) -> Iterator[tuple[str, Callable[[], OwnRule]]]:
             files = sorted(path for path in folder.iterdir() if path.suffix == ".sql")
         except OSError as error:
             why = f"advice_directory cannot be read: {error.strerror or error}"
-            yield str(folder), lambda: _fails(why)
+            yield str(folder), partial(_fails, why)
             files = []
         for path in files:
-            yield path.stem, lambda path=path: _of_file(path)
+            yield path.stem, partial(_of_file, path)
     for entry_point in sorted(entry_points(group=ENTRY_POINTS), key=lambda one: one.name):
-        yield entry_point.name, lambda entry_point=entry_point: _of_plugin(entry_point)
+        yield entry_point.name, partial(_of_plugin, entry_point)
 
 
 def _fails(why: str) -> OwnRule:
@@ -141,11 +142,13 @@ def _rows(rule: OwnRule, occasion: Occasion) -> list[Mapping[str, Any]]:
         for row in rule.make(occasion):
             rows.append(row)
             if len(rows) > _MOST_ROWS:
-                raise _NonsenseError(f"it gives more than {_MOST_ROWS:,} rows")
+                break
     except _NonsenseError:
         raise
     except (Exception, SystemExit) as error:
         raise _NonsenseError(f"it raised {type(error).__name__}: {str(error)[:_MOST_CHARACTERS]}") from error
+    if len(rows) > _MOST_ROWS:
+        raise _NonsenseError(f"it gives more than {_MOST_ROWS:,} rows")
     return rows
 
 

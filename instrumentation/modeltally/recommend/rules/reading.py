@@ -1,4 +1,4 @@
-"""What several rules read the same way: how long loads take, how well requests end, whether there is enough to go by."""
+"""What several rules read the same way: how long loads take, how well requests end, if there is enough to go by."""
 
 from __future__ import annotations
 
