@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from modeltally.settings import Settings
     from modeltally.store import DatabaseStore, Row
 
-__all__ = ["advice_made", "coverage_of", "run_advice", "window_of"]
+__all__ = ["advice_made", "coverage_of", "occasion_of", "run_advice", "said_by", "window_of"]
 
 # what is JSON in the table
 _RECORDS: Final = ("evidence", "refutation", "verdicts")
@@ -46,11 +46,8 @@ def run_advice(advice: Advice, store: DatabaseStore, parameters: Mapping[str, ob
     if policy not in advice.rules:
         raise ParameterError(f"policy = {policy!r} is not one of {', '.join(advice.rules)}")
     rule = advice.rules[policy]
-    count_imports = parameters.get("count_imports", False)
-    if not isinstance(count_imports, bool):
-        raise ParameterError(f"count_imports = {count_imports!r} is not one of True, False")
-    occasion = _occasion(advice, rule, store, parameters, count_imports=count_imports and rule.wants_history)
-    rows = list(_said(rule, occasion) if rule.make is None else rule.make(occasion))
+    occasion = occasion_of(advice, rule, store, parameters)
+    rows = list(said_by(rule, occasion))
     if rule.limit is not None:
         rows = suspended(rows, kind=advice.name, policy=policy, rule=rule, occasion=occasion)
     run = {"kind": advice.name, "policy": policy, "as_of": occasion.as_of, "made_at": store.as_of({})}
@@ -67,9 +64,23 @@ def advice_made(rows: Iterable[Row]) -> list[Row]:
     return [{**row, **{name: json.loads(str(row[name]) or "{}") for name in _RECORDS}} for row in rows]
 
 
-def _occasion(
-    advice: Advice, rule: Rule, store: DatabaseStore, parameters: Mapping[str, object], *, count_imports: bool
-) -> Occasion:
+def occasion_of(advice: Advice, rule: Rule, store: DatabaseStore, parameters: Mapping[str, object]) -> Occasion:
+    """Say when a rule is asked, and what it may look at.
+
+    Args:
+        advice: The kind of advice.
+        rule: One of its rules.
+        store: The store to advise about.
+        parameters: As ``run_advice`` takes them.
+
+    Raises:
+        ParameterError: A value is not allowed.
+        StoreError: The database refused or failed.
+    """
+    count_imports = parameters.get("count_imports", False)
+    if not isinstance(count_imports, bool):
+        raise ParameterError(f"count_imports = {count_imports!r} is not one of True, False")
+    count_imports = count_imports and rule.wants_history
     as_of = store.as_of(parameters)
     window = window_of(rule, as_of, parameters if advice.has_window else {}, settings=store.settings)
     (watched,) = store.read("days_watched", {"as_of": as_of, "count_imports": int(count_imports)})
@@ -88,8 +99,19 @@ def _occasion(
     )
 
 
-def _said(rule: Rule, occasion: Occasion) -> Iterator[Made]:
-    """Give what the statement of a rule says."""
+def said_by(rule: Rule, occasion: Occasion) -> Iterator[Made]:
+    """Give what a rule says, without storing it.
+
+    Args:
+        rule: The rule.
+        occasion: When it is asked.
+
+    Raises:
+        StoreError: The database refused or failed.
+    """
+    if rule.make is not None:
+        yield from rule.make(occasion)
+        return
     store = occasion.store
     statement = sql.statement(f"recommend/{rule.statement}")
     values: dict[str, object] = {name: getattr(store.settings, setting) for name, setting in rule.settings.items()}

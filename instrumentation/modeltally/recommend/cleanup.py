@@ -39,6 +39,7 @@ __all__ = ["CANDIDATE", "Known", "make_cleanup"]
 CANDIDATE: Final = "candidate"
 """The verdict on a model that nothing but time, or the size of a run, stops."""
 _MONTH: Final = 30
+_CERTAIN: Final = 0.99
 _QUARTER: Final = 90
 _DAY: Final = dt.timedelta(days=1)
 _EXPIRES: Final = dt.timedelta(days=7)
@@ -286,7 +287,9 @@ class _Run:
                 " and if it is not, rename one of them"
             )
         if chance < CLEANUP_CHANCE:
-            return f"chance: {chance:.0%} that nobody uses it within {_MONTH} days, {CLEANUP_CHANCE:.0%} are needed"
+            return (
+                f"chance: {_percent(chance)} that nobody uses it within {_MONTH} days, {CLEANUP_CHANCE:.0%} are needed"
+            )
         return None
 
     def _too_cheap(self, known: Known, idle: Idle) -> str | None:
@@ -316,7 +319,7 @@ class _Run:
         )
         source = "" if action == "delete" else "; nobody saw its source lately, so it is to be kept elsewhere"
         return (
-            f"{action}: {how}{source}; {chance:.1%} that nobody uses it within {_MONTH} days;"
+            f"{action}: {how}{source}; {_percent(chance)} that nobody uses it within {_MONTH} days;"
             f" {_cycle(len(self._watched))}"
         )
 
@@ -429,6 +432,10 @@ def _priority(size_bytes: int) -> str:
 
 def _days(days: int) -> str:
     return "1 day" if days == 1 else f"{days:,} days"
+
+
+def _percent(chance: float) -> str:
+    return "over 99%" if chance > _CERTAIN else f"{chance:.0%}"
 
 
 def _cycle(watched: int) -> str:

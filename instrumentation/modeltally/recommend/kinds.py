@@ -195,7 +195,7 @@ CLEANUP = Advice(
             ),
             is_unsafe=True,
             measured=(
-                "Over seven kinds of simulated fleets, on day 180, 81 % of what it names is unused for the next 30 days,"
+                "Over seven kinds of simulated fleets, on day 180, 81 % of what it names is unused for 30 days,"
                 " 73 % for 90; of the worst kind 58 %."
             ),
         ),
@@ -231,7 +231,7 @@ PRELOAD = Advice(
             is_whole_days=True,
             wants_history=True,
             action="load",
-            refutation=Refutation(words="no use before it expires", figure="uses", less_than=1),
+            refutation=Refutation(words="no request before it expires", figure="requests", less_than=1),
             is_unsafe=True,
             measured=(
                 "On a published trace of image requests it said to be 89 % sure, and 64 % of 1,237 models it named were"

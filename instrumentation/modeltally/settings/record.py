@@ -218,6 +218,12 @@ class Settings(BaseModel):
     )
 
     # what an advice needs before it is given
+    advice_interval_seconds: float = Field(
+        default=86_400.0,
+        gt=0,
+        le=MAX_WAIT_SECONDS,
+        description="Seconds between two rounds of advice, and of verdicts.",
+    )
     cleanup_history_days: float = Field(
         default=180,
         ge=0,

@@ -10,7 +10,7 @@ WITH
             policy,
             policy_version,
             max(verdict = 'wrong') AS is_wrong,
-            maxIf(judged_at, verdict = 'wrong') AS wrong_at
+            minIf(judged_at, verdict = 'wrong') AS wrong_at
         FROM verdicts_newest(as_of = {as_of:DateTime64(6, 'UTC')})
         WHERE is_advised AND verdict != 'moot' AND judged_at >= {since:DateTime64(6, 'UTC')}
         GROUP BY kind, policy, policy_version, advised_at, subject, action
@@ -22,7 +22,7 @@ SELECT
     policy_version,
     count() AS judged,
     sum(is_wrong) AS wrong,
-    max(wrong_at) AS last_wrong_at
+    maxIf(wrong_at, is_wrong) AS last_wrong_at
 FROM judged
 GROUP BY kind, policy, policy_version
 ORDER BY kind, policy, policy_version

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any, Final
 
 from modeltally.recommend.constants import CAUSE_MOST_P
-from modeltally.recommend.record import ADVISE, Made, Refutation
+from modeltally.recommend.record import ADVISE, Made
 from modeltally.recommend.significance import at_least, corrected, fisher_exact
 
 if TYPE_CHECKING:
@@ -92,7 +92,6 @@ def _judged(occasion: Occasion, row: Mapping[str, Any], counts: Mapping[str, tup
             "worse_than_others_p": worse,
             "last_used_at": row["last_used_at"],
         },
-        refutation=_refutation(action),
         window_since=occasion.since or occasion.as_of,
         window_until=occasion.until,
         expires_at=occasion.as_of + _HOLDS,
@@ -118,11 +117,3 @@ def _against_others(better: float, worse: float) -> str:
     if better <= CAUSE_MOST_P:
         return "; it succeeds more often than the others"
     return "; it succeeds less often than the others" if worse <= CAUSE_MOST_P else ""
-
-
-def _refutation(action: str) -> Refutation | None:
-    if action == "retire":
-        return Refutation(
-            words="it is run again within 30 days", figure="runs", more_than=0, after_seconds=(30 * 86_400.0,)
-        )
-    return None

@@ -206,7 +206,7 @@ def _of_stretch(occasion: Occasion, stretch: Stretch, seen: Mapping[str, object]
         evidence=evidence,
         refutation=Refutation(
             words="it is not asked for before these hours end",
-            figure="uses",
+            figure="requests",
             less_than=1,
             after_seconds=((ends - occasion.as_of).total_seconds(),),
         ),

@@ -117,7 +117,7 @@ def _advised(  # noqa: PLR0913, PLR0917 - each is a fact about the model
         },
         refutation=Refutation(
             words=f"it is not asked for within {length}",
-            figure="uses",
+            figure="requests",
             less_than=1,
             after_seconds=(hours * HOUR.total_seconds(),),
         ),

@@ -32,7 +32,9 @@ __all__ = ["KEEP_DAYS", "Used", "chosen", "keep_loaded"]
 KEEP_DAYS: Final = 30
 _LEAST_DAYS: Final = 2.0
 # how a use within a day follows from decayed uses is not fitted: only ranks are
-_NOT_USED = Refutation(words="it is not asked for within a day", figure="uses", less_than=1, after_seconds=(86_400.0,))
+_NOT_USED = Refutation(
+    words="it is not asked for within a day", figure="requests", less_than=1, after_seconds=(86_400.0,)
+)
 
 
 class Used(NamedTuple):
