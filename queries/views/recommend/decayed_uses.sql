@@ -6,6 +6,7 @@
 SELECT
     name AS model,
     sum(uses) AS requests,
+    uniqExact(toDate(bucket, 'UTC')) AS days,
     sum(uses * exp2(
         -dateDiff('second', least(bucket + toIntervalMinute(30), last_at), {until:DateTime64(6, 'UTC')})
         / {half_life_seconds:Float64}

@@ -193,7 +193,8 @@ def _of_stretch(occasion: Occasion, stretch: Stretch, seen: Mapping[str, object]
             ),
             evidence=evidence,
         )
-    ends = _next_end(occasion.as_of, stretch, zone)
+    begins, ends = _next(occasion.as_of, stretch, zone)
+    until_end = (ends - occasion.as_of).total_seconds()
     return replace(
         base,
         verdict=ADVISE,
@@ -201,27 +202,28 @@ def _of_stretch(occasion: Occasion, stretch: Stretch, seen: Mapping[str, object]
         reason=f"hours: {said}",
         # as often as it was, with one day more on either side
         confidence=(many + 1) / (_DAYS + 2),
-        horizon_seconds=(ends - occasion.as_of).total_seconds(),
+        horizon_seconds=until_end,
         priority="high" if few == _DAYS else "medium",
         evidence=evidence,
         refutation=Refutation(
-            words="it is not asked for before these hours end",
+            words="it is not asked for in these hours",
             figure="requests",
             less_than=1,
-            after_seconds=((ends - occasion.as_of).total_seconds(),),
+            after_seconds=(until_end,),
+            from_seconds=(begins - occasion.as_of).total_seconds(),
         ),
     )
 
 
-def _next_end(as_of: dt.datetime, stretch: Stretch, zone: str) -> dt.datetime:
-    """Give the end of the next such stretch that is still to begin, or of the one that goes on."""
+def _next(as_of: dt.datetime, stretch: Stretch, zone: str) -> tuple[dt.datetime, dt.datetime]:
+    """Give the begin and the end of the next such stretch that is still to begin."""
     there = as_of.astimezone(ZoneInfo(zone))
     midnight = there.replace(hour=0, minute=0, second=0, microsecond=0)
-    ends = (
-        (midnight + dt.timedelta(days=day, hours=stretch.first + stretch.hours)).astimezone(dt.UTC)
-        for day in range(-1, 3)
-    )
-    return next(end for end in ends if end > as_of)
+    for day in range(3):
+        begin = (midnight + dt.timedelta(days=day, hours=stretch.first)).astimezone(dt.UTC)
+        if begin >= as_of:
+            break
+    return begin, begin + stretch.hours * HOUR
 
 
 def _length(seconds: float) -> str:

@@ -44,6 +44,7 @@ class Used(NamedTuple):
     decayed_uses: float
     requests: int
     last_used_at: dt.datetime
+    days: int
     size_bytes: int | None = None
 
 
@@ -133,17 +134,25 @@ def _rows(
                 "place": place,
                 "decayed_uses": one.decayed_uses,
                 "requests": one.requests,
+                "days_used": one.days,
                 "last_used_at": one.last_used_at,
                 "size_bytes": one.size_bytes,
                 "next_model": next_one.model if next_one is not None else None,
                 "next_decayed_uses": next_one.decayed_uses if next_one is not None else None,
                 **room,
             },
+            # as often as it was used on a day, with one day more on either side
+            confidence=(one.days + 1) / (max(_watched(occasion, since), one.days) + 2),
+            horizon_seconds=86_400.0,
             refutation=_NOT_USED,
             window_since=since,
             window_until=occasion.as_of,
             expires_at=occasion.as_of + dt.timedelta(seconds=PINS_RENEWED_SECONDS),
         )
+
+
+def _watched(occasion: Occasion, since: dt.datetime) -> int:
+    return sum(since.date() <= day for day in occasion.watched)
 
 
 def _used(occasion: Occasion, since: dt.datetime, half_life_seconds: float) -> list[Used]:
@@ -163,6 +172,7 @@ def _used(occasion: Occasion, since: dt.datetime, half_life_seconds: float) -> l
             model=str(row["model"]),
             decayed_uses=float(str(row["decayed_uses"])),
             requests=int(str(row["requests"])),
+            days=int(str(row["days"])),
             last_used_at=row["last_used_at"],  # type: ignore[arg-type] # a time
             size_bytes=size_of.get(str(row["model"])),  # type: ignore[arg-type] # a number or none
         )
