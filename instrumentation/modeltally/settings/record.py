@@ -315,7 +315,7 @@ class Settings(BaseModel):
     cleanup_seed_success_rate: float = Field(
         default=0.5, ge=0, le=1, description="The plain cleanup rule: a lower success rate over 30 days."
     )
-    preload_history_days: float = Field(default=14, ge=0, le=MAX_DAYS, description="Days of use needed to see a trend.")
+    preload_history_days: float = Field(default=14, ge=0, le=MAX_DAYS, description="Days that must have been watched.")
     preload_threshold_frequency: float = Field(
         default=0.5, ge=0, le=MAX_COUNT, description="Uses a day above which a model may be preloaded."
     )
@@ -339,6 +339,24 @@ class Settings(BaseModel):
     )
     performance_success_rate: float = Field(
         default=0.8, ge=0, le=1, description="Success rate below which a model counts as unreliable."
+    )
+    keep_slots: int = Field(
+        default=0,
+        ge=0,
+        le=MAX_COUNT,
+        description="How many models fit on the device at once; 0: unknown, and what to keep is not advised.",
+    )
+    keep_room_bytes: int = Field(
+        default=0,
+        ge=0,
+        le=MAX_BYTES,
+        description="How many bytes of models fit there, where that is what limits; it takes the size of each model.",
+    )
+    advice_zone: str = Field(
+        default="UTC", description="Whose clocks the hours of the day go by that models are kept warm in."
+    )
+    advice_directory: Path | None = Field(
+        default=None, description="A folder with rules of your own in SQL, a file each: docs/own-rules.md."
     )
 
     # what is looked at, and whom to tell
@@ -406,7 +424,7 @@ class Settings(BaseModel):
         default="", description="Where people open the page, for links in what is sent: `https://host`."
     )
 
-    @field_validator("dir", "reports_directory", mode="before")
+    @field_validator("dir", "reports_directory", "advice_directory", mode="before")
     @classmethod
     def _check_dir(cls, value: object) -> object:
         if not isinstance(value, str | Path):
@@ -437,6 +455,15 @@ class Settings(BaseModel):
                 ZoneInfo(found[4])
             except (KeyError, ValueError, OSError):
                 raise ValueError(f"{found[4]!r} is no time zone; give one of the IANA database") from None
+        return value
+
+    @field_validator("advice_zone")
+    @classmethod
+    def _check_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(f"{value!r} is no time zone; give one of the IANA database") from None
         return value
 
     @field_validator("reports_names", "reports_formats")
