@@ -16,7 +16,9 @@ from modeltally.availability.found import KINDS
 from modeltally.availability.verify import Level
 from modeltally.cli._console import error_console, guarded, output_console, print_rows
 from modeltally.cli._exit import ExitCode
+from modeltally.cli._models_downloads import add_downloads
 from modeltally.cli._options import TABLE, Directory, Format, Quiet
+from modeltally.cli._receiving import recording
 from modeltally.errors import InputError, ModelTallyError
 
 if TYPE_CHECKING:
@@ -181,7 +183,7 @@ def _verify(  # noqa: PLR0913 - each is a flag
     if revision:
         _check_revision(chosen, revision)
     rows, faults, verdicts = [], [], []
-    with _recording(endpoint, directory) as is_recorded:
+    with recording(endpoint, directory) as is_recorded:
         try:
             for entry, verdict in _verdicts(chosen, level, revision, throttle, is_recorded=is_recorded, quiet=quiet):
                 verdicts.append(verdict)
@@ -287,6 +289,7 @@ def _recorded(entry: Entry, level: Level, *, is_recorded: bool) -> Iterator[Call
         yield tell
 
 
+<<<<<<< HEAD
 @contextlib.contextmanager
 def _recording(endpoint: str | None, directory: Path | None) -> Iterator[bool]:
     """Switch telemetry on where somebody takes it."""
@@ -309,6 +312,9 @@ def _recording(endpoint: str | None, directory: Path | None) -> Iterator[bool]:
 
 def read_declaration(declared: Path | None) -> DeclaredModels | None:
     """Read the file of the models that should be there; None where none is named."""
+=======
+def _read(declared: Path | None) -> DeclaredModels | None:
+>>>>>>> manager
     if declared is None:
         return None
     from modeltally.availability.declared import read_declared
@@ -374,20 +380,11 @@ def _last_used(directory: Path | None) -> dict[str, object]:
 
 
 def _throttle(limit: str | None) -> Throttle | None:
+    from modeltally.availability.downloads.rates import bytes_per_second
     from modeltally.availability.reading import Throttle
 
-    if limit is None:
-        return None
-    units = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
-    text = limit.strip().upper().removesuffix("/S").removesuffix("B")
-    number = text.rstrip("KMGI")
-    try:
-        rate = float(number) * units[text[len(number) :]]
-    except (ValueError, KeyError):
-        rate = 0.0
-    if not 1 <= rate < float("inf"):
-        raise InputError(f"--limit {limit[:40]!r} is no rate; give bytes a second such as 100MB or 512KiB")
-    return Throttle(rate)
+    rate = None if limit is None else bytes_per_second(limit)
+    return None if rate is None else Throttle(rate)
 
 
 def _tell(inventory: Inventory) -> None:
@@ -399,3 +396,6 @@ def _clean(text: str) -> str:
     from modeltally.show.units import clean_text
 
     return clean_text(text)
+
+
+add_downloads(models)
