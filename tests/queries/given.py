@@ -46,6 +46,7 @@ TABLES = (
     "usage_quarantine",
     "usage_rolls",
     "users",
+    "verdicts",
 )
 _COLUMNS = (
     "Timestamp",

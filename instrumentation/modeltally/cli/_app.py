@@ -34,6 +34,7 @@ COMMANDS = {
     "stats": ("Show statistics of a window of time.", "modeltally stats models --since 7d --format json"),
     "query": ("Read a view of the store by its name.", "modeltally query usage_cover --param finest=day --format json"),
     "recommend": ("Advise what to clean up, preload, make faster.", "modeltally recommend cleanup --as-of 2024-12-01"),
+    "accuracy": ("Show how often advice was right.", "modeltally accuracy --since 90d"),
     "backtest": (
         "Replay history to see what a policy would do.",
         "modeltally backtest keep trace.csv --since 2024-11-25 --slots 4,8",

@@ -52,6 +52,7 @@ EVERYWHERE: Final = frozenset(
         "layers",
         "prices",
         "recommendations",
+        "verdicts",
         "alerts",
         "imports",
     }

@@ -59,6 +59,7 @@ ALWAYS: Final = (
     "layer_days",
     "prices",
     "recommendations",
+    "verdicts",
 )
 LANDING: Final = ("otel_traces",)
 METRICS: Final = (*METRIC_TABLES, "metrics_quarantine")

@@ -243,12 +243,9 @@ def _advice(state: PageState, settings: Settings) -> Page:
         blocks=[
             trust_block(state),
             *(_advice_block(kind, state) for kind in ADVICE.values()),
-            said_block(
-                "accuracy",
-                "Accuracy",
-                "Whether earlier advice was right is not measured yet. `modeltally recommend` gives each advice for any"
-                " day in the past, with --as-of.",
-            ),
+            topic_block(ACCURACY, state),
+            topic_block(CALIBRATION, state),
+            topic_block(VERDICTS, state),
         ],
     )
 
