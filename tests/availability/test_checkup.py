@@ -91,7 +91,7 @@ def test_what_was_read_is_not_read_again_after_a_stop(
     assert checkup(tmp_path, clock).check(models[1], is_over=lambda: next(asked)) is None
     read: list[int] = []
     again = checkup(tmp_path, clock)
-    assert [each.name for each in again.due(models)][0] == models[1].name
+    assert next(each.name for each in again.due(models)) == models[1].name
 
     def count() -> bool:
         read.append(1)

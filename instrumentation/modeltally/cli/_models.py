@@ -289,32 +289,8 @@ def _recorded(entry: Entry, level: Level, *, is_recorded: bool) -> Iterator[Call
         yield tell
 
 
-<<<<<<< HEAD
-@contextlib.contextmanager
-def _recording(endpoint: str | None, directory: Path | None) -> Iterator[bool]:
-    """Switch telemetry on where somebody takes it."""
-    from modeltally.server.client import find_server
-    from modeltally.settings import load_settings
-
-    settings = load_settings(dir=directory)
-    names = ("MODELTALLY_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-    if endpoint is None and not any(os.environ.get(name) for name in names):
-        server = find_server(settings.dir)
-        if server is None:
-            yield False
-            return
-        endpoint = server.address.otlp_url
-    from modeltally.cli._progress import exporting_to
-
-    with exporting_to(endpoint, service_name="modeltally models", directory=settings.dir):
-        yield True
-
-
 def read_declaration(declared: Path | None) -> DeclaredModels | None:
     """Read the file of the models that should be there; None where none is named."""
-=======
-def _read(declared: Path | None) -> DeclaredModels | None:
->>>>>>> manager
     if declared is None:
         return None
     from modeltally.availability.declared import read_declared
