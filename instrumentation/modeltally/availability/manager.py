@@ -29,7 +29,7 @@ from modeltally.availability.found import hub_folder, places_of
 from modeltally.availability.hosts import HostParts
 from modeltally.availability.inventory import wanted_of
 from modeltally.availability.looks import Looker, Seen, fingerprint
-from modeltally.availability.retention import choose
+from modeltally.availability.cleanup import choose
 from modeltally.availability.states import ModelAvailabilityStatus
 from modeltally.availability.status import (
     CleanupResult,
