@@ -1,382 +1,140 @@
-"""Carrying a removal out: what is asked for is looked at anew, held against every guard, and moved into the trash."""
+"""Which models may go, by a policy: what is not known to be unused stays."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from modeltally.availability.disk import legible
-from modeltally.availability.guards import Use, open_files, reasons_against
-from modeltally.availability.removal_plan import plan_leftover, plan_model
-from modeltally.availability.told import at_home, volume_of
-from modeltally.availability.trash import Trash, trash_beside
-from modeltally.errors import InputError, ModelTallyError
+from modeltally.availability.declared import ModelPriority
+from modeltally.availability.states import ModelAvailabilityStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
-    from modeltally.availability.declared import DeclaredModels
-    from modeltally.availability.held import Leftover
-    from modeltally.availability.inventory import Entry, Inventory
-    from modeltally.availability.removal_plan import Plan
-    from modeltally.availability.told import Told
-    from modeltally.availability.trash import Removal, Step
+    from modeltally.availability.inventory import Entry
+    from modeltally.availability.status import DetailedModelStatus, ModelUsage, RetentionPolicy
 
-__all__ = ["Advised", "Cleanup", "CleanupResult", "Refused", "Trashed", "told_of"]
+__all__ = ["Chosen", "choose"]
 
-DEFAULT_POLICY: Final = "asked for"
+_DAY_SECONDS: Final = 86_400.0
+_HIGH: Final = frozenset({ModelPriority.CRITICAL, ModelPriority.HIGH})
 
 
 @dataclass(frozen=True, slots=True)
-class Advised:
-    """A model whose removal is asked for.
+class Chosen:
+    """What may go.
 
     Attributes:
-        name: What it is called, in its store or by services.
-        revision: The revision that alone shall go; empty for the whole model.
-        advised_at: When an advice said so; None where somebody asks for it by name.
-        expires_at: Until when the advice holds; None where there is none.
+        kept: Why each of the others stays, by model.
+        advised: What may go, what frees most first.
+        freed_bytes: What that frees.
     """
 
-    name: str
-    revision: str = ""
-    advised_at: datetime | None = None
-    expires_at: datetime | None = None
+    kept: Mapping[str, str]
+    advised: tuple[str, ...]
+    freed_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """What was not removed, and why."""
+def choose(
+    statuses: Mapping[str, DetailedModelStatus],
+    entries: Mapping[str, Entry],
+    usages: Mapping[str, ModelUsage],
+    policy: RetentionPolicy,
+    *,
+    now: datetime,
+    volume: Callable[[str], tuple[int, int] | None],
+) -> Chosen:
+    """Choose what may go.
 
-    model: str
-    reasons: tuple[str, ...]
+    Args:
+        statuses: What is known of each model.
+        entries: What lies on disk of each.
+        usages: How each is used.
+        policy: The rules.
+        now: The time, UTC.
+        volume: Gives total and free bytes of the volume of a folder; None where that cannot be told.
 
-
-@dataclass(frozen=True, slots=True)
-class Trashed:
-    """What was removed, or would be.
-
-    Attributes:
-        model: The model.
-        store: The kind of store.
-        location: Which one.
-        removed_bytes: What goes with it.
-        bytes_freed_when_purged: What becomes free once the trash lets go of it.
-        trash_id: What brings it back; empty in a dry run.
-        notes: What to know.
+    Returns:
+        What may go, and why the rest stays.
     """
-
-    model: str
-    store: str
-    location: str
-    removed_bytes: int
-    bytes_freed_when_purged: int
-    trash_id: str = ""
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class CleanupResult:
-    """What a cleanup did, or would do.
-
-    Attributes:
-        policy: By which rule it was advised.
-        dry_run: Nothing was changed.
-        looked_at: How many models were looked at.
-        kept: What was asked for and not removed, with the reasons.
-        advised: The models that may go.
-        removed: What went.
-        bytes_freed_now: Bytes that are free by now: none while the trash holds them.
-        bytes_freed_when_purged: Bytes that become free once it lets go.
-        trash_ids: What brings them back, in order.
-        errors: What failed.
-    """
-
-    policy: str = DEFAULT_POLICY
-    dry_run: bool = True
-    looked_at: int = 0
-    kept: tuple[Refused, ...] = ()
-    advised: tuple[Trashed, ...] = ()
-    removed: tuple[Trashed, ...] = ()
-    bytes_freed_now: int = 0
-    bytes_freed_when_purged: int = 0
-    trash_ids: tuple[str, ...] = ()
-    errors: tuple[str, ...] = ()
+    kept: dict[str, str] = {}
+    candidates: list[tuple[int, float, str]] = []
+    for name, status in statuses.items():
+        entry, usage = entries[name], usages.get(name)
+        why = _reason_to_keep(status, entry, usage, policy, now)
+        if why:
+            kept[name] = why
+            continue
+        assert usage is not None  # noqa: S101 - else there is a reason
+        idle = _idle_days(usage, now)
+        if idle < policy.max_unused_days and not _is_full(status, policy, volume):
+            kept[name] = f"used {idle:.0f} days ago, and the policy waits for {policy.max_unused_days:g}"
+        else:
+            candidates.append((entry.model.exclusive_bytes, idle, name))
+    last = _last_of_task(statuses, {name for _, _, name in candidates})
+    advised = []
+    for _, _, name in sorted(candidates, key=lambda each: (-each[0], -each[1], each[2])):
+        if name in last:
+            kept[name] = f"the last of its task {statuses[name].task}"
+        else:
+            advised.append(name)
+    freed = sum(entries[name].model.exclusive_bytes for name in advised)
+    return Chosen(kept, tuple(advised), freed)
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
+def _reason_to_keep(  # noqa: PLR0911 - each is a rule
+    status: DetailedModelStatus, entry: Entry, usage: ModelUsage | None, policy: RetentionPolicy, now: datetime
+) -> str:
+    model = entry.model
+    if not model.files or not model.size_bytes:
+        return "nothing of it is on the disk"
+    if status.availability_status is not ModelAvailabilityStatus.AVAILABLE:
+        return f"it is {status.availability_status}"
+    if status.is_loaded:
+        return "loaded now"
+    if status.is_pinned:
+        return "pinned"
+    if policy.preserve_high_priority and status.priority in _HIGH:
+        return f"priority {status.priority}"
+    age = (now.timestamp() - model.modified_at) / _DAY_SECONDS
+    if policy.preserve_recently_downloaded and model.modified_at and age < policy.recent_days:
+        return f"came {max(0.0, age):.0f} days ago, and the policy keeps {policy.recent_days:g}"
+    if not model.exclusive_bytes:
+        return "its files are needed by others: nothing would become free"
+    watched = 0.0 if usage is None else usage.watched_days
+    if usage is None or watched < policy.min_watched_days:
+        return f"its use was watched for {watched:.0f} days, and the policy wants {policy.min_watched_days:g}"
+    if usage.uses_per_day > policy.min_usage_frequency:
+        return f"asked for {usage.uses_per_day:.2f} times a day"
+    return ""
 
 
-@dataclass
-class Cleanup:
-    """Removes models of this machine's stores, brings them back, purges them.
-
-    Attributes:
-        look: Takes an inventory; asked anew before anything is removed.
-        declared: What should be there.
-        use_of: Tells the use of a model, by all its names.
-        trash: The trash to use; None for the one beside each store.
-        clock: Tells the time, aware.
-        tell: Takes each step as it is done.
-        record: Takes what is to be told of it, as the values of an operation ``inventory``.
-        proc: Where the system tells of its processes.
-    """
-
-    look: Callable[[], Inventory]
-    declared: DeclaredModels | None = None
-    use_of: Callable[[Sequence[str]], Use] = lambda _: Use(is_known=False)
-    trash: Path | None = None
-    clock: Callable[[], datetime] = _now
-    tell: Callable[[Step], object] = lambda _: None
-    record: Callable[[Told], object] = lambda _: None
-    proc: Path = field(default_factory=lambda: Path("/proc"))
-
-    def remove(
-        self, wanted: Iterable[Advised], *, dry_run: bool = True, policy: str = DEFAULT_POLICY, leftovers: bool = False
-    ) -> CleanupResult:
-        """Remove models, each as a whole or not at all.
-
-        Args:
-            wanted: Which.
-            dry_run: Only say what would go.
-            policy: By which rule it was advised.
-            leftovers: Remove as well what no model needs.
-
-        Returns:
-            What went, what was kept and why.
-
-        Raises:
-            InputError: A name stands for several models.
-            UnknownNameError: No model goes by a name that is asked for.
-        """
-        inventory = self.look()
-        kept: list[Refused] = []
-        advised: list[Trashed] = []
-        plans: list[tuple[Plan, Trashed, Advised | None]] = []
-        for each in wanted:
-            entry = inventory.find(each.name)
-            planned, reasons = self._judged(each, entry, inventory)
-            if planned is None or reasons:
-                kept.append(Refused(each.name, tuple(reasons)))
-                continue
-            freed = _freed(entry, planned)
-            said = Trashed(
-                planned.model, planned.store, planned.location, planned.removed_bytes, freed, notes=planned.notes
-            )
-            advised.append(said)
-            plans.append((planned, said, each))
-        for left in inventory.leftovers if leftovers else ():
-            try:
-                planned = self._plan_left(left)
-            except InputError as error:
-                kept.append(Refused(legible(left.path), (str(error),)))
-                continue
-            if planned is not None:
-                said = Trashed(
-                    f"{left.what} {legible(left.path.name)}",
-                    left.store,
-                    left.location,
-                    planned.removed_bytes,
-                    left.size_bytes,
-                )
-                advised.append(said)
-                plans.append((planned, said, None))
-        result = CleanupResult(
-            policy=policy,
-            dry_run=dry_run,
-            looked_at=len(inventory.entries),
-            kept=tuple(kept),
-            advised=tuple(advised),
-            bytes_freed_when_purged=sum(each.bytes_freed_when_purged for each in advised),
-        )
-        return result if dry_run else self._carry_out(result, plans)
-
-    def _carry_out(self, result: CleanupResult, plans: list[tuple[Plan, Trashed, Advised | None]]) -> CleanupResult:
-        removed: list[Trashed] = []
-        kept, errors = list(result.kept), []
-        for plan, said, asked in plans:
-            trash = self.trash_of(plan.root)
-            try:
-                with trash.alone():
-                    fresh, reasons = (plan, []) if asked is None else self._again(asked)
-                    if fresh is None or reasons:
-                        kept.append(Refused(said.model, tuple(reasons)))
-                        continue
-                    removal = trash.take(fresh)
-            except ModelTallyError as error:
-                errors.append(f"{said.model}: {error}")
-                continue
-            removed.append(
-                Trashed(
-                    said.model,
-                    said.store,
-                    said.location,
-                    fresh.removed_bytes,
-                    said.bytes_freed_when_purged,
-                    removal.id,
-                    said.notes,
-                )
-            )
-            self.record({**told_of(removal, "removed"), "inventory_bytes": fresh.removed_bytes})
-        return CleanupResult(
-            policy=result.policy,
-            dry_run=False,
-            looked_at=result.looked_at,
-            kept=tuple(kept),
-            advised=result.advised,
-            removed=tuple(removed),
-            bytes_freed_when_purged=sum(each.bytes_freed_when_purged for each in removed),
-            trash_ids=tuple(each.trash_id for each in removed),
-            errors=tuple(errors),
-        )
-
-    def _again(self, asked: Advised) -> tuple[Plan | None, list[str]]:
-        """Look at a model once more, just before it goes: it may be in use by now."""
-        inventory = self.look()
-        return self._judged(asked, inventory.find(asked.name), inventory)
-
-    def _judged(self, asked: Advised, entry: Entry, inventory: Inventory) -> tuple[Plan | None, list[str]]:
-        """Plan a removal and say what stands against it."""
-        model = entry.model
-        others = [
-            other.model
-            for other in inventory.entries
-            if other.model is not model and (other.model.store, other.model.location) == (model.store, model.location)
-        ]
-        try:
-            plan = plan_model(model, others, revision=asked.revision)
-        except (InputError, OSError) as error:
-            return None, [str(error)]
-        if asked.expires_at is not None and asked.expires_at <= self.clock():
-            return plan, [f"the advice expired at {asked.expires_at:%Y-%m-%d %H:%M}: ask for it anew"]
-        if asked.advised_at is not None and asked.advised_at > self.clock() + timedelta(minutes=5):
-            return plan, [
-                f"the advice is of {asked.advised_at:%Y-%m-%d %H:%M}, which has not come yet: is the clock right?"
-            ]
-        names = sorted({model.name, asked.name.partition(":")[2] or asked.name, asked.name, *_declared_names(entry)})
-        reasons = reasons_against(
-            model,
-            names,
-            loaded=inventory.loaded,
-            declared=self.declared,
-            opened=open_files(plan.inodes, self.proc),
-            inodes=plan.inodes,
-            use=self.use_of(names),
-            advised_at=asked.advised_at,
-        )
-        return plan, reasons
-
-    def _plan_left(self, left: Leftover) -> Plan | None:
-        if left.what in ("downloading", "detached revision"):
-            return None  # the one is being written, the other goes by its model's name and revision
-        plan = plan_leftover(left)
-        held = open_files(plan.inodes, self.proc).holders
-        if held:
-            raise InputError(f"it is open in process {min(min(processes) for processes in held.values())}")
-        return plan
-
-    def trash_of(self, root: Path) -> Trash:
-        """Give the trash of a store's folder."""
-        return Trash(self.trash or trash_beside(root), clock=self.clock, tell=self.tell)
-
-    def trashes(self) -> list[Trash]:
-        """Give every trash of this machine's stores that is there."""
-        roots = [Path(listing.location) for listing in self.look().listings if "://" not in listing.location]
-        folders = [self.trash] if self.trash else [trash_beside(Path(root).resolve()) for root in roots]
-        return [Trash(each, clock=self.clock, tell=self.tell) for each in dict.fromkeys(folders) if each.is_dir()]
-
-    def find(self, name: str) -> tuple[Trash, Removal]:
-        """Find a removal by its id, or the newest of a model.
-
-        Raises:
-            InputError: None is there.
-        """
-        known: list[str] = []
-        for trash in self.trashes():
-            for removal in reversed(trash.removals()):
-                known.append(removal.id)
-                if name in (removal.id, removal.plan.model):
-                    return trash, removal
-        raise InputError(f"no removal {name[:80]!r} is in the trash; there are: {', '.join(known) or 'none'}")
-
-    def undo(self, name: str) -> list[str]:
-        """Bring back what a removal took.
-
-        Args:
-            name: Its id, or the name of the model.
-
-        Returns:
-            What was left as it is, since something else has its name by now.
-
-        Raises:
-            InputError: There is no such removal.
-            StoreError: The disk refused, or another removal is under way.
-        """
-        trash, removal = self.find(name)
-        with trash.alone():
-            kept = trash.undo(removal)
-        self.record(told_of(removal, "restored"))
-        return kept
-
-    def purge(self, names: Sequence[str] = (), *, older_than_days: float = 0.0, free_bytes: int = 0) -> dict[str, int]:
-        """Let go of removals for good.
-
-        Args:
-            names: Which, by their ids or models; none for those that are old enough.
-            older_than_days: Where no name is given, the days after which one is let go.
-            free_bytes: Where no name is given, let the oldest go whatever their age until so many bytes are free.
-
-        Returns:
-            Bytes that became free, by removal.
-
-        Raises:
-            InputError: There is no such removal.
-            StoreError: The disk refused, or another removal is under way.
-        """
-        found = [self.find(name) for name in names] or self._old(older_than_days, free_bytes)
-        freed: dict[str, int] = {}
-        for trash, removal in found:
-            with trash.alone():
-                freed[removal.id] = trash.purge(removal)
-            self.record({**told_of(removal, "purged"), "inventory_freed_bytes": freed[removal.id]})
-        return freed
-
-    def _old(self, days: float, free_bytes: int) -> list[tuple[Trash, Removal]]:
-        there = [(trash, removal) for trash in self.trashes() for removal in trash.removals()]
-        there.sort(key=lambda each: each[1].removed_at)
-        limit = self.clock() - timedelta(days=days)
-        if not free_bytes:
-            return [each for each in there if each[1].removed_at <= limit]
-        chosen = []
-        going: dict[Path, int] = {}
-        for trash, removal in there:
-            volume = volume_of(trash.folder)
-            if volume is not None and volume.free_bytes + going.get(trash.folder, 0) < free_bytes:
-                going[trash.folder] = going.get(trash.folder, 0) + trash.held_bytes(removal)
-                chosen.append((trash, removal))
-        return chosen
+def _idle_days(usage: ModelUsage, now: datetime) -> float:
+    if usage.last_used_at is None:
+        return usage.watched_days
+    return max(0.0, (now - usage.last_used_at).total_seconds() / _DAY_SECONDS)
 
 
-def told_of(removal: Removal, item: str) -> Told:
-    """Say what an operation ``inventory`` tells of a removal."""
-    told: Mapping[str, str | int] = {
-        "inventory_item": item,
-        "cleanup_id": removal.id,
-        "store_kind": removal.plan.store,
-        "store_location": at_home(removal.plan.location),
-        "inventory_freed_bytes": 0,
-    }
-    return {**told, **({"model": removal.plan.model} if removal.plan.model else {})}
+def _is_full(
+    status: DetailedModelStatus, policy: RetentionPolicy, volume: Callable[[str], tuple[int, int] | None]
+) -> bool:
+    found = volume(status.location)
+    if found is None or not found[0]:
+        return False
+    total, free = found
+    return 100.0 * (total - free) / total > policy.max_storage_usage_percent
 
 
-def _declared_names(entry: Entry) -> tuple[str, ...]:
-    return () if entry.declared is None else tuple(entry.declared.names)
-
-
-def _freed(entry: Entry, plan: Plan) -> int:
-    if not plan.revision:
-        return entry.model.exclusive_bytes
-    return next((each.exclusive_bytes for each in entry.model.revisions if each.name == plan.revision), 0)
+def _last_of_task(statuses: Mapping[str, DetailedModelStatus], going: set[str]) -> set[str]:
+    """Name those that go last of their task, the most used of each."""
+    by_task: dict[str, list[str]] = {}
+    for name, status in statuses.items():
+        if status.task is not None and status.is_available:
+            by_task.setdefault(status.task, []).append(name)
+    last: Sequence[str] = [
+        max(names, key=lambda name: (statuses[name].usage_frequency, name))
+        for names in by_task.values()
+        if going.issuperset(names)
+    ]
+    return set(last)

@@ -16,7 +16,9 @@ from modeltally.availability.found import KINDS
 from modeltally.availability.verify import Level
 from modeltally.cli._console import error_console, guarded, output_console, print_rows
 from modeltally.cli._exit import ExitCode
+from modeltally.cli._models_downloads import add_downloads
 from modeltally.cli._options import TABLE, Directory, Format, Quiet
+from modeltally.cli._receiving import recording
 from modeltally.errors import InputError, ModelTallyError
 
 if TYPE_CHECKING:
@@ -181,7 +183,7 @@ def _verify(  # noqa: PLR0913 - each is a flag
     if revision:
         _check_revision(chosen, revision)
     rows, faults, verdicts = [], [], []
-    with _recording(endpoint, directory) as is_recorded:
+    with recording(endpoint, directory) as is_recorded:
         try:
             for entry, verdict in _verdicts(chosen, level, revision, throttle, is_recorded=is_recorded, quiet=quiet):
                 verdicts.append(verdict)
@@ -287,26 +289,6 @@ def _recorded(entry: Entry, level: Level, *, is_recorded: bool) -> Iterator[Call
         yield tell
 
 
-@contextlib.contextmanager
-def _recording(endpoint: str | None, directory: Path | None) -> Iterator[bool]:
-    """Switch telemetry on where somebody takes it."""
-    from modeltally.server.client import find_server
-    from modeltally.settings import load_settings
-
-    settings = load_settings(dir=directory)
-    names = ("MODELTALLY_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-    if endpoint is None and not any(os.environ.get(name) for name in names):
-        server = find_server(settings.dir)
-        if server is None:
-            yield False
-            return
-        endpoint = server.address.otlp_url
-    from modeltally.cli._progress import exporting_to
-
-    with exporting_to(endpoint, service_name="modeltally models", directory=settings.dir):
-        yield True
-
-
 def read_declaration(declared: Path | None) -> DeclaredModels | None:
     """Read the file of the models that should be there; None where none is named."""
     if declared is None:
@@ -374,20 +356,11 @@ def _last_used(directory: Path | None) -> dict[str, object]:
 
 
 def _throttle(limit: str | None) -> Throttle | None:
+    from modeltally.availability.downloads.rates import bytes_per_second
     from modeltally.availability.reading import Throttle
 
-    if limit is None:
-        return None
-    units = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
-    text = limit.strip().upper().removesuffix("/S").removesuffix("B")
-    number = text.rstrip("KMGI")
-    try:
-        rate = float(number) * units[text[len(number) :]]
-    except (ValueError, KeyError):
-        rate = 0.0
-    if not 1 <= rate < float("inf"):
-        raise InputError(f"--limit {limit[:40]!r} is no rate; give bytes a second such as 100MB or 512KiB")
-    return Throttle(rate)
+    rate = None if limit is None else bytes_per_second(limit)
+    return None if rate is None else Throttle(rate)
 
 
 def _tell(inventory: Inventory) -> None:
@@ -399,3 +372,6 @@ def _clean(text: str) -> str:
     from modeltally.show.units import clean_text
 
     return clean_text(text)
+
+
+add_downloads(models)

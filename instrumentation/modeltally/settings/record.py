@@ -420,6 +420,16 @@ class Settings(BaseModel):
     alerts_webhook_secret: SecretStr = Field(
         default=SecretStr(""), description="What deliveries are signed with; empty: they are not."
     )
+    download_bytes_per_second: float = Field(
+        default=0, ge=0, le=MAX_BYTES, description="How fast models may be fetched; 0: no limit."
+    )
+    download_night_bytes_per_second: float = Field(
+        default=0, ge=0, le=MAX_BYTES, description="The same for the hours of the night; 0: no limit then."
+    )
+    download_night_hours: str = Field(
+        default="",
+        description="When that is: `22:00-06:00 Europe/Berlin`; UTC without a zone; empty: never.",
+    )
     page_url: str = Field(
         default="", description="Where people open the page, for links in what is sent: `https://host`."
     )
@@ -482,7 +492,7 @@ class Settings(BaseModel):
             raise ValueError("give names of hosts with commas between, without ports")
         return value
 
-    @field_validator("alerts_quiet_hours", "models_verify_hours")
+    @field_validator("alerts_quiet_hours", "models_verify_hours", "download_night_hours")
     @classmethod
     def _check_quiet_hours(cls, value: str) -> str:
         _quiet_hours(value)

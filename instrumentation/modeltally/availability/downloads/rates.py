@@ -35,7 +35,7 @@ def bytes_per_second(text: str) -> float | None:
     except (ValueError, KeyError):
         rate = 0.0
     if not 1 <= rate < float("inf"):
-        raise InputError(f"{text[:40]!r} is no rate; allowed: bytes a second such as 10MB or 512KiB, or none")
+        raise InputError(f"{text[:40]!r} is no rate; give bytes a second such as 100MB or 512KiB, or none")
     return rate
 
 
@@ -58,28 +58,26 @@ class Rates:
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
 
     @classmethod
-    def of(cls, day: str = "", night: str = "", hours: str = "") -> Self:
-        """Read them.
+    def of(cls, day: float = 0, night: float = 0, hours: str = "") -> Self:
+        """Read them as the settings have them.
 
         Args:
-            day: A rate, as :func:`bytes_per_second` reads it.
-            night: A rate for the hours of the night.
-            hours: Those hours, as ``22:00-06:00 Europe/Berlin``; UTC without a zone.
+            day: Bytes a second; 0 for no limit.
+            night: The same for the hours of the night.
+            hours: Those hours, as ``22:00-06:00 Europe/Berlin``; UTC without a zone; empty for none.
 
         Raises:
-            InputError: One of them is something else.
+            InputError: The hours are something else.
         """
         if not hours.strip():
-            if night.strip():
-                raise InputError(f"a limit of {night[:40]!r} for the night takes its hours, such as 22:00-06:00")
-            return cls(bytes_per_second(day))
+            return cls(day or None)
         read = _HOURS.fullmatch(hours.strip())
         try:
             first, last, name = read.groups() if read is not None else ("", "", "")
             begins, ends, zone = time.fromisoformat(first), time.fromisoformat(last), ZoneInfo(name or "UTC")
         except (ValueError, KeyError, OSError):
             raise InputError(f"{hours[:60]!r} are no hours; allowed: such as 22:00-06:00 Europe/Berlin") from None
-        return cls(bytes_per_second(day), bytes_per_second(night), begins, ends, zone)
+        return cls(day or None, night or None, begins, ends, zone)
 
     def at(self, seconds: float) -> float | None:
         """Say how fast at a time.

@@ -89,6 +89,11 @@ class Runner:
         """Have :meth:`run` end soon; what runs keeps its bytes and stays in the queue."""
         self._stopping.set()
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was told to stop."""
+        return self._stopping.is_set()
+
     def run(self, *, until_idle: bool) -> bool:
         """Work until told to stop.
 
