@@ -18,7 +18,6 @@ from huggingface_hub import scan_cache_dir
 from huggingface_hub.utils import _shared_blobs
 
 from availability.samples import download, ollama_model, publish, safetensors
-from modeltally.availability.cleanup import Advised, Cleanup, CleanupResult
 from modeltally.availability.declared import DeclaredModel, DeclaredModels
 from modeltally.availability.folders import Folder
 from modeltally.availability.found import Places
@@ -27,6 +26,7 @@ from modeltally.availability.held import LoadedModel
 from modeltally.availability.hub_cache import HubCache
 from modeltally.availability.inventory import Inventory, take_inventory
 from modeltally.availability.ollama_folder import OllamaFolder
+from modeltally.availability.removal import Advised, RemovalResult, Remover
 from modeltally.availability.trash import FOLDER_NAME, Trash
 from modeltally.availability.verify import Level, check
 from modeltally.errors import ModelTallyError
@@ -111,12 +111,12 @@ def looking(*stores: ModelStore, loaded: tuple[LoadedModel, ...] = ()) -> Callab
     return look
 
 
-def cleanup(cache: Path, **more: Any) -> Cleanup:
+def cleanup(cache: Path, **more: Any) -> Remover:
     """Make a cleanup of a cache of the hub."""
-    return Cleanup(looking(HubCache(cache)), clock=lambda: NOW, **more)
+    return Remover(looking(HubCache(cache)), clock=lambda: NOW, **more)
 
 
-def removed(cache: Path, name: str = ONE, revision: str = "", **more: Any) -> CleanupResult:
+def removed(cache: Path, name: str = ONE, revision: str = "", **more: Any) -> RemovalResult:
     """Remove one model."""
     return cleanup(cache, **more).remove([Advised(name, revision)], dry_run=False)
 
@@ -336,7 +336,7 @@ GUARDS: dict[str, tuple[dict[str, Any], str]] = {
 def test_what_stands_against_it_keeps_the_model(cache: Path, facts: dict[str, Any], why: str) -> None:
     """A model that was loaded, used or pinned since it was advised is not touched, and the reason is told."""
     before = state_of(cache)
-    work = Cleanup(
+    work = Remover(
         looking(HubCache(cache), loaded=facts.get("loaded", ())),
         facts.get("declared"),
         lambda _: facts.get("use", Use()),
@@ -358,7 +358,7 @@ def test_what_is_loaded_between_look_and_removal_stays(cache: Path) -> None:
         return looking(HubCache(cache), loaded=loaded)()
 
     before = state_of(cache)
-    result = Cleanup(look, clock=lambda: NOW).remove([Advised(ONE)], dry_run=False)
+    result = Remover(look, clock=lambda: NOW).remove([Advised(ONE)], dry_run=False)
     assert [each.model for each in result.advised] == [ONE]
     assert [each.model for each in result.kept] == [ONE]
     assert state_of(cache) == before
@@ -393,7 +393,7 @@ def test_ollama_layers_that_others_need_stay(tmp_path: Path) -> None:
     ollama_model(root, "a", {"config": b"{}", "model": safetensors(1)})
     ollama_model(root, "b", {"config": b"{}", "model": safetensors(2)})
     before = state_of(root)
-    work = Cleanup(looking(OllamaFolder(root)), clock=lambda: NOW)
+    work = Remover(looking(OllamaFolder(root)), clock=lambda: NOW)
     (took,) = work.remove([Advised("a:latest")], dry_run=False).removed
     assert took.bytes_freed_when_purged == len(safetensors(1))
     assert [model.name for model in OllamaFolder(root).listing().models] == ["b:latest"]
@@ -409,7 +409,7 @@ def test_names_that_differ_in_capitals_are_two_models(tmp_path: Path) -> None:
     for name, seed in (("Flux.safetensors", 1), ("flux.safetensors", 2)):
         (root / name).write_bytes(safetensors(seed))
     before = state_of(root)
-    work = Cleanup(looking(Folder(root)), clock=lambda: NOW)
+    work = Remover(looking(Folder(root)), clock=lambda: NOW)
     work.remove([Advised("flux.safetensors")], dry_run=False)
     assert [path.name for path in root.iterdir()] == ["Flux.safetensors"]
     work.remove([Advised("Flux.safetensors")], dry_run=False)
@@ -573,13 +573,13 @@ def test_leftovers_go_and_come_back(tmp_path: Path) -> None:
     partial = root / "blobs" / f"sha256-{'2' * 64}-partial"
     partial.write_bytes(b"y")
     before = state_of(root)
-    work = Cleanup(looking(OllamaFolder(root)), clock=lambda: NOW)
+    work = Remover(looking(OllamaFolder(root)), clock=lambda: NOW)
     result = work.remove([], dry_run=False, leftovers=True)
     assert not result.removed  # a download goes on: its layers are nobody's yet
     assert state_of(root) == before
     os.utime(partial, (1, 1))
     before = state_of(root)
-    result = Cleanup(looking(OllamaFolder(root)), clock=lambda: NOW).remove([], dry_run=False, leftovers=True)
+    result = Remover(looking(OllamaFolder(root)), clock=lambda: NOW).remove([], dry_run=False, leftovers=True)
     assert {each.removed_bytes for each in result.removed} == {100, 1}
     assert not orphan.exists()
     assert not partial.exists()
