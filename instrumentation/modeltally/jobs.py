@@ -15,7 +15,9 @@ from modeltally.alerts.rules import check_rules_off
 from modeltally.errors import InputError, StoreError
 from modeltally.receiver.spool.refused import FOLDER, damaged_segments, forget_users
 from modeltally.recommend.advise import run_advice
+from modeltally.recommend.judge import run_judge
 from modeltally.recommend.kinds import ADVICE
+from modeltally.recommend.record import ADVISE
 from modeltally.show.report.job import run_reports
 from modeltally.store import transfer_jobs
 from modeltally.store.aliases import known_aliases, set_alias
@@ -119,6 +121,16 @@ def _alerts_now(store: DatabaseStore, parameters: Mapping[str, object]) -> list[
     return alerts_now(store, parameters, damaged_files=lambda: _damaged_files(store))
 
 
+def _advise(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
+    """Make every kind of advice by its guarded rule, so that there is something to judge later."""
+    asked = {"as_of": store.as_of(parameters), "count_imports": parameters.get("count_imports", False)}
+    made = []
+    for advice in ADVICE.values():
+        rows = run_advice(advice, store, asked)
+        made.append({"kind": advice.name, "advised": sum(row["verdict"] == ADVISE for row in rows), "said": len(rows)})
+    return made
+
+
 _ADVICE_JOBS = tuple(Job(advice.job, functools.partial(run_advice, advice)) for advice in ADVICE.values())
 
 JOBS: dict[str, Job] = {
@@ -144,6 +156,8 @@ JOBS: dict[str, Job] = {
         Job("known_layers", known_layers),
         Job("check", run_checks),
         *_ADVICE_JOBS,
+        Job("advise", _advise, every="advice_interval_seconds", counts=("advised", "pieces of advice"), is_apart=True),
+        Job("judge", run_judge, every="advice_interval_seconds", counts=(None, "verdicts"), is_apart=True),
         # with files beside the engine, where a server's are not
         Job("export_begin", transfer_jobs.export_begin, where=Where.DIRECTORY),
         Job("export_piece", transfer_jobs.export_piece, where=Where.DIRECTORY),

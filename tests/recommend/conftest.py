@@ -30,10 +30,14 @@ def opened(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 def fill(store: EmbeddedStore) -> None:
     """Fill an empty store: a model that idles, one in daily use and slow at last; a process that lived all the time."""
-    idle = Operation(at=START, model="idle", times=10, every_seconds=86_400, received_at=AS_OF)
-    busy = Operation(at=START, model="busy", times=200, every_seconds=86_400, ms=400_000, received_at=AS_OF)
+    size = {"modeltally.download.size": str(2**30)}
+    brought = [
+        Operation(at=START, model=model, operation="model.download", attributes=size) for model in ("idle", "busy")
+    ]
+    idle = Operation(at=START, model="idle", times=10, every_seconds=86_400)
+    busy = Operation(at=START, model="busy", times=200, every_seconds=86_400, ms=400_000)
     alive = Heartbeat(at=START, times=200)
-    give(store, Given(operations=[idle, busy], heartbeats=[alive]))
+    give(store, Given(operations=[*brought, idle, busy], heartbeats=[alive]))
 
 
 @pytest.fixture

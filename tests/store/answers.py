@@ -102,6 +102,8 @@ VALUES: dict[str, list[object]] = {
     "attribute": ["acme.team"],
     "policy": ["guarded"],
     "count_imports": [0, 1],
+    "judge_version": [1],
+    "made_at": [AS_OF],
 }
 
 Asking = Callable[[sql.Statement], list[dict[str, object]]]

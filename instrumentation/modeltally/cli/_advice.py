@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from modeltally.recommend.record import ADVISE, EVERY_MODEL, REFUSED
 from modeltally.show.units import clean_text, column_header, format_value
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rich.console import Console
 
     from modeltally.recommend.kinds import Advice, AdviceRow
 
-__all__ = ["print_advice"]
+__all__ = ["print_advice", "print_suspensions"]
 
-REFUSED: Final = "refused"
-EVERY_MODEL: Final = "*"
 # So many models that were refused for one reason are named; the others are counted.
 _NAMED: Final = 3
 
@@ -50,10 +49,13 @@ def print_advice(
     table.add_column("do", overflow="fold")
     table.add_column("model", overflow="fold", max_width=console.width // 3)
     table.add_column("why", overflow="fold")
-    advised = [row for row in rows if row["verdict"] != REFUSED]
+    advised = [row for row in rows if row["verdict"] == ADVISE]
+    shown = [row for row in rows if row["verdict"] not in {ADVISE, REFUSED}]
     refused = [row for row in rows if row["verdict"] == REFUSED]
     for row in advised:
         table.add_row(_what_to_do(row, advice), _subject(row["subject"]), _grounds(row, has_evidence=has_evidence))
+    for row in shown:
+        table.add_row(Text(row["verdict"]), _subject(row["subject"]), _grounds(row, has_evidence=has_evidence))
     for group in [[row] for row in refused] if has_evidence else _by_guard(refused):
         table.add_row(Text("nothing", style="yellow"), _subjects(group), _why_not(group, has_evidence=has_evidence))
     console.print(table)
@@ -63,14 +65,27 @@ def print_advice(
         console.print(Text("--evidence shows the figures behind each line.", style="dim"))
     if any(row["is_unsafe"] for row in rows):
         warning = "UNSAFE: the plain rule without the guards; on thin history it names models that are needed."
-        console.print(Text(warning, style="bold red"))
+        measured = [rule.measured for rule in advice.rules.values() if rule.is_unsafe and rule.measured]
+        console.print(Text(" ".join([warning, *measured]), style="bold red"))
+
+
+def print_suspensions(rows: Sequence[Mapping[str, Any]], *, console: Console) -> None:
+    """Say which rules give no advice because they were wrong too often.
+
+    Args:
+        rows: Rows of a topic; those without a column for it say nothing.
+        console: Where to print.
+    """
+    told = {(row["kind"], row["policy"]): row["suspended"] for row in rows if row.get("suspended")}
+    for (kind, policy), why in told.items():
+        console.print(Text(f"{kind} by the {policy} rule is suspended {why}", style="bold yellow"))
 
 
 def _what_to_do(row: AdviceRow, advice: Advice) -> Text:
     text = Text()
     if row["is_unsafe"]:
         text.append("UNSAFE\n", style="bold red")
-    return text.append(advice.verb, style="bold green")
+    return text.append(row["action"] or advice.verb, style="bold green")
 
 
 def _subject(name: str) -> Text:
@@ -104,7 +119,8 @@ def _why_not(group: Sequence[AdviceRow], *, has_evidence: bool) -> Text:
 
 def _grounds(row: AdviceRow, *, has_evidence: bool) -> Text:
     _, sentence = _code_and_sentence(row)
-    return _figures(Text(sentence + _sure(row["confidence"])), row, has_evidence=has_evidence)
+    sure = _sure(row["confidence"]) if row["confidence"] is not None or row["refuted_by"] else ""
+    return _figures(Text(sentence + sure), row, has_evidence=has_evidence)
 
 
 def _sure(confidence: float | None) -> str:
@@ -113,12 +129,17 @@ def _sure(confidence: float | None) -> str:
     return "; over 99% sure" if confidence > 0.99 else f"; {confidence:.0%} sure"  # noqa: PLR2004 - nothing is certain
 
 
+def _told(value: object) -> object:
+    """Give what a list holds as text."""
+    return ", ".join(map(str, value)) if isinstance(value, list) else value
+
+
 def _figures(text: Text, row: AdviceRow, *, has_evidence: bool) -> Text:
     if not has_evidence:
         return text
     known = {name: value for name, value in {"priority": row["priority"]}.items() if value} | row["evidence"]
     shown = ", ".join(
-        f"{column_header(name)} {'unknown' if value is None else format_value(name, value)}"
+        f"{column_header(name)} {'unknown' if value is None else format_value(name, _told(value))}"
         for name, value in known.items()
     )
     return text.append(f"\n{shown}", style="dim")

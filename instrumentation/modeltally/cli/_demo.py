@@ -14,10 +14,11 @@ from rich.text import Text
 
 from modeltally.analytics.readers import read
 from modeltally.analytics.statistics import Statistics
+from modeltally.analytics.topics.advice import ACCURACY, VERDICTS
 from modeltally.analytics.topics.quality import FAILURES
 from modeltally.analytics.topics.usage import MODELS, OVERVIEW
 from modeltally.analytics.window import Window, format_moment
-from modeltally.cli._advice import print_advice
+from modeltally.cli._advice import print_advice, print_suspensions
 from modeltally.cli._console import error_console, output_console
 from modeltally.cli._progress import WaitingBar, exporting_to, working
 from modeltally.cli._table import write_notes, write_table
@@ -48,7 +49,11 @@ _SEED = 1
 _CLEANUP_DAYS = 200
 _SERVICE_NAME = "demo-studio"
 _PATIENCE_SECONDS = 60.0
+# where in the simulated days advice is given, to be judged at their end
+_SHOWN_VERDICTS = 40
+_LOOKED_BACK = (0.41, 0.47, 0.53, 0.59, 0.66, 0.73)
 _TOPICS: tuple[Topic[Any], ...] = (OVERVIEW, MODELS, FAILURES)
+_JUDGED: tuple[Topic[Any], ...] = (ACCURACY, VERDICTS)
 _KINDS = (PRELOAD, PERFORMANCE, CLEANUP)
 
 
@@ -88,6 +93,7 @@ def demo(
                     )
                 store.run("roll", {"as_of": format_moment(window.as_of)})
             _print_answers(store, window, settings=settings, console=console)
+            _judge(store, window, settings=settings, console=console)
             if reports is not None:
                 _write_reports(store, window, reports, settings=settings, console=console)
         _print_next(days, delivered, data if keep or directory is not None else None, console=console)
@@ -137,6 +143,22 @@ def _print_answers(store: Store, window: Window, *, settings: Settings, console:
         count_imports = kind.rules[GUARDED].wants_history
         asked = parameters_of(kind, window, has_bounds=kind.has_window, count_imports=count_imports)
         print_advice(advise(store, kind, asked), kind, console=console)
+
+
+def _judge(store: Store, window: Window, *, settings: Settings, console: Console) -> None:
+    """Give the advice of earlier days as it would have been given then, and judge it by what followed."""
+    length = window.until - window.since
+    with working("advice of earlier days, and what became of it", console=error_console()):
+        for part in _LOOKED_BACK:
+            moment = format_moment(window.since + length * part)
+            store.run("advise", {"as_of": moment, "count_imports": True})
+            store.run(CLEANUP.job, {"as_of": moment, "policy": "seed"})
+        store.run("judge", {"as_of": format_moment(window.as_of), "count_imports": True})
+    judged = Window(window.since, window.as_of + timedelta(seconds=1), window.as_of + timedelta(seconds=1))
+    for topic in _JUDGED:
+        rows = read(store, topic, judged, settings=settings)
+        write_table(rows[:_SHOWN_VERDICTS], topic.layout, console=console)
+        print_suspensions(rows, console=console)
 
 
 def _write_reports(store: Store, window: Window, folder: Path, *, settings: Settings, console: Console) -> None:

@@ -23,11 +23,12 @@ from modeltally.errors import InputError, ModelTallyError
 
 if TYPE_CHECKING:
     from modeltally.availability.declared import DeclaredModels
+    from modeltally.availability.found import Places
     from modeltally.availability.inventory import Entry, Inventory
     from modeltally.availability.reading import Throttle
     from modeltally.availability.verify import Verdict
 
-__all__ = ["models"]
+__all__ = ["find_places", "models", "read_declaration"]
 
 models = typer.Typer(
     name="models",
@@ -77,7 +78,7 @@ def _list(
     """
     from modeltally.cli._models_shown import COLUMNS, LEFTOVERS, MODELS, inventory_rows
 
-    inventory = _inventory(store, _read(declared))
+    inventory = _inventory(store, read_declaration(declared))
     rows, rest = inventory_rows(inventory, _last_used(directory))
     if output_format != TABLE:
         print_rows([*rows, *rest], output_format, columns=COLUMNS)
@@ -105,7 +106,7 @@ def _show(
 
     from modeltally.cli._models_shown import FILES, entry_row, file_rows
 
-    inventory = _inventory(store, _read(declared))
+    inventory = _inventory(store, read_declaration(declared))
     entry = inventory.find(model)
     loaded = {each.name: each for each in inventory.loaded}
     row = entry_row(entry, loaded, _last_used(directory))
@@ -177,7 +178,7 @@ def _verify(  # noqa: PLR0913 - each is a flag
     if not model and not all_:
         raise InputError("say which models to check, or --all")
     throttle = _throttle(limit)
-    inventory = _inventory(store, _read(declared), is_online=online)
+    inventory = _inventory(store, read_declaration(declared), is_online=online)
     chosen = [inventory.find(name) for name in model or ()] or [each for each in inventory.entries if each.model.files]
     if revision:
         _check_revision(chosen, revision)
@@ -288,7 +289,8 @@ def _recorded(entry: Entry, level: Level, *, is_recorded: bool) -> Iterator[Call
         yield tell
 
 
-def _read(declared: Path | None) -> DeclaredModels | None:
+def read_declaration(declared: Path | None) -> DeclaredModels | None:
+    """Read the file of the models that should be there; None where none is named."""
     if declared is None:
         return None
     from modeltally.availability.declared import read_declared
@@ -296,10 +298,19 @@ def _read(declared: Path | None) -> DeclaredModels | None:
     return read_declared(declared)
 
 
-def _inventory(stores: list[str] | None, declared: DeclaredModels | None, *, is_online: bool = False) -> Inventory:
+def find_places(stores: list[str] | None, declared: DeclaredModels | None, *, is_online: bool = False) -> Places:
+    """Find where to look.
+
+    Args:
+        stores: The values of ``--store``; none for where programs keep models by default.
+        declared: What should be there.
+        is_online: Ask the hub where the cache kept no list of files.
+
+    Raises:
+        InputError: A store is named that cannot be one.
+    """
     from modeltally.availability.found import Places, named_store, places_of
-    from modeltally.availability.inventory import take_inventory, wanted_of
-    from modeltally.cli._progress import working
+    from modeltally.availability.inventory import wanted_of
 
     ask = None
     if is_online:
@@ -308,10 +319,15 @@ def _inventory(stores: list[str] | None, declared: DeclaredModels | None, *, is_
         ask = ask_hub
     wanted = wanted_of(declared)
     if stores:
-        named = [named_store(text, wanted=wanted, ask_tree=ask) for text in stores]
-        places = Places(tuple(named))
-    else:
-        places = places_of(os.environ, Path.home(), wanted=wanted, ask_tree=ask)
+        return Places(tuple(named_store(text, wanted=wanted, ask_tree=ask) for text in stores))
+    return places_of(os.environ, Path.home(), wanted=wanted, ask_tree=ask)
+
+
+def _inventory(stores: list[str] | None, declared: DeclaredModels | None, *, is_online: bool = False) -> Inventory:
+    from modeltally.availability.inventory import take_inventory
+    from modeltally.cli._progress import working
+
+    places = find_places(stores, declared, is_online=is_online)
     where = ", ".join(store.location for store in places.stores)
     with working(f"looking into {_clean(where)}", console=error_console()):
         return take_inventory(places, declared)

@@ -49,6 +49,7 @@ ALWAYS: Final = (
     "heartbeats",
     "evaluations",
     "other_spans",
+    "inventory_items",
     "usage_rolls",
     "users",
     "frozen_months",
@@ -58,6 +59,7 @@ ALWAYS: Final = (
     "layer_days",
     "prices",
     "recommendations",
+    "verdicts",
 )
 LANDING: Final = ("otel_traces",)
 METRICS: Final = (*METRIC_TABLES, "metrics_quarantine")

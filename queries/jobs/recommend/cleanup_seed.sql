@@ -2,7 +2,6 @@
 -- It looks at nothing else, so on a fresh deployment it names every model: unsafe, and marked so.
 -- Grain: one row per model the rule names.
 -- Reads: usage_named_figures, usage_summary
-INSERT INTO recommendations
 WITH
     models AS (
         SELECT name AS model, max(highs.size_bytes) AS size_bytes
@@ -33,9 +32,6 @@ WITH
     )
 
 SELECT
-    'cleanup' AS kind,
-    'seed' AS policy,
-    {as_of:DateTime64(6, 'UTC')} AS as_of,
     m.model AS subject,
     'advise' AS verdict,
     arrayStringConcat(arrayFilter(part -> part != '', [
@@ -53,8 +49,7 @@ SELECT
     )) AS evidence,
     {since:DateTime64(6, 'UTC')} AS window_since,
     {as_of:DateTime64(6, 'UTC')} AS window_until,
-    {as_of:DateTime64(6, 'UTC')} + INTERVAL 7 DAY AS expires_at,
-    true AS is_unsafe
+    {as_of:DateTime64(6, 'UTC')} + INTERVAL 7 DAY AS expires_at
 FROM models AS m
 LEFT JOIN recent AS r ON r.model = m.model
 WHERE reason != ''

@@ -5,7 +5,6 @@
 -- n / (n + 20). The highest of those that apply.
 -- Grain: one row per model with a finding.
 -- Reads: usage_summary
-INSERT INTO recommendations
 WITH
     models AS (
         SELECT
@@ -37,9 +36,6 @@ WITH
     )
 
 SELECT
-    'performance' AS kind,
-    'guarded' AS policy,
-    {as_of:DateTime64(6, 'UTC')} AS as_of,
     model AS subject,
     'advise' AS verdict,
     arrayStringConcat(arrayFilter(part -> part != '', [
@@ -70,7 +66,6 @@ SELECT
     )) AS evidence,
     {since:DateTime64(6, 'UTC')} AS window_since,
     {until:DateTime64(6, 'UTC')} AS window_until,
-    {as_of:DateTime64(6, 'UTC')} + INTERVAL 7 DAY AS expires_at,
-    false AS is_unsafe
+    {as_of:DateTime64(6, 'UTC')} + INTERVAL 7 DAY AS expires_at
 FROM models
 WHERE is_slow OR is_unreliable OR is_unsteady

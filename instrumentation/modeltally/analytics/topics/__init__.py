@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from modeltally.analytics.topics import (
+    advice,
     answer_quality,
     cost,
+    disk,
     evaluations,
     lifecycle,
     over_time,
@@ -26,7 +28,19 @@ if TYPE_CHECKING:
 
 __all__ = ["TOPICS", "topic_named"]
 
-_MODULES = (usage, subjects, over_time, quality, evaluations, answer_quality, lifecycle, patterns, cost)
+_MODULES = (
+    usage,
+    subjects,
+    over_time,
+    quality,
+    evaluations,
+    answer_quality,
+    lifecycle,
+    disk,
+    patterns,
+    cost,
+    advice,
+)
 
 TOPICS: dict[str, Topic[Any]] = {topic.name: topic for module in _MODULES for topic in module.TOPICS}
 

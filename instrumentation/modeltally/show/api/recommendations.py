@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from datetime import datetime  # noqa: TC003 - the models are read at run time
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -12,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from modeltally.analytics.plain import plain
 from modeltally.analytics.window import Window, parse_window
-from modeltally.recommend.kinds import ADVICE, GUARDED, POLICIES, advice_named, advise, parameters_of
+from modeltally.recommend.advise import advice_made
+from modeltally.recommend.kinds import ADVICE, ASKED, GUARDED, POLICIES, advice_named, advise, parameters_of
 from modeltally.show.api.actions import SECURED, Action, Actions, IdempotencyKey
 from modeltally.show.api.answering import csv_response, json_response, wants_csv
 from modeltally.show.api.pages import Cursor, page_of, question_id
@@ -36,16 +36,29 @@ class Recommendation(BaseModel):
     id: str = Field(description="Names it.")
     kind: str = Field(description="The kind of advice.")
     policy: str = Field(description="The rule that gave it.")
+    policy_version: int = Field(description="The version of the rule.")
     advised_at: datetime = Field(description="The time it goes by.")
     subject: str = Field(description="The model; * stands for the run itself.")
+    action: str = Field(description="What to do with it; empty where nothing is advised.")
     verdict: str = Field(description="What it says: advise, refused, or what was seen.")
     reason: str = Field(description="Why, as a code and a sentence.")
-    confidence: float | None = Field(description="How sure it is.")
+    confidence: float | None = Field(
+        description="How sure it is: the chance that it is not refuted within the horizon."
+    )
+    horizon_seconds: float | None = Field(description="For how long that is said.")
     priority: str = Field(description="How soon to act.")
     evidence: dict[str, Any] = Field(description="The figures it rests on.")
     window_since: datetime = Field(description="Where the window it looked at begins.")
     window_until: datetime = Field(description="Where it ends.")
     expires_at: datetime = Field(description="When it is not to be followed any more.")
+    coverage: float | None = Field(description="The part of the window's days on which something was watching.")
+    refuted_by: str = Field(description="What would refute it.")
+    refutation: dict[str, Any] = Field(
+        description="The same for programs: a figure, its limit, and when the judge looks."
+    )
+    verdicts: list[dict[str, Any]] = Field(
+        description="What became of earlier advice of this rule about it, newest first."
+    )
     is_unsafe: bool = Field(description="It comes from a rule without guards.")
 
 
@@ -68,7 +81,7 @@ class _Asked(BaseModel):
     policy: Literal[POLICIES] | None = Field(default=None, description="One rule.")  # type: ignore[valid-type] # the words are data
 
 
-_SORTED: Final = [name for name in Recommendation.model_fields if name != "evidence"]
+_SORTED: Final = [name for name in Recommendation.model_fields if name not in {"evidence", "refutation", "verdicts"}]
 
 
 class _Parameters(_Asked, listed_by(_SORTED, name="RecommendationsList")):  # type: ignore[misc] # made there
@@ -87,6 +100,9 @@ class _New(BaseModel):
     count_imports: bool = Field(
         default=False, description="For cleanup and preload: days of imported logs count as days that were watched."
     )
+    slots: int | None = Field(default=None, ge=1, le=2**50, description="For keep: how many models fit.")
+    room_bytes: int | None = Field(default=None, ge=1, le=2**50, description="For keep: how many bytes of them fit.")
+    zone: str | None = Field(default=None, description="For keepalive: whose clocks the hours of the day go by.")
     dry_run: bool = Field(default=True, description="Only say what would be done; false does it.")
 
 
@@ -145,6 +161,7 @@ def recommendations_router(answering: Answering) -> APIRouter:
             has_bounds=asked.since is not None or asked.until is not None,
             policy=asked.policy,
             count_imports=asked.count_imports,
+            asked={name: getattr(asked, name) for name in ASKED},
         )
 
         def act() -> Mapping[str, Any]:
@@ -166,9 +183,9 @@ def recommendations_router(answering: Answering) -> APIRouter:
 def _last(answering: Answering, window: Window, asked: Any) -> list[dict[str, Any]]:
     found = answering.backend.store.read(_LAST, {"as_of": window.as_of})
     wanted = [row for row in found if asked.kind in {None, row["kind"]} and asked.policy in {None, row["policy"]}]
-    return [{"id": _id(row), **row, "evidence": json.loads(str(row["evidence"]))} for row in wanted]
+    return [{"id": _id(row), **row} for row in advice_made(wanted)]
 
 
 def _id(row: Mapping[str, object]) -> str:
-    named = [str(plain(row[name])) for name in ("kind", "policy", "advised_at", "subject")]
+    named = [str(plain(row[name])) for name in ("kind", "policy", "advised_at", "subject", "action")]
     return hashlib.sha256("\0".join(named).encode()).hexdigest()[:16]

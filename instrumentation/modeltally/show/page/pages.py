@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from modeltally.analytics.rows import columns_of
 from modeltally.analytics.topics import TOPICS
+from modeltally.analytics.topics.advice import ACCURACY, CALIBRATION, VERDICTS
 from modeltally.analytics.topics.lifecycle import DOWNLOADS, LOADS, MEMORY, RESIDENCY, STAYS, STORAGE
 from modeltally.analytics.topics.patterns import PATTERNS, TOGETHER
 from modeltally.analytics.topics.quality import COMPLETENESS, FAILURES, FAILURES_BY_MODEL, FOREIGN, LATENCY
@@ -243,12 +244,9 @@ def _advice(state: PageState, settings: Settings) -> Page:
         blocks=[
             trust_block(state),
             *(_advice_block(kind, state) for kind in ADVICE.values()),
-            said_block(
-                "accuracy",
-                "Accuracy",
-                "Whether earlier advice was right is not measured yet. `modeltally recommend` gives each advice for any"
-                " day in the past, with --as-of.",
-            ),
+            topic_block(ACCURACY, state),
+            topic_block(CALIBRATION, state),
+            topic_block(VERDICTS, state),
         ],
     )
 

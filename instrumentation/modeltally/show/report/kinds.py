@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from modeltally.analytics.topics.advice import ACCURACY, CALIBRATION, VERDICTS
 from modeltally.analytics.topics.cost import COST
 from modeltally.analytics.topics.lifecycle import DOWNLOADS, LOADS, MEMORY, RESIDENCY, STORAGE
 from modeltally.analytics.topics.over_time import ANOMALIES, PEAKS, TIME, TRENDS
@@ -16,7 +17,7 @@ from modeltally.errors import InputError, UnknownNameError
 from modeltally.show.charts.over_time import outcomes_over_time
 from modeltally.show.charts.subjects import bars_by_subject
 from modeltally.show.charts.week import hours_of_week
-from modeltally.show.report.advice import EVERY_ADVICE, accuracy
+from modeltally.show.report.advice import EVERY_ADVICE
 from modeltally.show.report.model import Report
 from modeltally.show.report.parts import Asked, Part, compared, from_topic
 
@@ -107,7 +108,7 @@ _ADVICE: Final = Kind(
     "advice",
     title="Advice and its accuracy",
     sentence="What to clean up, preload and look into, why, and how earlier advice turned out.",
-    parts=(*EVERY_ADVICE, accuracy),
+    parts=(*EVERY_ADVICE, from_topic(ACCURACY), from_topic(CALIBRATION), from_topic(VERDICTS, most=100)),
 )
 
 REPORTS: Final[dict[str, Kind]] = {kind.name: kind for kind in (_USAGE, _PERFORMANCE, _STORAGE, _ADVICE)}

@@ -8,7 +8,6 @@
 -- Confidence: chance of a use within that time.
 -- Grain: one row per model to preload, and one for the run ('*') where the history is too short.
 -- Reads: usage_named_figures, usage_summary, days_watched
-INSERT INTO recommendations
 WITH
     hourly AS (
         SELECT name AS model, bucket, sum(sums.operations) AS uses
@@ -149,9 +148,6 @@ WITH
     )
 
 SELECT
-    'preload' AS kind,
-    'guarded' AS policy,
-    {as_of:DateTime64(6, 'UTC')} AS as_of,
     model AS subject,
     'advise' AS verdict,
     format('preload: {} uses a day and rising, {} expected within the next {} minutes',
@@ -173,8 +169,7 @@ SELECT
     )) AS evidence,
     {since:DateTime64(6, 'UTC')} AS window_since,
     {until:DateTime64(6, 'UTC')} AS window_until,
-    {as_of:DateTime64(6, 'UTC')} + toIntervalSecond(toInt64(horizon_hours * 3600)) AS expires_at,
-    false AS is_unsafe
+    {as_of:DateTime64(6, 'UTC')} + toIntervalSecond(toInt64(horizon_hours * 3600)) AS expires_at
 FROM expected
 CROSS JOIN run
 WHERE run.refusal = ''
@@ -184,9 +179,6 @@ WHERE run.refusal = ''
     AND 1 - exp(-uses_within_horizon) >= {min_probability:Float64}
 UNION ALL
 SELECT
-    'preload',
-    'guarded',
-    {as_of:DateTime64(6, 'UTC')},
     '*',
     'refused',
     run.refusal,
@@ -195,7 +187,6 @@ SELECT
     toJSONString(CAST(tuple(run.watched_days), 'Tuple(watched_days UInt64)')),
     {since:DateTime64(6, 'UTC')},
     {until:DateTime64(6, 'UTC')},
-    {as_of:DateTime64(6, 'UTC')} + INTERVAL 1 DAY,
-    false
+    {as_of:DateTime64(6, 'UTC')} + INTERVAL 1 DAY
 FROM run
 WHERE run.seen_at IS NOT NULL AND run.refusal != ''
