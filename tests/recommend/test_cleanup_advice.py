@@ -147,9 +147,7 @@ def test_import_names_nothing_new(store: EmbeddedStore) -> None:
     before = advised(store, DAYS - 1)
     long_ago = FIRST - dt.timedelta(days=400)
     told = [
-        Operation(
-            at=FIRST - dt.timedelta(days=400), model=model, received_at=end_of(DAYS - 2), times=9, every_seconds=86_400
-        )
+        Operation(at=long_ago, model=model, received_at=end_of(DAYS - 2), times=9, every_seconds=86_400)
         for model in ("young", "seen", "only told", *FLEET)
     ]
     spared = min(before)
