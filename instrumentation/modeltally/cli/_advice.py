@@ -119,7 +119,8 @@ def _why_not(group: Sequence[AdviceRow], *, has_evidence: bool) -> Text:
 
 def _grounds(row: AdviceRow, *, has_evidence: bool) -> Text:
     _, sentence = _code_and_sentence(row)
-    return _figures(Text(sentence + _sure(row["confidence"])), row, has_evidence=has_evidence)
+    sure = _sure(row["confidence"]) if row["confidence"] is not None or row["refuted_by"] else ""
+    return _figures(Text(sentence + sure), row, has_evidence=has_evidence)
 
 
 def _sure(confidence: float | None) -> str:

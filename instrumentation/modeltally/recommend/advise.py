@@ -8,7 +8,7 @@ from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Final
 
 from modeltally.errors import ParameterError
-from modeltally.recommend.kinds import GUARDED
+from modeltally.recommend.kinds import GUARDED, asked_of
 from modeltally.recommend.record import ADVISE, EVERY_MODEL, Made, Occasion
 from modeltally.recommend.suspension import suspended
 from modeltally.store import sql
@@ -95,6 +95,7 @@ def occasion_of(advice: Advice, rule: Rule, store: DatabaseStore, parameters: Ma
         watched=tuple(days),
         seen_at=None if seen_at is None else sql.as_utc(seen_at),
         is_silent=bool(watched["is_silent"]),
+        asked=asked_of(advice, parameters),
     )
 
 

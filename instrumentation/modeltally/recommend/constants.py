@@ -125,6 +125,13 @@ SCHEDULE_DAYS: Final = _noted(
 SCHEDULE_LEAST_DAYS: Final = _noted(
     "schedule_least_days", 4.0, "schedule", "of them on which an hour must have been used to be kept warm", _TRACE
 )
+SCHEDULE_LEAST_TTL_SECONDS: Final = _noted(
+    "schedule_least_ttl_seconds",
+    720.0,
+    "recommend keepalive",
+    "the pause that must pay before hours of the day are kept warm besides: next to a shorter one they cost more",
+    _TRACE,
+)
 LOAD_SECONDS: Final = _noted(
     "load_seconds",
     22.0,
@@ -199,6 +206,24 @@ HAZARD_CLASS_WEIGHT: Final = _noted(
 HAZARD_RATIO_EDGES: Final = _noted(
     "hazard_ratio_edges", (0.5, 1.0, 1.5, 2.0), "rule_r", "where the classes by idle / longest pause begin", _FLEETS
 )
+
+# What goes with the trouble of a model.
+CAUSE_MOST_P: Final = _noted(
+    "cause_most_p",
+    0.01,
+    "recommend performance, recommend pattern",
+    "the most that chance may explain a difference, after correction for the number of looks, before it is told",
+    _SAFE,
+)
+CAUSE_LEAST_SUPERIORITY: Final = _noted(
+    "cause_least_superiority",
+    0.64,
+    "recommend performance",
+    "how likely a request with the value takes longer than one without: a medium effect (Cohen's d of 0.5)",
+    _PUBLISHED,
+)
+CAUSES_TOLD: Final = _noted("causes_told", 3.0, "recommend performance", "likely causes told of a model", _ROUGH)
+
 HOLE_DAYS: Final = _noted(
     "hole_days", 14.0, "cleanup", "last days of which at most one may be unwatched before anything is named", _SAFE
 )

@@ -153,7 +153,8 @@ def _due(rows: Sequence[Mapping[str, Any]], as_of: dt.datetime, *, count_imports
             if advised_at + horizon > as_of or (before is not None and advised_at < before + horizon):
                 continue
             last[key] = advised_at
-            yield _Due(row, refutation, seconds, Span(advised_at, advised_at + horizon, count_imports))
+            begins_at = advised_at + dt.timedelta(seconds=refutation.from_seconds)
+            yield _Due(row, refutation, seconds, Span(begins_at, advised_at + horizon, count_imports))
 
 
 def _horizons(row: Mapping[str, Any], refutation: Refutation, advised_at: dt.datetime) -> Sequence[float]:

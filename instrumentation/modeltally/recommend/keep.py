@@ -259,11 +259,13 @@ class Keeper:
 
     def _rank(self) -> None:
         """Bring the ranking up to date: only who needs it waits for it, and a request for a loaded model does not."""
-        self._changed.update(self._score.passed(self._now))
-        for model in self._changed:
-            if model in self._ranking:
-                self._ranking.put(model, self._keys(model))
-        self._changed.clear()
+        changed, ranking = self._changed, self._ranking
+        changed.update(self._score.passed(self._now))
+        keys = self._score.keys if self._room_bytes is None else self._keys
+        for model in changed:
+            if model in ranking:
+                ranking.put(model, keys(model))
+        changed.clear()
 
     def _keys(self, model: str) -> Keys:
         keys = self._score.keys(model)

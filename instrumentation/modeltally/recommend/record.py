@@ -30,6 +30,7 @@ class Refutation:
         more_than: It is refuted by more than so much.
         less_than: It is refuted by less than so much.
         after_seconds: How long after the advice the judge looks, each by itself; none means when the advice expires.
+        from_seconds: How long after the advice the time begins that the figure is measured over.
     """
 
     words: str
@@ -37,6 +38,7 @@ class Refutation:
     more_than: float | None = None
     less_than: float | None = None
     after_seconds: tuple[float, ...] = ()
+    from_seconds: float = 0.0
 
     def as_json(self) -> str:
         """Write it for the judge."""
@@ -46,6 +48,7 @@ class Refutation:
             "less_than": self.less_than,
             "after_seconds": list(self.after_seconds),
         }
+        told |= {"from_seconds": self.from_seconds} if self.from_seconds else {}
         return json.dumps({name: value for name, value in told.items() if value not in (None, [])})
 
     @classmethod
@@ -58,6 +61,7 @@ class Refutation:
             more_than=told.get("more_than"),
             less_than=told.get("less_than"),
             after_seconds=tuple(told.get("after_seconds", ())),
+            from_seconds=told.get("from_seconds", 0.0),
         )
 
 
@@ -74,6 +78,7 @@ class Occasion:
         watched: The days (UTC) on which something was watching up to then, in order.
         seen_at: When anything was seen last; None where nothing ever was.
         is_silent: That is too long ago to tell what is in use.
+        asked: What was asked for besides, by name: what :attr:`Advice.takes` names.
     """
 
     store: DatabaseStore
@@ -84,6 +89,7 @@ class Occasion:
     watched: tuple[dt.date, ...]
     seen_at: dt.datetime | None
     is_silent: bool
+    asked: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,4 +55,5 @@ WHERE r.expires_at > {as_of:DateTime64(6, 'UTC')}
         WHERE as_of <= {as_of:DateTime64(6, 'UTC')}
         GROUP BY kind, policy
     )
-ORDER BY kind, policy, subject != '*', verdict, confidence DESC, subject, action
+ORDER BY kind, policy, subject != '*', verdict, JSONExtractUInt(evidence, 'place'), confidence DESC, subject,
+    action

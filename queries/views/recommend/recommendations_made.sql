@@ -47,4 +47,5 @@ WHERE r.kind = {kind:String}
     AND r.policy = {policy:String}
     AND r.as_of = {as_of:DateTime64(6, 'UTC')}
     AND r.made_at = {made_at:DateTime64(6, 'UTC')}
-ORDER BY subject != '*', verdict, confidence DESC, subject, action
+ORDER BY subject != '*', verdict, JSONExtractUInt(evidence, 'place'), confidence DESC, subject,
+    action

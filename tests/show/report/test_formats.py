@@ -95,6 +95,7 @@ def pdfs(reports: dict[str, Report]) -> dict[str, bytes]:
     return {name: write_pdf(reports[name]) for name in ("usage", "advice")}
 
 
+@pytest.mark.slow(seconds=20, why="every report in every format")
 @pytest.mark.parametrize("name", REPORTS)
 def test_four_formats_have_the_same_figures(name: str, reports: dict[str, Report]) -> None:
     """JSON and CSV hold every column exactly; Markdown and HTML what people see, each cell the same."""

@@ -16,7 +16,7 @@ __all__ = ["DecayedUses"]
 class DecayedUses:
     """How often something was used of late: one number and one time a name."""
 
-    __slots__ = ("_half_life_seconds", "_uses")
+    __slots__ = ("_half_life_seconds", "_keys", "_uses")
 
     def __init__(self, half_life_seconds: float) -> None:
         """Begin without a use.
@@ -26,6 +26,7 @@ class DecayedUses:
         """
         self._half_life_seconds = half_life_seconds
         self._uses: dict[str, tuple[float, float]] = {}
+        self._keys: dict[str, float] = {}  # those that were asked for since the last use
 
     def __contains__(self, name: str) -> bool:
         return name in self._uses
@@ -42,6 +43,7 @@ class DecayedUses:
         """
         uses = self.count(name, at) + 1.0
         self._uses[name] = (uses, at)
+        self._keys.pop(name, None)
         return uses
 
     def count(self, name: str, at: float) -> float:
@@ -51,8 +53,13 @@ class DecayedUses:
 
     def key(self, name: str) -> float:
         """Give the binary logarithm of the uses, told as if they had begun to decay at time 0: the same at any time."""
-        uses, then = self._uses.get(name, (0.0, 0.0))
-        return math.log2(uses) + then / self._half_life_seconds if uses else NOTHING
+        key = self._keys.get(name)
+        if key is None:
+            uses, then = self._uses.get(name, (0.0, 0.0))
+            if not uses:
+                return NOTHING
+            key = self._keys[name] = math.log2(uses) + then / self._half_life_seconds
+        return key
 
     def ranked(self, at: float) -> list[str]:
         """Name all, the most used first; of equal ones the first by name."""
@@ -69,6 +76,7 @@ class DecayedUses:
         gone = [name for name in self._uses if self.count(name, at) < uses and not except_for(name)]
         for name in gone:
             del self._uses[name]
+            self._keys.pop(name, None)
 
     def state(self) -> dict[str, list[float]]:
         """Give all that is known, as JSON can hold it."""
@@ -77,3 +85,4 @@ class DecayedUses:
     def restore(self, state: dict[str, list[float]]) -> None:
         """Take up what ``state`` gave."""
         self._uses = {name: (float(uses), float(then)) for name, (uses, then) in state.items()}
+        self._keys = {}

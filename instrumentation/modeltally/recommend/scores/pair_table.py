@@ -250,13 +250,16 @@ class PairTable:
             self._learn_between(left, idle, cell, near)
 
     def _learn_between(self, start: float, stop: float, cell: int, near: float) -> None:
+        seen, hits, chances = self._seen, self._hits, self._chances  # this loop is half of what users cost
         for step in range(bisect_right(PAIR_IDLE_EDGES_SECONDS, start), len(_ENDS)):
-            end = min(_ENDS[step], stop)
-            if start >= end:
+            if start >= stop:
                 break
+            end = _ENDS[step]
+            end = min(end, stop)
             place = step * _STEP_CELLS + cell
-            self._seen[place] += (end - start) / _LENGTHS[step]
+            length = _LENGTHS[step]
+            seen[place] += (end - start) / length
             if near < end:
-                self._hits[place] += (end - max(start, near)) / _LENGTHS[step]
-            self._note(place)
+                hits[place] += (end - max(start, near)) / length
+            chances[place] = (hits[place] + PAIR_PRIOR_HITS) / (seen[place] + PAIR_PRIOR_SEEN)
             start = end

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from modeltally.analytics.plain import plain
 from modeltally.analytics.window import Window, parse_window
 from modeltally.recommend.advise import advice_made
-from modeltally.recommend.kinds import ADVICE, GUARDED, POLICIES, advice_named, advise, parameters_of
+from modeltally.recommend.kinds import ADVICE, ASKED, GUARDED, POLICIES, advice_named, advise, parameters_of
 from modeltally.show.api.actions import SECURED, Action, Actions, IdempotencyKey
 from modeltally.show.api.answering import csv_response, json_response, wants_csv
 from modeltally.show.api.pages import Cursor, page_of, question_id
@@ -100,6 +100,9 @@ class _New(BaseModel):
     count_imports: bool = Field(
         default=False, description="For cleanup and preload: days of imported logs count as days that were watched."
     )
+    slots: int | None = Field(default=None, ge=1, le=2**50, description="For keep: how many models fit.")
+    room_bytes: int | None = Field(default=None, ge=1, le=2**50, description="For keep: how many bytes of them fit.")
+    zone: str | None = Field(default=None, description="For keepalive: whose clocks the hours of the day go by.")
     dry_run: bool = Field(default=True, description="Only say what would be done; false does it.")
 
 
@@ -158,6 +161,7 @@ def recommendations_router(answering: Answering) -> APIRouter:
             has_bounds=asked.since is not None or asked.until is not None,
             policy=asked.policy,
             count_imports=asked.count_imports,
+            asked={name: getattr(asked, name) for name in ASKED},
         )
 
         def act() -> Mapping[str, Any]:
