@@ -245,7 +245,7 @@ def test_prices_decide_where_they_are_told(store: EmbeddedStore) -> None:
     free = said(store, DAYS - 1)
     row = next(row for row in free.values() if row["verdict"] == "advise")
     assert row["evidence"]["break_even_chance"] is None
-    dear = {"cleanup_disk_price": 1e-6, "cleanup_gone_price": 1000, "cleanup_gone_chance": 1}
+    dear = {"cleanup_disk_price": 1e-12, "cleanup_gone_price": 1000, "cleanup_gone_chance": 1}
     store.settings = AT_ONCE.model_copy(update=dear)
     priced = said(store, DAYS - 1)[row["subject"]]
     assert (
