@@ -8,7 +8,7 @@
 | ``NodeUsageAnalyticsReducer`` and the types of its contract | ``modeltally.analytics.reducer`` |
 | ``get_model_usage_analytics``, ``get_usage_statistics_for_model`` | ``modeltally stats`` of one model |
 | ``get_generation_overview``, ``get_generation_trends`` and the like | ``modeltally stats``, its answers |
-| ``get_cleanup_recommendations``, ``get_preload_recommendations`` | ``modeltally recommend`` |
+| ``get_cleanup_recommendations``, ``..._preload_...``, ``..._performance_...`` | ``modeltally recommend`` |
 | ``generate_analytics_report`` | ``modeltally report``, all of them |
 
 What differs: prompts become a hash and a length, messages of errors are not recorded, a rate is None where nothing can
@@ -22,7 +22,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from modeltally.compat.advice import get_cleanup_recommendations, get_preload_recommendations
+    from modeltally.compat.advice import (
+        get_cleanup_recommendations,
+        get_performance_recommendations,
+        get_preload_recommendations,
+    )
     from modeltally.compat.events import UsageEventType, track_generation_usage, track_model_usage_event
     from modeltally.compat.generation_queries import (
         FailureAnalysis,
@@ -94,6 +98,7 @@ __all__ = [
     "get_model_performance",
     "get_model_usage_analytics",
     "get_peak_usage_times",
+    "get_performance_recommendations",
     "get_preload_recommendations",
     "get_usage_statistics_for_model",
     "get_usage_tracker",
@@ -106,7 +111,11 @@ __all__ = [
 ]
 
 _HOMES = {
-    "advice": ("get_cleanup_recommendations", "get_preload_recommendations"),
+    "advice": (
+        "get_cleanup_recommendations",
+        "get_performance_recommendations",
+        "get_preload_recommendations",
+    ),
     "events": ("UsageEventType", "track_generation_usage", "track_model_usage_event"),
     "generation_queries": (
         "FailureAnalysis",
