@@ -32,7 +32,7 @@ ALLOWED = {
     "doctor": {"connect", "server", "show", "analytics", "store", "instrument"},
     "replay": {"instrument"},
     "demo": {"replay"},
-    "compat": {"analytics", "connect", "instrument", "recommend", "show", "store"},
+    "compat": {"analytics", "availability", "connect", "instrument", "recommend", "show", "store"},
     "cli": {
         "alerts",
         "analytics",

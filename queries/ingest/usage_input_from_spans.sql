@@ -116,7 +116,10 @@ SELECT
     a['modeltally.pipeline.class'] AS pipeline_class,
     toUInt32OrZero(a['modeltally.concurrency']) AS concurrency,
     -- times
-    if(unfinished OR is_beyond_sense, NULL, intDiv(Duration, 1000)) AS duration_us,
+    -- what a host saw of its model servers happened between two looks: how long it took nobody knows
+    if(
+        unfinished OR is_beyond_sense OR a['modeltally.source'] = 'agent', NULL, intDiv(Duration, 1000)
+    ) AS duration_us,
     is_beyond_sense AS is_duration_invalid,
     as_us(a['modeltally.queue.duration']) AS queue_us,
     as_us(a['gen_ai.response.time_to_first_chunk']) AS first_chunk_us,

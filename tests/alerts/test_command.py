@@ -55,6 +55,7 @@ def test_nothing_is_the_matter(here: Run, template: Template, tmp_path: Path) ->
     )
 
 
+@pytest.mark.slow(seconds=7, why="six processes")
 def test_what_is_the_matter_is_told_once_when_asked_to(here: Run, directory: Path) -> None:
     """It ends with 6, names value, threshold, since when and what to do; it is sent with --send alone, and once."""
     with receiving() as receiver:

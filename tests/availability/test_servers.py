@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from modeltally.availability.residents import Moved, Residents
 from modeltally.availability.servers import LlamaCpp, LlamaSwap, ModelServer, Ollama, Vllm
 
 if TYPE_CHECKING:
@@ -250,3 +251,57 @@ def test_endless_answer_is_cut_off(stand_in: StandIn) -> None:
     stand_in.say("/api/tags", {"models": [{"name": "a" * 100_000}]})
     ticks = iter(range(0, 10_000, 100))
     assert "to an end" in Ollama(stand_in.url, clock=lambda: next(ticks)).listing().problems[0]
+
+
+def holds(stand_in: StandIn, *models: tuple[str, str]) -> None:
+    """Have each kind of server hold models in a state."""
+    stand_in.answers.clear()
+    stand_in.say("/api/ps", {"models": [{"name": name, "size": 7} for name, state in models if state == "loaded"]})
+    stand_in.say("/models", {"data": [{"id": name, "status": {"value": state}} for name, state in models]})
+    stand_in.say("/v1/models", {"data": [{"id": name} for name, _ in models]})
+    stand_in.say("/health", {})
+    stand_in.say("/is_sleeping", {"is_sleeping": any(state == "sleeping" for _, state in models)})
+
+
+@pytest.mark.parametrize("kind", [Ollama, LlamaCpp, Vllm])
+def test_what_came_and_went_is_told_once(stand_in: StandIn, kind: type[ModelServer]) -> None:
+    """A model that is there at the first look came; one that is gone at the next left; nothing else moved."""
+    residents = Residents([kind(stand_in.url)])
+    memory = 7 if kind is Ollama else None
+    holds(stand_in, ("a", "loaded"))
+    assert residents.look() == [Moved("a", kind.kind, is_loaded=True, memory_bytes=memory)]
+    assert residents.look() == []
+    holds(stand_in, ("b", "loaded"))
+    assert residents.look() == [
+        Moved("b", kind.kind, is_loaded=True, memory_bytes=memory),
+        Moved("a", kind.kind, is_loaded=False, memory_bytes=memory),
+    ]
+    assert {each.partition(" ")[0] for each in stand_in.asked} == {"GET"}
+
+
+def test_sleep_is_an_unload_and_waking_a_load(stand_in: StandIn) -> None:
+    """What sleeps has given its memory back; a model on its way is neither here nor gone."""
+    residents = Residents([LlamaCpp(stand_in.url)])
+    holds(stand_in, ("a", "loading"))
+    assert residents.look() == []
+    holds(stand_in, ("a", "loaded"))
+    assert [each.is_loaded for each in residents.look()] == [True]
+    holds(stand_in, ("a", "unloading"))
+    assert residents.look() == []
+    holds(stand_in, ("a", "sleeping"))
+    assert residents.look() == [Moved("a", "llamacpp", is_loaded=False, reason="sleep")]
+
+
+def test_one_missing_answer_unloads_nothing(stand_in: StandIn) -> None:
+    """A server that is late holds what it held; after three looks without an answer it is gone, and so are they."""
+    residents = Residents([Ollama(stand_in.url)])
+    holds(stand_in, ("a", "loaded"))
+    residents.look()
+    stand_in.answers.clear()
+    assert [residents.look(), residents.look()] == [[], []]
+    assert residents.look() == [
+        Moved("a", "ollama-server", is_loaded=False, reason="server gone"),
+    ]
+    assert residents.look() == []
+    holds(stand_in, ("a", "loaded"))
+    assert [each.is_loaded for each in residents.look()] == [True]

@@ -135,9 +135,9 @@ def test_verify_ends_with_what_it_found(here: Run, ollama: Path, level: str, cod
     ("arguments", "told"),
     [
         (["verify"], "say which models to check, or --all"),
-        (["verify", "llama3:latest", "--limit", "fast"], "--limit 'fast' is no rate"),
-        (["verify", "llama3:latest", "--limit", "0"], "--limit '0' is no rate"),
-        (["verify", "llama3:latest", "--limit", "nan"], "--limit 'nan' is no rate"),
+        (["verify", "llama3:latest", "--limit", "fast"], "'fast' is no rate"),
+        (["verify", "llama3:latest", "--limit", "0"], "'0' is no rate"),
+        (["verify", "llama3:latest", "--limit", "nan"], "'nan' is no rate"),
         (["verify", "llama3:latest", "--revision", "v2"], "has no revision 'v2' here; there are: latest"),
         (["list", "--store", "dvd=/x"], "is not KIND=WHERE"),
         (["list", "--declared", "/nowhere.toml"], "cannot read the declared models /nowhere.toml"),

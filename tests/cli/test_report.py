@@ -33,6 +33,7 @@ def directory(template: Template, tmp_path_factory: pytest.TempPathFactory) -> s
     return str(folder)
 
 
+@pytest.mark.slow(seconds=6, why="every format")
 def test_a_report_is_written_where_it_is_wanted(directory: str, tmp_path: Path) -> None:
     """To a file by its ending, which it replaces whole, or to standard output as Markdown."""
     path = tmp_path / "storage.json"

@@ -93,6 +93,7 @@ def test_view_gives_the_same_rows_over_http_and_in_process(
     assert answers(reader, only=view, asking=asking) == inside.answers(view, asking)
 
 
+@pytest.mark.slow(seconds=13, why="every view twice")
 @pytest.mark.parametrize(("view", "asking"), asked_views(but=OWN_COLUMNS))
 def test_installed_view_gives_the_rows_of_its_statement(
     inside: Inside, reader: ServedStore, view: str, asking: Asking

@@ -26,7 +26,7 @@ from modeltally.connect import temporary_server
 from modeltally.settings import Settings, load_settings
 from modeltally.testing import Captured
 
-__all__ = ["LISTED", "RUN", "WAITING", "Block", "base_namespace"]
+__all__ = ["LISTED", "RUN", "Block", "base_namespace"]
 
 Namespace = dict[str, Any]
 Then = Callable[[Namespace, Captured], Awaitable[None]]
@@ -50,7 +50,7 @@ class Block:
         given: What its placeholders mean.
         then: What is true when it has run.
         imports: Which module stands for which that it imports, beside the documents' own.
-        reason: What it waits for, or why it is only listed.
+        reason: Why it is only listed.
         seconds: How long it takes on a quiet core, where that is long.
         why: What takes so long.
     """
@@ -118,16 +118,16 @@ async def _settings(namespace: Namespace, _captured: Captured) -> None:
 
 def _method_of(owner: str) -> Then:
     async def then(namespace: Namespace, _captured: Captured) -> None:
-        theirs = next(value for value in namespace.values() if inspect.iscoroutinefunction(value))
+        # what the block itself defines, and none of our names
+        theirs = next(
+            value
+            for value in namespace.values()
+            if inspect.iscoroutinefunction(value) and value.__code__.co_filename == "block"
+        )
         ours = getattr(getattr(compat, owner), theirs.__name__)
         assert list(inspect.signature(ours).parameters) == list(inspect.signature(theirs).parameters)
 
     return then
-
-
-def _availability() -> Namespace:
-    names = ("DetailedModelStatus", "ModelRequestResult", "RetentionPolicy", "CleanupResult", "ModelAvailabilityStatus")
-    return dict.fromkeys(names, object)
 
 
 # -- usage of patterns -------------------------------------------------------------------------------------------------
@@ -421,8 +421,6 @@ async def _tested(namespace: Namespace, _captured: Captured) -> None:
 # -- all of them -------------------------------------------------------------------------------------------------------
 
 _PARAMETERS = {"prompt": "test", "resolution": "1280x720", "steps": 30}
-_STATISTICS = "statistics of one model"
-_MANAGER = "the availability manager"
 _METRICS = ("UsageFrequencyMetrics", "SuccessMetrics", "PerformanceMetrics", "TrendAnalysis", "ContextDistribution")
 
 RUN = [
@@ -441,6 +439,8 @@ RUN = [
     Block(4, 3, lambda: {"tracker": compat.PatternUsageTrackerService(), "pattern_id": "p-1"}, _stored_pattern),
     Block(4, 6, lambda: _loop() | {"get_usage_tracker": compat.get_usage_tracker}, _event),
     Block(4, 7, lambda: {"PatternUsageTrackerService": _WithExample}, _one_use, {"asyncpg": STAND_INS}),
+    Block(1, 5, lambda: {"tracked_models": [MODEL]}, _prioritized),
+    *(Block(3, at, then=_method_of("ModelAvailabilityManager")) for at in range(1, 7)),
     Block(5, 2, then=_basic),
     *(Block(5, 3 + at, _reducing, _same_fields(name)) for at, name in enumerate(_METRICS)),
     Block(5, 8, then=_same_members("TimeWindowType")),
@@ -455,11 +455,6 @@ RUN = [
     Block(5, 22, then=_same_method),
     Block(5, 23, then=_same_fields("ModelUsageAnalyticsInput")),
     Block(5, 24, then=_same_output),
-]
-
-WAITING = [
-    Block(1, 5, lambda: {"tracked_models": [MODEL]}, _prioritized, reason=f"{_STATISTICS}, and {_MANAGER}"),
-    *(Block(3, at, _availability, _method_of("ModelAvailabilityManager"), reason=_MANAGER) for at in range(1, 7)),
 ]
 
 LISTED = [

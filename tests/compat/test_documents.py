@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from compat.blocks import LISTED, RUN, WAITING, Block, base_namespace
+from compat.blocks import LISTED, RUN, Block, base_namespace
 from compat.documents import DOCUMENTS, fenced, run
 
 if TYPE_CHECKING:
@@ -49,30 +49,10 @@ def test_block_runs(block: Block, captured: Captured) -> None:
     run_block(block, captured)
 
 
-@pytest.mark.parametrize(
-    "block",
-    [
-        pytest.param(
-            block,
-            id=block.id,
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason=f"waits for {block.reason}",
-                raises=(AttributeError, ImportError, NameError, AssertionError),
-            ),
-        )
-        for block in WAITING
-    ],
-)
-def test_block_waits(block: Block, captured: Captured) -> None:
-    """A block that waits for another part of the product fails until that part is there."""
-    run_block(block, captured)
-
-
 def test_every_block_is_accounted_for() -> None:
-    """Each block of each document runs, waits for something that is named, or is listed with its reason."""
-    named = [(block.document, block.ordinal) for block in (*RUN, *WAITING, *LISTED)]
+    """Each block of each document runs, or is listed with its reason."""
+    named = [(block.document, block.ordinal) for block in (*RUN, *LISTED)]
     found = [(document, at + 1) for document in range(1, 6) for at in range(len(fenced(document)))]
     assert sorted(named) == found
-    assert all(block.reason for block in (*WAITING, *LISTED))
+    assert all(block.reason for block in LISTED)
     assert not any(fenced(block.document)[block.ordinal - 1][0] == "python" for block in LISTED[1:])

@@ -83,6 +83,7 @@ def of_kind(panel: Panel) -> Any:
     return pytest.param(panel, id=f"{panel.board}, {panel.title}", marks=slow)
 
 
+@pytest.mark.slow(seconds=20, why="panels of thirty simulated days")
 @pytest.mark.parametrize("panel", [pytest.param(p, id=p.question) for p in PANELS if p.question in TELLING])
 def test_telling_panel_has_something_to_draw(studio: Studio, panel: Panel) -> None:
     """A panel of each kind gets the columns it draws, and is not empty, in a zone of half hours."""

@@ -151,15 +151,17 @@ class _Handler(BaseHTTPRequestHandler):
         if content is None:
             self._refuse(404, "EntryNotFound")
             return
-        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         begin = int(asked[1]) if asked else 0
-        self.send_response(206 if asked else 200)
+        whole = len(content)
         etag = hashlib.sha256(content).hexdigest() if path in self.of.large else git_sum(content)
+        content = content[: int(asked[2]) + 1] if asked and asked[2] else content
+        self.send_response(206 if asked else 200)
         self.send_header("ETag", f'"{etag}"')
         self.send_header("X-Repo-Commit", self.of.commits.get(repository, COMMIT))
         self.send_header("Accept-Ranges", "bytes")
         if asked:
-            self.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{len(content)}")
+            self.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{whole}")
         self.send_header("Content-Length", str(len(content) - begin))
         self.end_headers()
         if has_body:

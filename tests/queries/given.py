@@ -33,6 +33,7 @@ TABLES = (
     "evaluations",
     "frozen_months",
     "heartbeats",
+    "inventory_items",
     "layer_days",
     "layers",
     "other_spans",
@@ -98,6 +99,7 @@ class Operation(_Strict):
     # for spans no exporter of ours would send
     trace_id: str | None = None
     span_id: str | None = None
+    host: str = ""
     times: int = 1
     every_seconds: int = 60
 
@@ -112,7 +114,7 @@ class Operation(_Strict):
                 f"{identity:016x}" if self.span_id is None else self.span_id,
                 self.operation,
                 self.service,
-                {"service.instance.id": self.instance},
+                {"service.instance.id": self.instance} | ({"host.name": self.host} if self.host else {}),
                 {name: value for name, value in self._attributes().items() if value},
                 # what ends before it starts wraps, as the collector's exporter writes it
                 0 if self.unfinished else round(self.ms * 1_000_000) % 2**64,
@@ -208,6 +210,60 @@ class Heartbeat(_Strict):
         )
 
 
+class Item(_Strict):
+    """What a host says of its disks: ``times`` the same, each ``every_seconds`` after the last."""
+
+    at: Time
+    item: str
+    host: str = "box"
+    store: str = "huggingface"
+    location: str = "~/hub"
+    model: str = ""
+    revision: str = ""
+    leftover: str = ""
+    state: str = ""
+    cleanup: str = ""
+    items: int | None = None
+    files: int | None = None
+    size: int | str | None = None
+    freed: int | None = None
+    volume: str = ""
+    volume_size: int | None = None
+    free: int | None = None
+    id: int | None = None
+    times: int = 1
+    every_seconds: int = 86400
+
+    def span(self) -> Operation:
+        """The span that carries it."""
+        said = {
+            "inventory.item": self.item,
+            "inventory.items": self.items,
+            "inventory.files": self.files,
+            "inventory.size": self.size,
+            "inventory.freed": self.freed,
+            "model.id": self.model,
+            "model.commit": self.revision,
+            "model.state": self.state,
+            "leftover.kind": self.leftover,
+            "cleanup.id": self.cleanup,
+            "volume.name": self.volume,
+            "volume.size": self.volume_size,
+            "volume.free": self.free,
+            # a disk belongs to no store
+            **({} if self.item == "volume" else {"store.kind": self.store, "store.location": self.location}),
+        }
+        return Operation(
+            at=self.at,
+            id=self.id,
+            operation="inventory",
+            host=self.host,
+            times=self.times,
+            every_seconds=self.every_seconds,
+            attributes={f"modeltally.{name}": str(value) for name, value in said.items() if value not in (None, "")},
+        )
+
+
 class Run(_Strict):
     """A job that ran."""
 
@@ -222,6 +278,7 @@ class Given(_Strict):
     aliases: list[Alias] = Field(default_factory=list)
     heartbeats: list[Heartbeat] = Field(default_factory=list)
     evaluations: list[Evaluation] = Field(default_factory=list)
+    inventory: list[Item] = Field(default_factory=list)
     # users erased after the operations came
     erased: list[int] = Field(default_factory=list)
     # jobs that ran after all that
@@ -293,6 +350,8 @@ def rows_of(given: Given, *, first_id: int = 1) -> list[Sequence[object]]:
         rows.extend(beat.span().rows(first_id + len(rows)))
     for evaluation in given.evaluations:
         rows.extend(evaluation.span().rows(first_id + len(rows)))
+    for item in given.inventory:
+        rows.extend(item.span().rows(first_id + len(rows)))
     return rows
 
 

@@ -279,6 +279,7 @@ def test_commands_run_against_a_server(server: Server, tmp_path: Path) -> None:
     assert list(directory.iterdir()) == []
 
 
+@pytest.mark.slow(seconds=6, why="every such command")
 def test_commands_that_need_a_data_directory_say_so(server: Server, tmp_path: Path) -> None:
     """The local server and an export refuse a store that is a server, instead of making one of their own."""
     up = run(server, tmp_path, "up")

@@ -121,6 +121,7 @@ def store(template: Template, tmp_path: Path) -> Iterator[EmbeddedStore]:
         yield opened
 
 
+@pytest.mark.slow(seconds=13, why="every order of the layers")
 @pytest.mark.parametrize("repeated", [1, 2])
 def test_a_call_is_one_request_in_whichever_order_its_layers_arrive(store: EmbeddedStore, repeated: int) -> None:
     """Client, gateway, engine and what lies between, in each of 120 orders, rolled after each step; once and twice."""

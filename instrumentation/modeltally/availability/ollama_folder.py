@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from modeltally.availability.held import LoadedModel
 
-__all__ = ["OllamaFolder"]
+__all__ = ["OllamaFolder", "name_of"]
 
 _MANIFEST_BYTES: Final = 4 * 1024**2
 _DIGEST: Final = re.compile(r"sha256:(?P<sum>[0-9a-f]{64})")
@@ -120,7 +120,7 @@ class OllamaFolder:
 
     def _draft(self, path: Path, look_: _Look) -> tuple[str, Revision | None, str]:
         """Read a manifest: the model's name, its files, or why they are not known."""
-        name = _name_of(path.relative_to(look_.root / "manifests").parts)
+        name = name_of(path.relative_to(look_.root / "manifests").parts)
         try:
             content = read_small(path, limit_bytes=_MANIFEST_BYTES)
             manifest = json.loads(content)
@@ -194,7 +194,7 @@ def _layer(entry: Any) -> tuple[str, str, int | None]:
     return kind if kind.isidentifier() else "config", matched["sum"], None if size is None else int(size)
 
 
-def _name_of(parts: tuple[str, ...]) -> str:
+def name_of(parts: tuple[str, ...]) -> str:
     """Write a model's name as Ollama does, from the folders of its manifest: host, namespace, model, tag."""
     *front, tag = parts
     if len(parts) == _MANIFEST_PARTS and front[0] == _OWN_HOST:

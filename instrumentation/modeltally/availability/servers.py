@@ -62,9 +62,17 @@ class ModelServer:
     def loaded(self) -> tuple[LoadedModel, ...]:
         """Ask what it holds in memory; a server that does not answer holds nothing that is known."""
         try:
-            return tuple(self._loaded())
+            return self.in_memory()
         except StoreUnreadableError:
             return ()
+
+    def in_memory(self) -> tuple[LoadedModel, ...]:
+        """Ask the same, and tell where there was no answer.
+
+        Raises:
+            StoreUnreadableError: There was none, or none that can be used.
+        """
+        return tuple(self._loaded())
 
     def _models(self) -> Iterator[HeldModel]:
         raise NotImplementedError

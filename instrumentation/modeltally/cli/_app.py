@@ -56,6 +56,7 @@ COMMANDS = {
         "modeltally price flux gpu-hour 2.50 USD --from 2026-03-01",
     ),
     "models": ("Show the models on this machine, check their files.", "modeltally models list"),
+    "agent": ("Tell what lies on this machine's disks.", "modeltally agent --once"),
     "check": ("Ask a store every invariant, or for alerts.", "modeltally check --alerts --format json"),
     "demo": ("Simulate days of a small studio, show the answers.", "modeltally demo --days 200 --keep"),
 }

@@ -16,16 +16,19 @@ from modeltally.availability.found import KINDS
 from modeltally.availability.verify import Level
 from modeltally.cli._console import error_console, guarded, output_console, print_rows
 from modeltally.cli._exit import ExitCode
+from modeltally.cli._models_downloads import add_downloads
 from modeltally.cli._options import TABLE, Directory, Format, Quiet
+from modeltally.cli._receiving import recording
 from modeltally.errors import InputError, ModelTallyError
 
 if TYPE_CHECKING:
     from modeltally.availability.declared import DeclaredModels
+    from modeltally.availability.found import Places
     from modeltally.availability.inventory import Entry, Inventory
     from modeltally.availability.reading import Throttle
     from modeltally.availability.verify import Verdict
 
-__all__ = ["models"]
+__all__ = ["find_places", "models", "read_declaration"]
 
 models = typer.Typer(
     name="models",
@@ -75,7 +78,7 @@ def _list(
     """
     from modeltally.cli._models_shown import COLUMNS, LEFTOVERS, MODELS, inventory_rows
 
-    inventory = _inventory(store, _read(declared))
+    inventory = _inventory(store, read_declaration(declared))
     rows, rest = inventory_rows(inventory, _last_used(directory))
     if output_format != TABLE:
         print_rows([*rows, *rest], output_format, columns=COLUMNS)
@@ -103,7 +106,7 @@ def _show(
 
     from modeltally.cli._models_shown import FILES, entry_row, file_rows
 
-    inventory = _inventory(store, _read(declared))
+    inventory = _inventory(store, read_declaration(declared))
     entry = inventory.find(model)
     loaded = {each.name: each for each in inventory.loaded}
     row = entry_row(entry, loaded, _last_used(directory))
@@ -175,12 +178,12 @@ def _verify(  # noqa: PLR0913 - each is a flag
     if not model and not all_:
         raise InputError("say which models to check, or --all")
     throttle = _throttle(limit)
-    inventory = _inventory(store, _read(declared), is_online=online)
+    inventory = _inventory(store, read_declaration(declared), is_online=online)
     chosen = [inventory.find(name) for name in model or ()] or [each for each in inventory.entries if each.model.files]
     if revision:
         _check_revision(chosen, revision)
     rows, faults, verdicts = [], [], []
-    with _recording(endpoint, directory) as is_recorded:
+    with recording(endpoint, directory) as is_recorded:
         try:
             for entry, verdict in _verdicts(chosen, level, revision, throttle, is_recorded=is_recorded, quiet=quiet):
                 verdicts.append(verdict)
@@ -286,27 +289,8 @@ def _recorded(entry: Entry, level: Level, *, is_recorded: bool) -> Iterator[Call
         yield tell
 
 
-@contextlib.contextmanager
-def _recording(endpoint: str | None, directory: Path | None) -> Iterator[bool]:
-    """Switch telemetry on where somebody takes it."""
-    from modeltally.server.client import find_server
-    from modeltally.settings import load_settings
-
-    settings = load_settings(dir=directory)
-    names = ("MODELTALLY_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-    if endpoint is None and not any(os.environ.get(name) for name in names):
-        server = find_server(settings.dir)
-        if server is None:
-            yield False
-            return
-        endpoint = server.address.otlp_url
-    from modeltally.cli._progress import exporting_to
-
-    with exporting_to(endpoint, service_name="modeltally models", directory=settings.dir):
-        yield True
-
-
-def _read(declared: Path | None) -> DeclaredModels | None:
+def read_declaration(declared: Path | None) -> DeclaredModels | None:
+    """Read the file of the models that should be there; None where none is named."""
     if declared is None:
         return None
     from modeltally.availability.declared import read_declared
@@ -314,10 +298,19 @@ def _read(declared: Path | None) -> DeclaredModels | None:
     return read_declared(declared)
 
 
-def _inventory(stores: list[str] | None, declared: DeclaredModels | None, *, is_online: bool = False) -> Inventory:
+def find_places(stores: list[str] | None, declared: DeclaredModels | None, *, is_online: bool = False) -> Places:
+    """Find where to look.
+
+    Args:
+        stores: The values of ``--store``; none for where programs keep models by default.
+        declared: What should be there.
+        is_online: Ask the hub where the cache kept no list of files.
+
+    Raises:
+        InputError: A store is named that cannot be one.
+    """
     from modeltally.availability.found import Places, named_store, places_of
-    from modeltally.availability.inventory import take_inventory, wanted_of
-    from modeltally.cli._progress import working
+    from modeltally.availability.inventory import wanted_of
 
     ask = None
     if is_online:
@@ -326,10 +319,15 @@ def _inventory(stores: list[str] | None, declared: DeclaredModels | None, *, is_
         ask = ask_hub
     wanted = wanted_of(declared)
     if stores:
-        named = [named_store(text, wanted=wanted, ask_tree=ask) for text in stores]
-        places = Places(tuple(named))
-    else:
-        places = places_of(os.environ, Path.home(), wanted=wanted, ask_tree=ask)
+        return Places(tuple(named_store(text, wanted=wanted, ask_tree=ask) for text in stores))
+    return places_of(os.environ, Path.home(), wanted=wanted, ask_tree=ask)
+
+
+def _inventory(stores: list[str] | None, declared: DeclaredModels | None, *, is_online: bool = False) -> Inventory:
+    from modeltally.availability.inventory import take_inventory
+    from modeltally.cli._progress import working
+
+    places = find_places(stores, declared, is_online=is_online)
     where = ", ".join(store.location for store in places.stores)
     with working(f"looking into {_clean(where)}", console=error_console()):
         return take_inventory(places, declared)
@@ -358,20 +356,11 @@ def _last_used(directory: Path | None) -> dict[str, object]:
 
 
 def _throttle(limit: str | None) -> Throttle | None:
+    from modeltally.availability.downloads.rates import bytes_per_second
     from modeltally.availability.reading import Throttle
 
-    if limit is None:
-        return None
-    units = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
-    text = limit.strip().upper().removesuffix("/S").removesuffix("B")
-    number = text.rstrip("KMGI")
-    try:
-        rate = float(number) * units[text[len(number) :]]
-    except (ValueError, KeyError):
-        rate = 0.0
-    if not 1 <= rate < float("inf"):
-        raise InputError(f"--limit {limit[:40]!r} is no rate; give bytes a second such as 100MB or 512KiB")
-    return Throttle(rate)
+    rate = None if limit is None else bytes_per_second(limit)
+    return None if rate is None else Throttle(rate)
 
 
 def _tell(inventory: Inventory) -> None:
@@ -383,3 +372,6 @@ def _clean(text: str) -> str:
     from modeltally.show.units import clean_text
 
     return clean_text(text)
+
+
+add_downloads(models)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import json
+import os
+import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,11 +18,15 @@ from modeltally.cli._console import error_console, log_to_stderr, output_console
 from modeltally.cli._options import Directory
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from modeltally.server.client import ServerAddress
 
 __all__ = ["up"]
+
+_FIRST_LOOK_SECONDS = 60.0
+_JOIN_SECONDS = 10.0
 
 
 class ReadyFormat(enum.StrEnum):
@@ -77,9 +85,53 @@ def up(
         clickhouse_port=clickhouse_port,
     )
     log_to_stderr()
-    serve(settings, ready=lambda address: _announce(address, settings.dir, output_format))
+    with contextlib.ExitStack() as stack:
+
+        def ready(address: ServerAddress) -> None:
+            _announce(address, settings.dir, output_format)
+            if settings.inventory_hours:
+                stack.enter_context(_looking_at_disks(settings.dir, address.otlp_url))
+
+        serve(settings, ready=ready)
     if output_format is ReadyFormat.TEXT:
         error_console().print("stopped; everything acknowledged is kept")
+
+
+@contextlib.contextmanager
+def _looking_at_disks(directory: Path, otlp_url: str) -> Iterator[None]:
+    """Have a process of its own tell of this machine's disks: a disk that hangs must not hold up the server.
+
+    It begins a minute after the server: one that is started for a moment has nothing to tell.
+    """
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start() -> None:
+        command = [sys.executable, "-c", "from modeltally.cli import main; main()", "agent"]
+        with contextlib.suppress(OSError):  # no room for another process: the server goes on without it
+            started.append(
+                subprocess.Popen(  # noqa: S603 - this program itself
+                    [*command, "--dir", os.fspath(directory), "--endpoint", otlp_url],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                )
+            )
+
+    timer = threading.Timer(_FIRST_LOOK_SECONDS, start)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join(_JOIN_SECONDS)
+        for process in started:
+            process.terminate()
+            try:
+                process.wait(_JOIN_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def _announce(address: ServerAddress, directory: Path, output_format: ReadyFormat) -> None:

@@ -10,6 +10,7 @@
 | ``get_generation_overview``, ``get_generation_trends`` and the like | ``modeltally stats``, its answers |
 | ``get_cleanup_recommendations``, ``..._preload_...``, ``..._performance_...`` | ``modeltally recommend`` |
 | ``generate_analytics_report`` | ``modeltally report``, all of them |
+| ``ModelAvailabilityManager`` and the types of its answers | ``modeltally.availability``, and ``modeltally models`` |
 
 What differs: prompts become a hash and a length, messages of errors are not recorded, a rate is None where nothing can
 be rated. Recording never raises into the caller; what cannot be used is logged and counted. Each module loads when one
@@ -26,6 +27,15 @@ if TYPE_CHECKING:
         get_cleanup_recommendations,
         get_performance_recommendations,
         get_preload_recommendations,
+    )
+    from modeltally.compat.availability import (
+        CleanupResult,
+        DetailedModelStatus,
+        ModelAvailabilityManager,
+        ModelAvailabilityStatus,
+        ModelPriority,
+        ModelRequestResult,
+        RetentionPolicy,
     )
     from modeltally.compat.events import UsageEventType, track_generation_usage, track_model_usage_event
     from modeltally.compat.generation_queries import (
@@ -70,9 +80,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AnalyticsGranularity",
+    "CleanupResult",
     "ContextDistribution",
+    "DetailedModelStatus",
     "FailureAnalysis",
     "MetricsService",
+    "ModelAvailabilityManager",
+    "ModelAvailabilityStatus",
+    "ModelPriority",
+    "ModelRequestResult",
     "ModelUsageAnalytics",
     "ModelUsageAnalyticsInput",
     "ModelUsageAnalyticsOutput",
@@ -80,6 +96,7 @@ __all__ = [
     "PatternUsageData",
     "PatternUsageTrackerService",
     "PerformanceMetrics",
+    "RetentionPolicy",
     "SuccessMetrics",
     "TimeWindowType",
     "TrendAnalysis",
@@ -115,6 +132,15 @@ _HOMES = {
         "get_cleanup_recommendations",
         "get_performance_recommendations",
         "get_preload_recommendations",
+    ),
+    "availability": (
+        "CleanupResult",
+        "DetailedModelStatus",
+        "ModelAvailabilityManager",
+        "ModelAvailabilityStatus",
+        "ModelPriority",
+        "ModelRequestResult",
+        "RetentionPolicy",
     ),
     "events": ("UsageEventType", "track_generation_usage", "track_model_usage_event"),
     "generation_queries": (

@@ -29,6 +29,7 @@ MODEL_UNLOAD: Final = "model.unload"
 MODEL_OFFLOAD: Final = "model.offload"
 MODEL_HEALTH_CHECK: Final = "model.health_check"
 PATTERN_RUN: Final = "pattern.run"
+INVENTORY: Final = "inventory"
 EVALUATION: Final = "evaluation"
 HEARTBEAT: Final = "heartbeat"
 
@@ -55,7 +56,8 @@ BAD_OUTCOMES: Final = frozenset({FAILURE, ERROR})
 SOURCE_WRAPPER: Final = "wrapper"
 SOURCE_AUTO: Final = "auto"
 SOURCE_IMPORT: Final = "import"
-SOURCES: Final = frozenset({SOURCE_WRAPPER, SOURCE_AUTO, SOURCE_IMPORT})
+SOURCE_AGENT: Final = "agent"
+SOURCES: Final = frozenset({SOURCE_WRAPPER, SOURCE_AUTO, SOURCE_IMPORT, SOURCE_AGENT})
 
 # error types that are not a class name
 TIMEOUT: Final = "timeout"

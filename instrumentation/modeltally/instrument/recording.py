@@ -47,7 +47,8 @@ def record(
 
     Args:
         operation: ``model.request``, ``model.download``, ``model.load``, ``model.unload``, ``model.offload``,
-            ``model.health_check``, ``pattern.run``, or a name of your own such as ``acme.upscale``.
+            ``model.health_check``, ``pattern.run``, ``inventory`` for what lies on a host's disks, or a name of your
+            own such as ``acme.upscale``.
         started_at: An aware datetime, or nanoseconds since the epoch.
         ended_at: The same; None when its end is not known: it is then recorded as unfinished.
         outcome: ``success``, ``failure``, ``partial_success``, ``error`` or ``cancelled``.
@@ -55,7 +56,7 @@ def record(
         operation_id: Anything that names this operation and no other. The same one always gives the same trace id
             and span id, so that what is recorded twice counts once. Without it the ids are random, and the operation
             belongs to what runs around this call.
-        source: ``import``, ``wrapper`` or ``auto``.
+        source: ``import``, ``wrapper``, ``auto``, or ``agent`` for what a host says of itself.
         wait: Wait for room in the queue instead of dropping the operation when it is full; for importers in a thread
             of their own.
         **values: What is known of it; see :class:`Values`.
@@ -139,7 +140,7 @@ def _record(
     source: str,
 ) -> Record:
     if not isinstance(operation, str) or not names.is_custom(operation):
-        _check("operation", operation, names.RECORDABLE)
+        _check("operation", operation, names.RECORDABLE | {names.INVENTORY})
     _check("outcome", outcome, names.OUTCOMES)
     _check("source", source, names.SOURCES)
     start_ns = _time_ns("started_at", started_at)

@@ -190,6 +190,39 @@ class Settings(BaseModel):
         description="Milliseconds up to which the p95 of a pattern is excellent.",
     )
 
+    # what is told of this machine's disks
+    inventory_hours: float = Field(
+        default=6.0,
+        ge=0,
+        le=MAX_WAIT_SECONDS / 3600,
+        description="Hours between two looks at the models on this machine's disks; 0: `modeltally up` never looks.",
+    )
+    inventory_poll_seconds: float = Field(
+        default=30.0,
+        ge=1,
+        le=MAX_WAIT_SECONDS,
+        description="Seconds between two questions to a model server what it has in memory.",
+    )
+    models_verify_days: float = Field(
+        default=0.0,
+        ge=0,
+        le=MAX_DAYS,
+        description="Days after which all files of a model are read again and compared with their sums; 0: never.",
+    )
+    models_verify_hours: str = Field(
+        default="",
+        description="The hours in which that may run: `01:00-05:00 Europe/Berlin`; empty: at any time.",
+    )
+    models_verify_bytes_per_second: float = Field(
+        default=50e6, ge=1, le=MAX_BYTES, description="The most that it reads in a second."
+    )
+    trash_days: float = Field(
+        default=14.0,
+        ge=0,
+        le=MAX_DAYS,
+        description="Days for which what was removed can be brought back; `models purge` takes what is older.",
+    )
+
     # reports that are made by themselves
     reports_schedule: str = Field(
         default="",
@@ -387,6 +420,16 @@ class Settings(BaseModel):
     alerts_webhook_secret: SecretStr = Field(
         default=SecretStr(""), description="What deliveries are signed with; empty: they are not."
     )
+    download_bytes_per_second: float = Field(
+        default=0, ge=0, le=MAX_BYTES, description="How fast models may be fetched; 0: no limit."
+    )
+    download_night_bytes_per_second: float = Field(
+        default=0, ge=0, le=MAX_BYTES, description="The same for the hours of the night; 0: no limit then."
+    )
+    download_night_hours: str = Field(
+        default="",
+        description="When that is: `22:00-06:00 Europe/Berlin`; UTC without a zone; empty: never.",
+    )
     page_url: str = Field(
         default="", description="Where people open the page, for links in what is sent: `https://host`."
     )
@@ -449,7 +492,7 @@ class Settings(BaseModel):
             raise ValueError("give names of hosts with commas between, without ports")
         return value
 
-    @field_validator("alerts_quiet_hours")
+    @field_validator("alerts_quiet_hours", "models_verify_hours", "download_night_hours")
     @classmethod
     def _check_quiet_hours(cls, value: str) -> str:
         _quiet_hours(value)
@@ -474,6 +517,11 @@ class Settings(BaseModel):
     def quiet_hours(self) -> tuple[time, time, ZoneInfo] | None:
         """When the quiet hours begin and end, and by which zone's clocks; None where there are none."""
         return _quiet_hours(self.alerts_quiet_hours)
+
+    @property
+    def verify_hours(self) -> tuple[time, time, ZoneInfo] | None:
+        """When the files of models may be read, and by which zone's clocks; None for at any time."""
+        return _quiet_hours(self.models_verify_hours)
 
     @property
     def rules_off(self) -> frozenset[str]:

@@ -28,6 +28,7 @@ SHARDED: Final = {
     "heartbeats": ("by_text", "instance"),
     "evaluations": ("by_id", "trace_id"),
     "other_spans": ("by_id", "trace_id"),
+    "inventory_items": ("by_text", "host"),
     "usage_rolls": ("by_text", "bucket"),
     "layer_days": ("by_text", "layer"),
     "otel_metrics_gauge": ("by_text", "MetricName"),

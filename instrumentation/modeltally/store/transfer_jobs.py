@@ -49,6 +49,7 @@ ALWAYS: Final = (
     "heartbeats",
     "evaluations",
     "other_spans",
+    "inventory_items",
     "usage_rolls",
     "users",
     "frozen_months",

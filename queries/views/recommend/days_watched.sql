@@ -2,6 +2,7 @@
 -- what is in use (two days). A day is watched when a process said on it that it lives, or when what began on it was
 -- received within a day of its end: what a process that runs sends. What an import brings of the past was watched by
 -- nobody; only where imports are to count are the days between its first and its last operation days that were watched.
+-- What looks at disks alone, `modeltally agent` and `modeltally models`, sees no use of a model: it watches nothing.
 -- Grain: one row.
 -- Reads: usage_figures, heartbeats
 -- Read by: the advice jobs
@@ -22,6 +23,7 @@ WITH
             until = {as_of:DateTime64(6, 'UTC')},
             finest = 'day'
         )
+        WHERE splitByChar('\n', subject)[1] NOT IN ('modeltally agent', 'modeltally models')
         GROUP BY day, subject
     ),
 
@@ -39,7 +41,9 @@ WITH
     beats AS (
         SELECT groupUniqArray(toDate(h.at, 'UTC')) AS days, max(h.at) AS last_at
         FROM heartbeats AS h
-        WHERE h.at < {as_of:DateTime64(6, 'UTC')} AND abs(dateDiff('hour', h.at, h.received_at)) < 48
+        WHERE h.at < {as_of:DateTime64(6, 'UTC')}
+            AND abs(dateDiff('hour', h.at, h.received_at)) < 48
+            AND h.service NOT IN ('modeltally agent', 'modeltally models')
     )
 
 SELECT

@@ -24,6 +24,7 @@ NEEDED = {"attribute": {"name": "acme.team"}}
 MODELS = "/api/v1/topics/models"
 
 
+@pytest.mark.slow(seconds=22, why="every topic")
 @pytest.mark.parametrize("name", TOPICS)
 def test_every_topic_gives_its_reader_s_rows_in_its_declared_shape(
     client: Client, running: LocalServer, name: str

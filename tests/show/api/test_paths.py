@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 GENERATION = "/api/v1/analytics/generation"
 
 
+@pytest.mark.slow(seconds=6, why="every path")
 @pytest.mark.parametrize(
     ("path", "query", "topic"),
     [

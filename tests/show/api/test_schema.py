@@ -39,6 +39,7 @@ def run(client: Client, folder: Path, *options: str) -> str:
     return ran.stdout
 
 
+@pytest.mark.slow(seconds=12, why="a seeded part of the endpoints, asked in many ways")
 def test_answers_keep_to_their_description(client: Client, tmp_path: Path) -> None:
     """A few questions of each kind, right ones and wrong ones, are answered as the description says."""
     told = run(client, tmp_path, "--include-path-regex", SOME, "--phases", "fuzzing", "--max-examples", "1")

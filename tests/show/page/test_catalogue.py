@@ -42,6 +42,7 @@ def plainly(cell: str) -> str:
     return cell.lstrip("✕●○∅↗↘✦→▲=?▼✓\u2013! ")
 
 
+@pytest.mark.slow(seconds=40, why="a page of every topic")
 @pytest.mark.parametrize("name", TOPICS)
 def test_page_has_the_figures_of_the_reader(running: LocalServer, client: Client, name: str) -> None:
     """A topic's table holds, over all its pages, the rows that a reader gives: the same values, in order."""

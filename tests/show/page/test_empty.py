@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from modeltally.server import LocalServer
 from show.api.conftest import Client
 from show.page.conftest import NOW
@@ -14,11 +16,10 @@ from support.servers import settings_for
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
-
     from support.stores import Template
 
 
+@pytest.mark.slow(seconds=18, why="every page")
 def test_empty_store_says_how_to_begin(template: Template, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nothing was ever stored, the first screen has the lines that send the first span, and no error."""
     forget_environment(monkeypatch)

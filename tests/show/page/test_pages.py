@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 EVERY_PAGE = ["/", *PAGES, "/models/org%2Fflux", f"/users/{USER}", "/topics/models", "/?window=all&tz=Asia/Kolkata"]
 
 
+@pytest.mark.slow(seconds=35, why="every page")
 @pytest.mark.parametrize("path", EVERY_PAGE)
 def test_page_is_whole_and_has_nothing_from_elsewhere(client: Client, path: str) -> None:
     """One heading and main part, no script or style in the page itself, links that lead somewhere, here."""

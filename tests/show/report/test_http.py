@@ -55,6 +55,7 @@ def test_every_report_is_listed_in_every_format(client: TestClient) -> None:
     assert "/v1/reports/{report}.{format}" in paths
 
 
+@pytest.mark.slow(seconds=6, why="every format")
 def test_a_report_comes_as_it_is_asked_for(client: TestClient, reports: dict[str, Report]) -> None:
     """The window, zone and format of the query are the report's, with the figures that the command gives."""
     wanted: dict[str, Any] = reports["storage"].to_dict()

@@ -12,6 +12,7 @@ from modeltally.analytics.topics import (
     advice,
     answer_quality,
     cost,
+    disk,
     evaluations,
     lifecycle,
     over_time,
@@ -27,7 +28,19 @@ if TYPE_CHECKING:
 
 __all__ = ["TOPICS", "topic_named"]
 
-_MODULES = (usage, subjects, over_time, quality, evaluations, answer_quality, lifecycle, patterns, cost, advice)
+_MODULES = (
+    usage,
+    subjects,
+    over_time,
+    quality,
+    evaluations,
+    answer_quality,
+    lifecycle,
+    disk,
+    patterns,
+    cost,
+    advice,
+)
 
 TOPICS: dict[str, Topic[Any]] = {topic.name: topic for module in _MODULES for topic in module.TOPICS}
 

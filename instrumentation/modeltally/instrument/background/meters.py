@@ -56,7 +56,7 @@ MAX_SERIES: Final = 2_000  # of one metric, as in the SDK
 MAX_LABEL: Final = 256  # characters
 MAX_INT: Final = 2**63 - 1
 GPU_METRICS: Final = "MODELTALLY_GPU_METRICS"
-UNCOUNTED: Final = frozenset({names.EVALUATION, "inventory", "model.state"})  # records of other kinds
+UNCOUNTED: Final = frozenset({names.EVALUATION, names.INVENTORY, "model.state"})  # records of other kinds
 
 PROVIDER: Final = names.ATTRIBUTES["provider"].name
 OUTPUT_TYPE: Final = names.ATTRIBUTES["output_type"].name

@@ -44,7 +44,7 @@ class Mirror:
     def add(self, span: Span) -> None:
         """Remember the span of an operation that ended for :meth:`make`."""
         record = span.record
-        if record.is_counted and not record.unfinished and record.operation != names.EVALUATION:
+        if record.is_counted and not record.unfinished and record.operation not in (names.EVALUATION, names.INVENTORY):
             self._waiting.append(span)
 
     @guarded(None)

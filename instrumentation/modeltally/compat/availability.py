@@ -1,0 +1,71 @@
+"""The manager of models, as it is made without saying anything: everything from where the settings name it."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from modeltally.analytics.statistics import Statistics
+from modeltally.availability.declared import ModelPriority, read_declared
+from modeltally.availability.downloads.rates import Rates
+from modeltally.availability.manager import ModelAvailabilityManager as Manager
+from modeltally.availability.states import ModelAvailabilityStatus
+from modeltally.availability.status import CleanupResult, DetailedModelStatus, ModelRequestResult, RetentionPolicy
+from modeltally.availability.watched import watched_usage
+from modeltally.connect import has_store, open_reader, running_server
+from modeltally.settings import load_settings
+
+if TYPE_CHECKING:
+    from modeltally.availability.status import ModelUsage
+
+__all__ = [
+    "CleanupResult",
+    "DetailedModelStatus",
+    "ModelAvailabilityManager",
+    "ModelAvailabilityStatus",
+    "ModelPriority",
+    "ModelRequestResult",
+    "RetentionPolicy",
+]
+
+
+class ModelAvailabilityManager(Manager):
+    """The manager over this machine's stores: its use from the store of the settings, its declared models from there.
+
+    ``MODELTALLY_MODELS`` names the file of declared models.
+    """
+
+    def __init__(
+        self, model_manager: Any = None, downloader: Any = None, health_monitor: Any = None, **parts: Any
+    ) -> None:
+        """Take what a host has already, and whatever else the manager takes.
+
+        Args:
+            model_manager: A host's own manager.
+            downloader: A host's own downloader.
+            health_monitor: A host's own monitor.
+            **parts: As :class:`modeltally.availability.manager.ModelAvailabilityManager` has them.
+
+        Raises:
+            ModelTallyError: The settings, or the file of declared models, are not usable.
+        """
+        named = os.environ.get("MODELTALLY_MODELS")
+        if named and "declared" not in parts:
+            parts["declared"] = read_declared(Path(named))
+        settings = load_settings()
+        parts.setdefault("directory", settings.dir)
+        parts.setdefault("usage", _usage)
+        day, night = settings.download_bytes_per_second, settings.download_night_bytes_per_second
+        parts.setdefault("rates", Rates.of(day, night, settings.download_night_hours))
+        super().__init__(model_manager, downloader, health_monitor, **parts)
+
+
+def _usage() -> dict[str, ModelUsage]:
+    settings = load_settings()
+    if not has_store(settings) and running_server(settings) is None:
+        return {}
+    with open_reader(settings) as store:
+        statistics = Statistics(store, settings=settings, keeps_answers=False)
+        return watched_usage(store, statistics, now=datetime.now(UTC))
