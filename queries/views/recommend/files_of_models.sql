@@ -27,8 +27,8 @@ WITH
                 model, operation, outcome, start, model_priority, files_checked, files_missing, files_corrupted,
                 health_status, error_type, is_abandoned, is_in_flight
             FROM usage_operations(
-                kind = '',
-                subject = '',
+                kind = 'operation',
+                subject = 'model.health_check',
                 operation = 'model.health_check',
                 since = {since:DateTime64(6, 'UTC')},
                 until = {until:DateTime64(6, 'UTC')},
@@ -40,8 +40,8 @@ WITH
                 model, operation, outcome, start, model_priority, files_checked, files_missing, files_corrupted,
                 health_status, error_type, is_abandoned, is_in_flight
             FROM usage_operations(
-                kind = '',
-                subject = '',
+                kind = 'operation',
+                subject = 'model.download',
                 operation = 'model.download',
                 since = {since:DateTime64(6, 'UTC')},
                 until = {until:DateTime64(6, 'UTC')},
