@@ -43,6 +43,9 @@ VALUES = {"DateTime64(6, 'UTC')": "'2026-03-02'", "String": "'UTC'", "Float64": 
 # views that others are made of, and the one that advice is read from
 # what advice is made from, and what it came to
 NO_TOPICS = {
+    "busy_hours",
+    "decayed_uses",
+    "files_of_models",
     "advice_to_judge",
     "alerts_known",
     "days_of_models",

@@ -91,7 +91,7 @@ def test_advice_goes_by_the_settings(store: EmbeddedStore) -> None:
     finally:
         store.settings = Settings()
     assert refusal["verdict"] == "refused"
-    assert refusal["reason"] == "idle: for 190 days, 365 are needed"
+    assert refusal["reason"] == "idle: for 190 days, more than 365 are needed"
 
 
 def test_window_of_the_performance_advice_can_be_chosen(store: EmbeddedStore) -> None:

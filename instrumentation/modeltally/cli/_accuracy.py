@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from modeltally.analytics.statistics import Statistics
 from modeltally.analytics.topics.advice import ACCURACY, CALIBRATION, VERDICTS
@@ -10,7 +11,12 @@ from modeltally.analytics.window import parse_window
 from modeltally.cli._console import output_console, print_answer
 from modeltally.cli._options import TABLE, AsOf, Directory, Format, Since, Until
 
+if TYPE_CHECKING:
+    from modeltally.analytics.topic import Topic
+
 __all__ = ["accuracy"]
+
+_TABLES: tuple[Topic[Any], ...] = (ACCURACY, CALIBRATION, VERDICTS)
 
 
 def accuracy(
@@ -37,9 +43,11 @@ def accuracy(
             print_answer(statistics.ask(ACCURACY, window, arguments={}), output_format)
             return
 
+        from modeltally.cli._advice import print_suspensions
         from modeltally.cli._table import write_table
 
         console = output_console()
-        for topic in (ACCURACY, CALIBRATION, VERDICTS):
+        for topic in _TABLES:
             answer = statistics.ask(topic, window, arguments={})
             write_table(answer.rows, topic.layout, console=console, why_empty=answer.empty)
+            print_suspensions(answer.rows, console=console)

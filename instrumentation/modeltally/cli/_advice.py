@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rich import box
 from rich.table import Table
@@ -12,13 +12,13 @@ from modeltally.recommend.record import ADVISE, EVERY_MODEL, REFUSED
 from modeltally.show.units import clean_text, column_header, format_value
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rich.console import Console
 
     from modeltally.recommend.kinds import Advice, AdviceRow
 
-__all__ = ["print_advice"]
+__all__ = ["print_advice", "print_suspensions"]
 
 # So many models that were refused for one reason are named; the others are counted.
 _NAMED: Final = 3
@@ -67,6 +67,18 @@ def print_advice(
         warning = "UNSAFE: the plain rule without the guards; on thin history it names models that are needed."
         measured = [rule.measured for rule in advice.rules.values() if rule.is_unsafe and rule.measured]
         console.print(Text(" ".join([warning, *measured]), style="bold red"))
+
+
+def print_suspensions(rows: Sequence[Mapping[str, Any]], *, console: Console) -> None:
+    """Say which rules give no advice because they were wrong too often.
+
+    Args:
+        rows: Rows of a topic; those without a column for it say nothing.
+        console: Where to print.
+    """
+    told = {(row["kind"], row["policy"]): row["suspended"] for row in rows if row.get("suspended")}
+    for (kind, policy), why in told.items():
+        console.print(Text(f"{kind} by the {policy} rule is suspended {why}", style="bold yellow"))
 
 
 def _what_to_do(row: AdviceRow, advice: Advice) -> Text:

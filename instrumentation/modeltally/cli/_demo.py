@@ -18,7 +18,7 @@ from modeltally.analytics.topics.advice import ACCURACY, VERDICTS
 from modeltally.analytics.topics.quality import FAILURES
 from modeltally.analytics.topics.usage import MODELS, OVERVIEW
 from modeltally.analytics.window import Window, format_moment
-from modeltally.cli._advice import print_advice
+from modeltally.cli._advice import print_advice, print_suspensions
 from modeltally.cli._console import error_console, output_console
 from modeltally.cli._progress import WaitingBar, exporting_to, working
 from modeltally.cli._table import write_notes, write_table
@@ -50,8 +50,10 @@ _CLEANUP_DAYS = 200
 _SERVICE_NAME = "demo-studio"
 _PATIENCE_SECONDS = 60.0
 # where in the simulated days advice is given, to be judged at their end
-_LOOKED_BACK = (0.4, 0.5, 0.6, 0.7)
+_SHOWN_VERDICTS = 40
+_LOOKED_BACK = (0.41, 0.47, 0.53, 0.59, 0.66, 0.73)
 _TOPICS: tuple[Topic[Any], ...] = (OVERVIEW, MODELS, FAILURES)
+_JUDGED: tuple[Topic[Any], ...] = (ACCURACY, VERDICTS)
 _KINDS = (PRELOAD, PERFORMANCE, CLEANUP)
 
 
@@ -150,10 +152,13 @@ def _judge(store: Store, window: Window, *, settings: Settings, console: Console
         for part in _LOOKED_BACK:
             moment = format_moment(window.since + length * part)
             store.run("advise", {"as_of": moment, "count_imports": True})
+            store.run(CLEANUP.job, {"as_of": moment, "policy": "seed"})
         store.run("judge", {"as_of": format_moment(window.as_of), "count_imports": True})
     judged = Window(window.since, window.as_of + timedelta(seconds=1), window.as_of + timedelta(seconds=1))
-    for topic in (ACCURACY, VERDICTS):
-        write_table(read(store, topic, judged, settings=settings), topic.layout, console=console)
+    for topic in _JUDGED:
+        rows = read(store, topic, judged, settings=settings)
+        write_table(rows[:_SHOWN_VERDICTS], topic.layout, console=console)
+        print_suspensions(rows, console=console)
 
 
 def _write_reports(store: Store, window: Window, folder: Path, *, settings: Settings, console: Console) -> None:

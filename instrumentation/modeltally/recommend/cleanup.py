@@ -365,7 +365,7 @@ class _Run:
             "refetch_seconds": round(seconds) if size else None,
             "disk_price_90_days": round(disk, 4) if size and settings.cleanup_disk_price > 0 else None,
             "return_price": round(again + lost, 4) if size and again + lost > 0 else None,
-            "break_even_chance": round(disk / (again + lost), 4) if is_priced else None,
+            "break_even_chance": float(f"{disk / (again + lost):.4g}") if is_priced else None,
         }
 
     def _chosen(self, wanted: Sequence[Made]) -> dict[str, Made]:

@@ -56,10 +56,12 @@ class Figure(NamedTuple):
     Attributes:
         measure: Gives it for each subject of which there is anything; None for one of which it cannot be told.
         of_others: What it is for all other subjects; None where it cannot be told of them.
+        needs_watching: It says that something did not happen, which is known only where it would have been seen.
     """
 
     measure: Callable[[DatabaseStore, Span], Mapping[str, float | None]]
     of_others: float | None = 0.0
+    needs_watching: bool = True
 
 
 def _used(column: str) -> Callable[[DatabaseStore, Span], Mapping[str, float | None]]:
@@ -83,7 +85,7 @@ def _findings(store: DatabaseStore, span: Span) -> Mapping[str, float | None]:
 FIGURES: Final[dict[str, Figure]] = {
     "uses": Figure(_used("uses")),
     "requests": Figure(_used("requests")),
-    "findings": Figure(_findings, of_others=None),
+    "findings": Figure(_findings, of_others=None, needs_watching=False),
 }
 """What advice can be refuted by, by the name that a ``Refutation`` gives."""
 
@@ -190,7 +192,7 @@ def _verdict(due: _Due, measured: Mapping[str, float | None], coverage: float, a
 
 
 def _outcome(refutation: Refutation, value: float | None, coverage: float) -> tuple[str, str]:
-    """Compare a figure with its limit. That something did not happen is known only where it would have been seen."""
+    """Compare a figure with its limit."""
     if value is None:
         return MOOT, f"too little to tell: {refutation.figure}"
     said = f"{refutation.figure}: {value:g}"
@@ -198,7 +200,7 @@ def _outcome(refutation: Refutation, value: float | None, coverage: float) -> tu
     is_over = more is not None and value > more
     is_under = less is not None and value < less
     rests_on_absence = is_under or (more is not None and not is_over)
-    if rests_on_absence and coverage < _LEAST_COVERAGE:
+    if rests_on_absence and FIGURES[refutation.figure].needs_watching and coverage < _LEAST_COVERAGE:
         return MOOT, f"{said}, but something was watching on {coverage:.0%} of the days only,"
     return (WRONG if is_over or is_under else RIGHT), said
 

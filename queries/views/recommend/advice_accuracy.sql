@@ -10,7 +10,12 @@ WITH
             kind,
             policy,
             policy_version,
-            toNullable(horizon_seconds) AS horizon_seconds,
+            -- to the hour, and from a day on to the day
+            toNullable(if(
+                horizon_seconds < 86400,
+                greatest(round(horizon_seconds / 3600), 1) * 3600,
+                round(horizon_seconds / 86400) * 86400
+            )) AS horizon,
             arrayJoin(if(class = '', ['all'], ['all', class])) AS subjects,
             countIf(is_advised AND verdict = 'right') AS right_ones,
             countIf(is_advised AND verdict = 'wrong') AS wrong_ones,
@@ -22,7 +27,7 @@ WITH
             avgOrNullIf(pow(confidence - (verdict = 'right'), 2), verdict != 'moot') AS brier
         FROM verdicts_newest(as_of = {as_of:DateTime64(6, 'UTC')})
         WHERE judged_at >= {since:DateTime64(6, 'UTC')} AND judged_at < {until:DateTime64(6, 'UTC')}
-        GROUP BY kind, policy, policy_version, horizon_seconds, subjects
+        GROUP BY kind, policy, policy_version, horizon, subjects
     ),
 
     given AS (
@@ -43,7 +48,7 @@ SELECT
     g.kind AS kind,
     g.policy AS policy,
     if(c.kind = '', g.newest_version, c.policy_version) AS policy_version,
-    c.horizon_seconds AS horizon_seconds,
+    c.horizon AS horizon_seconds,
     if(c.kind = '', 'all', c.subjects) AS subjects,
     c.right_ones + c.wrong_ones AS judged,
     c.right_ones AS right,

@@ -10,7 +10,12 @@ WITH
             kind,
             policy,
             policy_version,
-            horizon_seconds,
+            -- to the hour, and from a day on to the day
+            if(
+                horizon_seconds < 86400,
+                greatest(round(horizon_seconds / 3600), 1) * 3600,
+                round(horizon_seconds / 86400) * 86400
+            ) AS horizon,
             assumeNotNull(confidence) AS said,
             verdict = 'right' AS came,
             arrayLastIndex(edge -> edge <= said, edges) AS place
@@ -25,7 +30,7 @@ SELECT
     kind,
     policy,
     policy_version,
-    horizon_seconds,
+    horizon AS horizon_seconds,
     edges[place] AS from_chance,
     if(place = length(edges), 1, edges[place + 1]) AS to_chance,
     count() AS chances,
@@ -35,5 +40,5 @@ SELECT
     chances >= 20
         AND abs(said_chance - came_share) > 2 * sqrt(greatest(said_chance * (1 - said_chance), 1e-4) / chances) AS is_off
 FROM chances
-GROUP BY kind, policy, policy_version, horizon_seconds, place
+GROUP BY kind, policy, policy_version, horizon, place
 ORDER BY kind, policy, policy_version DESC, horizon_seconds, from_chance

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from modeltally.availability.downloads.faults import FetchError, StoppedError, fault_of
 from modeltally.availability.downloads.fetch import Counts, Fetcher
-from modeltally.availability.downloads.parts import folder_of, locked_model, part_of, parts_in
+from modeltally.availability.downloads.parts import folder_of, locked_model, part_of, parts_in, unfinished_lists
 from modeltally.availability.downloads.plan import Plan, PlannedFile, Source, check_room, is_linked, plan_of
 from modeltally.availability.downloads.record import Lane
 from modeltally.availability.reading import Throttle
@@ -67,6 +67,7 @@ class Work:
         self._throttle: Throttle | None = None
         self._plan: Plan | None = None
         self._protocols: set[str] = set()
+        self._stray: dict[Path, tuple[int, int]] = {}
         self.limit(job["limit"])
 
     def limit(self, bytes_per_second: float | None) -> None:
@@ -87,6 +88,7 @@ class Work:
         """Fetch, and tell how it ended."""
         try:
             with locked_model(self.source.cache, self.source.model):
+                self._stray = unfinished_lists(folder_of(self.source.cache, self.source.model))
                 try:
                     self._fetch()
                 finally:
@@ -241,6 +243,11 @@ class Work:
             made.write_text(plan.commit)
             made.replace(ref)
         self._remove_old_parts(plan)
+        # whoever writes one names it within the moment: what is still there was left by a process that was killed
+        now = unfinished_lists(folder_of(self.source.cache, self.source.model))
+        for path, inode in self._stray.items():
+            if now.get(path) == inode:
+                path.unlink(missing_ok=True)
 
     def _remove_old_parts(self, plan: Plan) -> bool:
         """Remove parts of files that this revision does not have: of one that has changed since."""

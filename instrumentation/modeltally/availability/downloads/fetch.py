@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
 import requests
+import urllib3
 
 from modeltally.availability.downloads.faults import FetchError, StoppedError, refusal
 from modeltally.availability.downloads.parts import part_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from modeltally.availability.downloads.plan import PlannedFile, Source
     from modeltally.availability.reading import Throttle
@@ -32,6 +33,7 @@ _LEAST_PIECE: Final = 256 * 1024
 _MOST_PIECE: Final = 64 * 1024**2
 _PIECE_SECONDS: Final = 1.0
 _CHUNK: Final = 256 * 1024
+_SMALL_CHUNK: Final = 16 * 1024
 _TIMEOUT: Final = (10.0, 30.0)  # to be reached, and between two bytes
 _GRACE_SECONDS: Final = 3.0  # a piece that is to stop may still end
 _TRIES: Final = 5  # in a row, without a byte more
@@ -142,8 +144,9 @@ class Fetcher:
             try:
                 location = self._piece(state, file, location if tries == 0 else url)
                 tries = 0
-            except (FetchError, requests.RequestException, OSError) as error:
-                if isinstance(error, OSError) and not isinstance(error, requests.RequestException | ConnectionError):
+            except (FetchError, requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+                is_network = isinstance(error, requests.RequestException | ConnectionError | TimeoutError)
+                if isinstance(error, OSError) and not is_network:
                     raise
                 if isinstance(error, FetchError) and not error.is_worth_retrying:
                     raise
@@ -204,7 +207,7 @@ class Fetcher:
 
     def _read(self, answer: Any, state: _Part, file: PlannedFile, end: int, throttle: Throttle | None) -> None:
         stopping_at: float | None = None
-        for chunk in answer.iter_content(_CHUNK):
+        for chunk in _chunks(answer.raw):
             if state.at + len(chunk) > end:
                 self._counts.moved_bytes += len(chunk)
                 raise _lying(self._source, file, "sends more than was asked for")
@@ -220,6 +223,13 @@ class Fetcher:
                     raise StoppedError
         if state.at < end:
             raise FetchError("cut", f"the connection ended {end - state.at} bytes early", is_worth_retrying=True)
+
+
+def _chunks(raw: Any) -> Iterator[bytes]:
+    """Give what has come as soon as it has: what waits for a whole chunk loses one that a broken connection cuts."""
+    read1 = getattr(raw, "read1", None)  # of urllib3 2
+    while chunk := read1(_CHUNK, decode_content=False) if read1 else raw.read(_SMALL_CHUNK, decode_content=False):
+        yield chunk
 
 
 def _lying(source: Source, file: PlannedFile, what: str) -> FetchError:

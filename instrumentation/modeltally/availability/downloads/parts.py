@@ -6,17 +6,18 @@ import contextlib
 import fcntl
 import os
 import re
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from modeltally.availability.disk import list_folder
+from modeltally.availability.disk import list_folder, look
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from modeltally.availability.downloads.record import Download
 
-__all__ = ["BusyError", "blobs_of", "locked_model", "part_of", "parts_in", "remove_parts"]
+__all__ = ["BusyError", "blobs_of", "locked_model", "part_of", "parts_in", "remove_parts", "unfinished_lists"]
 
 # what huggingface_hub and this package's listings take for an unfinished download, and nobody else's
 _PART: Final = re.compile(r"(?P<etag>[0-9a-f]{40}|[0-9a-f]{64})\.modeltally\.incomplete")
@@ -85,6 +86,21 @@ def locked_model(cache: Path, model: str) -> Iterator[None]:
         file.write(b"%d\n" % os.getpid())
         file.flush()
         yield
+
+
+def unfinished_lists(folder: Path) -> dict[Path, tuple[int, int]]:
+    """Find lists of files and refs that were being written, with inode and time: the library's own, and ours.
+
+    Args:
+        folder: The folder of a model in a cache.
+    """
+    found = {}
+    for where in (folder / "trees", folder / "refs"):
+        for path in list_folder(where, lambda _: None):
+            there = look(path, follow=False)
+            if path.name.endswith(".tmp") and there is not None and stat.S_ISREG(there.st_mode):
+                found[path] = (there.st_ino, there.st_mtime_ns)
+    return found
 
 
 def remove_parts(download: Download) -> int:

@@ -51,11 +51,7 @@ def look_into(occasion: Occasion) -> Iterator[Made]:
 
 
 def _with(made: Made, likely: Sequence[Cause]) -> Made:
-    names = (
-        "; likely cause: " + "; ".join(cause.sentence for cause in likely)
-        if likely
-        else "; nothing its worst requests have in common stands out"
-    )
+    names = "; likely cause: " + "; ".join(cause.sentence for cause in likely) if likely else ""
     evidence = {**made.evidence, "likely_causes": [cause.sentence for cause in likely]}
     evidence |= {"causes": [cause._asdict() for cause in likely]}
     return replace(made, reason=made.reason + names, evidence=evidence)

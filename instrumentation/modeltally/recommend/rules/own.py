@@ -108,7 +108,9 @@ def _of_file(path: Path) -> OwnRule:
     statement = sql.Statement(f"rule {path.name}", text.strip().removesuffix(";"))
 
     def make(occasion: Occasion) -> list[dict[str, Any]]:
-        (read,) = occasion.store.database.query(sql.statement("clickhouse/parse"), {"query": statement.body})
+        # on one line, which is all that a parameter can be; comments are out of it
+        asked = {"query": " ".join(statement.body.split())}
+        (read,) = occasion.store.database.query(sql.statement("clickhouse/parse"), asked)
         said = str(read["query"])
         if not said.startswith(("SELECT ", "WITH ")) or " INTO OUTFILE " in said:
             raise _NonsenseError(f"{path} is no SELECT: {said[:80]}")

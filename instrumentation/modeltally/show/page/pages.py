@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from modeltally.analytics.rows import columns_of
 from modeltally.analytics.topics import TOPICS
+from modeltally.analytics.topics.advice import ACCURACY, CALIBRATION, VERDICTS
 from modeltally.analytics.topics.lifecycle import DOWNLOADS, LOADS, MEMORY, RESIDENCY, STAYS, STORAGE
 from modeltally.analytics.topics.patterns import PATTERNS, TOGETHER
 from modeltally.analytics.topics.quality import COMPLETENESS, FAILURES, FAILURES_BY_MODEL, FOREIGN, LATENCY

@@ -6,12 +6,12 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from modeltally.analytics.rows import columns_of
-from modeltally.analytics.window import Window
 from modeltally.recommend.kinds import ADVICE, GUARDED, AdviceRow, advise, parameters_of
 from modeltally.show.charts.chart import label_of
 from modeltally.show.report.model import Section
 
 if TYPE_CHECKING:
+    from modeltally.analytics.window import Window
     from modeltally.recommend.kinds import Advice
     from modeltally.show.report.parts import Asked, Part
 
