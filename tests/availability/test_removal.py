@@ -259,7 +259,8 @@ def test_shared_file_goes_with_its_last_model_and_comes_back(cache: Path) -> Non
     assert payload.is_file()
     assert cleanup(cache).undo(TWO) == []
     now, listed = state_of(cache), f"blobs/ab/{'ab' * 32}.refs"
-    assert [now.pop(listed)[i] for i in (0, 1, 3)] == [before.pop(listed)[i] for i in (0, 1, 3)]  # written anew
+    kind, mode, _, content = now.pop(listed)  # written anew, so at another time
+    assert (kind, mode, content) == tuple(before.pop(listed)[i] for i in (0, 1, 3))
     assert now == before
     assert library_agrees(cache)
 
@@ -397,7 +398,7 @@ def test_ollama_layers_that_others_need_stay(tmp_path: Path) -> None:
     before = state_of(root)
     work = Remover(looking(OllamaFolder(root)), clock=lambda: NOW)
     (took,) = work.remove([Advised("a:latest")], dry_run=False).removed
-    assert took.bytes_freed_when_purged == len(safetensors(1))
+    assert 0 < took.bytes_freed_when_purged - len(safetensors(1)) < 1000  # the manifest
     assert [model.name for model in OllamaFolder(root).listing().models] == ["b:latest"]
     assert OllamaFolder(root).listing().leftovers == ()
     assert work.undo("a:latest") == []

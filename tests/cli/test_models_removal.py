@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cli.conftest import Run
+    from support.stores import Template
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def test_purge_asks_first_and_takes_what_is_old(here: Run, where: list[str]) -> 
     assert row["purged"] is False
     (done,) = rows_of(here("models", "purge", "--all", "--yes", "--format", "json", *where).stdout)
     assert done == row | {"purged": True}
-    assert done["freed_bytes"] == len(safetensors(1)) + 2
+    assert 2 < done["freed_bytes"] - len(safetensors(1)) < 1000  # the manifest as well
     gone = here("models", "undo", "llama3:latest", *where)
     assert gone.returncode == ExitCode.USAGE
     assert "no removal" in gone.stderr
@@ -92,8 +93,9 @@ def test_mistakes_are_told(here: Run, where: list[str]) -> None:
     assert "no revisions" in kept.stdout
 
 
-def test_advice_of_models_that_are_elsewhere_removes_nothing(here: Run, where: list[str]) -> None:
+def test_without_advice_nothing_goes(here: Run, where: list[str], template: Template, tmp_path: Path) -> None:
     """Without enough history nothing is advised, so nothing goes, and the command says so."""
+    template.copy(tmp_path / "data")
     before = files(where)
     ended = here("models", "remove", "--advised", "--apply", "--format", "json", *where)
     assert ended.returncode == ExitCode.OK, ended.stderr

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from clickhouse.client import ask
 from grafana.boards import VARIABLES
 from grafana.macros import ALL, Asked, expand
-from queries.given import Given, Heartbeat, Operation
+from queries.given import Given, Heartbeat, Item, Operation
 
 if TYPE_CHECKING:
     from modeltally.server import LocalServer
@@ -31,6 +31,7 @@ def beside_the_demo(ends_at: dt.datetime) -> Given:
     device = {"modeltally.device": "cuda:0", "modeltally.gpu.memory.peak": "6000000000"}
     lived = Heartbeat(at=ends_at - dt.timedelta(seconds=30), started=4, finished=4, received_after_seconds=1, **here)
     return Given(
+        inventory=[Item(at=at, item="volume", volume="/data", volume_size=1000, free=400)],
         operations=[
             Operation(at=at, operation="model.load", ms=9000, model="lumen/photo-xl", attributes=device, **here),
             Operation(at=at + dt.timedelta(minutes=1), model="lumen/photo-xl", attributes=device, times=2, **here),

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from modeltally.availability.adapters import field_of
 from modeltally.availability.callbacks import Callbacks
+from modeltally.availability.cleanup import choose
 from modeltally.availability.declared import ModelPriority
 from modeltally.availability.downloads.queue import DownloadQueue
 from modeltally.availability.downloads.record import RANKS, DownloadReason, DownloadState
@@ -29,7 +30,6 @@ from modeltally.availability.found import hub_folder, places_of
 from modeltally.availability.hosts import HostParts
 from modeltally.availability.inventory import wanted_of
 from modeltally.availability.looks import Looker, Seen, fingerprint
-from modeltally.availability.cleanup import choose
 from modeltally.availability.states import ModelAvailabilityStatus
 from modeltally.availability.status import (
     CleanupResult,

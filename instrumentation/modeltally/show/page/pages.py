@@ -9,6 +9,7 @@ from urllib.parse import quote
 from modeltally.analytics.rows import columns_of
 from modeltally.analytics.topics import TOPICS
 from modeltally.analytics.topics.advice import ACCURACY, CALIBRATION, VERDICTS
+from modeltally.analytics.topics.disk import CLEANUP_EFFECT, DISK, INVENTORY, RUBBISH
 from modeltally.analytics.topics.lifecycle import DOWNLOADS, LOADS, MEMORY, RESIDENCY, STAYS, STORAGE
 from modeltally.analytics.topics.patterns import PATTERNS, TOGETHER
 from modeltally.analytics.topics.quality import COMPLETENESS, FAILURES, FAILURES_BY_MODEL, FOREIGN, LATENCY
@@ -169,7 +170,7 @@ def _disk(state: PageState, settings: Settings) -> Page:
     return Page(
         title="Disk",
         section="/disk",
-        intro="What models take against their use, by what downloads and loads told of their sizes.",
+        intro="What models take against their use, and how full the disks are, as downloads, loads and hosts tell.",
         blocks=[
             trust_block(state),
             topic_block(
@@ -197,12 +198,42 @@ def _disk(state: PageState, settings: Settings) -> Page:
                 most=25,
                 empty=f"every model was asked for within {UNUSED_DAYS} days",
             ),
+            topic_block(
+                DISK,
+                state,
+                columns=(
+                    "host",
+                    "volume",
+                    "free_bytes",
+                    "used_share",
+                    "models_bytes",
+                    "rubbish_bytes",
+                    "days_until_full",
+                    "days_until_full_low",
+                    "days_until_full_high",
+                ),
+            ),
+            topic_block(
+                INVENTORY,
+                state,
+                columns=("model", "host", "store", "state", "size_bytes", "freed_bytes", "requests", "last_used_at"),
+                most=100,
+            ),
+            topic_block(
+                RUBBISH, state, columns=("host", "store", "leftover", "model", "freed_bytes", "seen_at"), most=25
+            ),
+            topic_block(
+                CLEANUP_EFFECT,
+                state,
+                title="Trash, and what removals came to",
+                columns=("model", "removed_at", "removed_bytes", "freed_bytes", "state", "is_back"),
+                most=25,
+            ),
             said_block(
-                "inventory",
-                "Files on the disk",
-                "Nobody reports the files themselves: volumes, revisions, what is damaged or left over. Sizes above are"
-                " those that downloads and loads named. Before a model is removed, ask the advice, which says how long"
-                " its use was watched.",
+                "removing",
+                "Removing a model",
+                "Nothing is removed from here. `modeltally models remove` on the host moves a model into a trash, from"
+                " where it comes back; before that, ask the advice, which says how long its use was watched.",
                 href=state.link("/advice"),
                 link="advice on cleaning up",
             ),
