@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -90,9 +91,11 @@ def main() -> None:
             took["removal and purge"].append((time.perf_counter() - began) * 1000)
         rows += [(name, statistics.median(each)) for name, each in took.items()]
         models = len(take_inventory(places).entries)
-        print(f"{MODELS} models, {2 * FILES * MODELS} names, median of {ROUNDS} rounds; {models} left")
+        sys.stdout.write(f"{MODELS} models, {2 * FILES * MODELS} names, median of {ROUNDS} rounds; {models} left\n")
         for name, milliseconds in rows:
-            print(f"{name:32} {milliseconds:9.1f} ms  {milliseconds / rows[0][1]:6.2f} of the library's scan")
+            sys.stdout.write(
+                f"{name:32} {milliseconds:9.1f} ms  {milliseconds / rows[0][1]:6.2f} of the library's scan\n"
+            )
         shutil.rmtree(cache, ignore_errors=True)
 
 
