@@ -21,6 +21,7 @@ from modeltally.show.page.blocks import Block, Page
 from modeltally.show.page.cells import shortened
 from modeltally.show.page.common import said_block, topic_block, trust_block
 from modeltally.show.page.figures import UNUSED_DAYS, unused_since
+from modeltally.show.page.queue import queue_block
 from modeltally.show.page.tables import table_of
 from modeltally.show.units import clean_text, column_header, format_value
 
@@ -256,11 +257,7 @@ def _downloads(state: PageState, settings: Settings) -> Page:
                 empty="no download began in this window: they are recorded by `modeltally.download` and by the"
                 " instrumented huggingface_hub",
             ),
-            said_block(
-                "queue",
-                "Queue",
-                "No downloads are managed from here; those above were done by services and told of by them.",
-            ),
+            queue_block(),
         ],
     )
 
