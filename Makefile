@@ -210,6 +210,10 @@ bench-reducer: $(READY)  # statistics of a thousand and a million executions in 
 bench-keep: $(READY)  # what a decision which loaded model goes costs at 500 models, beside LRU
 	PYTHONPATH=tests $(RUN)python -m bench.keep
 
+.PHONY: bench-manager
+bench-manager: $(READY)  # listing, removing, bringing back and purging in a cache of a thousand models, beside the library's own scan
+	PYTHONPATH=tests $(RUN)python -m bench.manager
+
 .PHONY: bench-trends
 bench-trends: $(READY)  # how often the class of a trend errs on simulated series: make bench-trends SEED=1 SERIES=2000
 	PYTHONPATH=tests $(RUN)python -m bench.trends --seed $(SEED) $(if $(SERIES),--series $(SERIES))

@@ -25,7 +25,7 @@ ALLOWED = {
     "recommend": {"analytics", "store"},
     "availability": {"analytics", "recommend", "store"},
     "alerts": {"analytics", "recommend", "store", "webhook"},
-    "show": {"alerts", "analytics", "asgi", "recommend", "store", "threads", "webhook"},
+    "show": {"alerts", "analytics", "asgi", "availability", "recommend", "store", "threads", "webhook"},
     "jobs": {"alerts", "receiver", "recommend", "show", "store", "webhook"},
     "server": {"analytics", "receiver", "clickhouse", "show", "store", "jobs", "asgi", "threads"},
     "connect": {"analytics", "server", "jobs", "store"},

@@ -70,9 +70,18 @@ def files_of(cache: Path) -> dict[str, str | bytes]:
 
 def job_of(hub: FakeHub, cache: Path, **more: Any) -> dict[str, Any]:
     """Describe a download to who does it."""
-    job = {"model": MODEL, "revision": "", "cache": str(cache), "endpoint": hub.url, "files": [], "lane": "auto",
-           "limit": None, "is_repair": False, "floor_bytes": 0}  # fmt: skip
-    return job | more
+    return {
+        "model": MODEL,
+        "revision": "",
+        "cache": str(cache),
+        "endpoint": hub.url,
+        "files": [],
+        "lane": "auto",
+        "limit": None,
+        "is_repair": False,
+        "floor_bytes": 0,
+        **more,
+    }
 
 
 def run_work(hub: FakeHub, cache: Path, **more: Any) -> list[dict[str, Any]]:
@@ -166,7 +175,7 @@ def test_hub_that_gives_no_parts_is_read_whole(
     content = FILES["model.safetensors"]
     part = blobs / f"{hashlib.sha256(content).hexdigest()}.modeltally.incomplete"
     part.write_bytes(content[:500_000])
-    monkeypatch.setattr(fake_hub.re, "fullmatch", lambda *_: None)
+    monkeypatch.setattr("libraries.fake_hub.re.fullmatch", lambda *_: None)
     told = run_work(served, tmp_path)
     assert told[-1]["event"] == "done", told[-1]
 

@@ -9,15 +9,27 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+
 from availability.samples import ollama_model, safetensors
-from cli.conftest import COMMAND, rows_of
+from cli.conftest import COMMAND, rows_of, start_server, stop_server
 from modeltally.cli._exit import ExitCode
 from support.environment import clean_environment
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from cli.conftest import Run, RunningServer
+    from support.stores import Template
+
+
+@pytest.fixture
+def server(template: Template, tmp_path: Path, home: Path) -> Iterator[RunningServer]:
+    """Run a server of its own: what is told here must not be counted elsewhere."""
+    started = start_server(template.copy(tmp_path / "data"), home)
+    yield started
+    stop_server(started)
 
 
 def test_a_look_reaches_the_statistics(tmp_path: Path, run: Run, server: RunningServer) -> None:

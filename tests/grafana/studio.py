@@ -14,7 +14,7 @@ from clickhouse.client import ask
 from grafana.boards import VARIABLES
 from grafana.macros import ALL, Asked, expand
 from modeltally.server import LocalServer
-from queries.given import Given, Heartbeat, Operation, give
+from queries.given import Given, Heartbeat, Item, Operation, give
 from support.servers import settings_for
 from support.stores import stored
 
@@ -38,6 +38,7 @@ def beside_the_demo(ends_at: dt.datetime) -> Given:
     device = {"modeltally.device": "cuda:0", "modeltally.gpu.memory.peak": "6000000000"}
     lived = Heartbeat(at=ends_at - dt.timedelta(seconds=30), started=4, finished=4, received_after_seconds=1, **here)
     return Given(
+        inventory=[Item(at=at, item="volume", volume="/data", volume_size=1000, free=400)],
         operations=[
             Operation(at=at, operation="model.load", ms=9000, model="lumen/photo-xl", attributes=device, **here),
             Operation(at=at + dt.timedelta(minutes=1), model="lumen/photo-xl", attributes=device, times=2, **here),

@@ -13,7 +13,7 @@ from modeltally.availability.removal_plan import plan_leftover, plan_model
 from modeltally.availability.status import CleanupResult
 from modeltally.availability.told import at_home, volume_of
 from modeltally.availability.trash import Trash, trash_beside
-from modeltally.errors import InputError, ModelTallyError
+from modeltally.errors import InputError, ModelTallyError, UnknownNameError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -159,14 +159,24 @@ class Remover:
         advised: list[Trashed] = []
         plans: list[tuple[Plan, Trashed, Advised | None]] = []
         for each in wanted:
-            entry = inventory.find(each.name)
+            try:
+                entry = inventory.find(each.name)
+            except UnknownNameError:
+                if each.advised_at is None:
+                    raise
+                kept.append(Refused(each.name, ("it is not on the disks of this machine",)))
+                continue
             planned, reasons = self._judged(each, entry, inventory)
             if planned is None or reasons:
                 kept.append(Refused(each.name, tuple(reasons)))
                 continue
-            freed = _freed(entry, planned)
             said = Trashed(
-                planned.model, planned.store, planned.location, planned.removed_bytes, freed, notes=planned.notes
+                planned.model,
+                planned.store,
+                planned.location,
+                planned.removed_bytes,
+                planned.freed_bytes,
+                notes=planned.notes,
             )
             advised.append(said)
             plans.append((planned, said, each))
@@ -182,7 +192,7 @@ class Remover:
                     left.store,
                     left.location,
                     planned.removed_bytes,
-                    left.size_bytes,
+                    planned.freed_bytes,
                 )
                 advised.append(said)
                 plans.append((planned, said, None))
@@ -242,7 +252,7 @@ class Remover:
                     said.store,
                     said.location,
                     fresh.removed_bytes,
-                    said.bytes_freed_when_purged,
+                    fresh.freed_bytes,
                     removal.id,
                     said.notes,
                 )
@@ -363,13 +373,19 @@ class Remover:
             InputError: There is no such removal.
             StoreError: The disk refused, or another removal is under way.
         """
-        found = [self.find(name) for name in names] or self._old(older_than_days, free_bytes)
+        found = self.to_purge(names, older_than_days=older_than_days, free_bytes=free_bytes)
         freed: dict[str, int] = {}
         for trash, removal in found:
             with trash.alone():
                 freed[removal.id] = trash.purge(removal)
             self.record({**told_of(removal, "purged"), "inventory_freed_bytes": freed[removal.id]})
         return freed
+
+    def to_purge(
+        self, names: Sequence[str] = (), *, older_than_days: float = 0.0, free_bytes: int = 0
+    ) -> list[tuple[Trash, Removal]]:
+        """Say what :meth:`purge` would let go, by the same arguments."""
+        return [self.find(name) for name in names] or self._old(older_than_days, free_bytes)
 
     def _old(self, days: float, free_bytes: int) -> list[tuple[Trash, Removal]]:
         there = [(trash, removal) for trash in self.trashes() for removal in trash.removals()]
@@ -401,9 +417,3 @@ def told_of(removal: Removal, item: str) -> Told:
 
 def _declared_names(entry: Entry) -> tuple[str, ...]:
     return () if entry.declared is None else tuple(entry.declared.names)
-
-
-def _freed(entry: Entry, plan: Plan) -> int:
-    if not plan.revision:
-        return entry.model.exclusive_bytes
-    return next((each.exclusive_bytes for each in entry.model.revisions if each.name == plan.revision), 0)

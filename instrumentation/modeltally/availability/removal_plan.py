@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -40,6 +41,7 @@ class Entry:
         size_bytes: The file's length; 0 of others.
         modified_ns: When it last changed, nanoseconds since 1970.
         mode: Its permissions.
+        links: How many names its file has.
         target: Where a link leads.
         stays: It is kept where it is, since another model needs it; the trash only holds on to its bytes.
         line: What the list of users beside a shared file says of this one; empty where there is none.
@@ -52,6 +54,7 @@ class Entry:
     size_bytes: int
     modified_ns: int
     mode: int
+    links: int = 1
     target: str = ""
     stays: bool = False
     line: str = ""
@@ -85,6 +88,13 @@ class Plan:
         return sum(
             {(e.device, e.number): e.size_bytes for e in self.entries if e.kind == FILE and not e.stays}.values()
         )
+
+    @property
+    def freed_bytes(self) -> int:
+        """Bytes of the files that no other name holds once all of this has gone."""
+        names = Counter((e.device, e.number) for e in self.entries if e.kind == FILE and not e.stays)
+        held = {(e.device, e.number): e for e in self.entries if e.kind == FILE and not e.stays}
+        return sum(entry.size_bytes for inode, entry in held.items() if entry.links <= names[inode])
 
     @property
     def inodes(self) -> frozenset[Inode]:
@@ -168,10 +178,12 @@ def _entry(path: Path) -> Entry | None:
     known = (found.st_dev, found.st_ino)
     if stat.S_ISLNK(found.st_mode):
         target = os.fspath(path.readlink())
-        return Entry(os.fspath(path), LINK, *known, 0, found.st_mtime_ns, found.st_mode & 0o7777, target)
+        return Entry(os.fspath(path), LINK, *known, 0, found.st_mtime_ns, found.st_mode & 0o7777, target=target)
     if not stat.S_ISREG(found.st_mode):
         raise InputError(f"{legible(path)} is neither a file nor a link nor a folder: nothing is removed")
-    return Entry(os.fspath(path), FILE, *known, found.st_size, found.st_mtime_ns, found.st_mode & 0o7777)
+    return Entry(
+        os.fspath(path), FILE, *known, found.st_size, found.st_mtime_ns, found.st_mode & 0o7777, found.st_nlink
+    )
 
 
 def _folders(top: Path) -> list[Entry]:

@@ -295,11 +295,13 @@ class Trash:
         kept: list[str] = []
         entries = list(enumerate(removal.plan.entries))
         folders = [entry for _, entry in reversed(entries) if entry.kind == FOLDER]
+        lists = {f"{entry.path}.refs" for _, entry in entries if entry.line}
         try:
             for entry in folders:
                 Path(entry.path).mkdir(parents=True, exist_ok=True)
             for number, entry in reversed(entries):
-                if entry.kind != FOLDER and not self._return(entry, place / str(number)):
+                is_back = entry.kind == FOLDER or self._return(entry, place / str(number))
+                if not is_back and entry.path not in lists:  # to a list that is there again its line is added
                     kept.append(entry.path)
                     self._tell({"step": "keep", "path": legible(entry.path), "bytes": 0})
             for entry in reversed(folders):  # the deepest first, since each changes the time of the one above
@@ -349,7 +351,10 @@ class Trash:
                 listed = []  # the last other user went meanwhile; where it had been the last itself, it is back by now
             missing = [line for line in entry.line.splitlines() if line not in listed]
             if missing:
-                with manifest.open("ab") as file:
+                descriptor = os.open(manifest, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+                with os.fdopen(descriptor, "ab") as file:
+                    if not listed:
+                        os.fchmod(descriptor, 0o666)  # as its program does: other users' models may need the file
                     file.write("".join(f"{line}\n" for line in missing).encode())
 
     def _drop(self, removal: Removal) -> int:

@@ -38,7 +38,10 @@ class ExitCode(enum.IntEnum):
     DIRECTORY_IN_USE = 3, "another process owns the data directory"
     UNAVAILABLE = 4, "a server cannot be reached, or failed"
     DATABASE = 5, "the database refused or failed"
-    FOUND = 6, "`check`, `doctor` or `models verify` found something wrong, or `check --alerts` something to look at"
+    FOUND = (
+        6,
+        "`check`, `doctor` or `models verify` found something wrong, a download failed, or `check --alerts` something to look at",
+    )
     INTERRUPTED = 130, "stopped by Ctrl-C"
 
 

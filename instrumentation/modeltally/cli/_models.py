@@ -17,6 +17,7 @@ from modeltally.availability.verify import Level
 from modeltally.cli._console import error_console, guarded, output_console, print_rows
 from modeltally.cli._exit import ExitCode
 from modeltally.cli._models_downloads import add_downloads
+from modeltally.cli._models_removal import add_removal
 from modeltally.cli._options import TABLE, Directory, Format, Quiet
 from modeltally.cli._receiving import recording
 from modeltally.errors import InputError, ModelTallyError
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
     from modeltally.availability.inventory import Entry, Inventory
     from modeltally.availability.reading import Throttle
     from modeltally.availability.verify import Verdict
+    from modeltally.settings import Settings
 
-__all__ = ["find_places", "models", "read_declaration"]
+__all__ = ["find_places", "last_used", "models", "read_declaration"]
 
 models = typer.Typer(
     name="models",
@@ -335,13 +337,18 @@ def _inventory(stores: list[str] | None, declared: DeclaredModels | None, *, is_
 
 def _last_used(directory: Path | None) -> dict[str, object]:
     """Ask the store, where there is one, when each model was last used."""
-    from modeltally.connect import has_store, open_reader, running_server
     from modeltally.settings import load_settings
 
-    settings = load_settings(dir=directory)
+    return last_used(load_settings(dir=directory)) or {}
+
+
+def last_used(settings: Settings) -> dict[str, object] | None:
+    """Ask the store when each model was last used; None where there is none that answers."""
+    from modeltally.connect import has_store, open_reader, running_server
+
     try:
         if not has_store(settings) and running_server(settings) is None:
-            return {}
+            return None
         from modeltally.analytics.statistics import Statistics
         from modeltally.analytics.topics.usage import MODELS
         from modeltally.analytics.window import parse_window
@@ -351,7 +358,7 @@ def _last_used(directory: Path | None) -> dict[str, object]:
             answer = Statistics(store, settings=settings, keeps_answers=False).ask(MODELS, window)
     except ModelTallyError as error:
         error_console().print(f"when models were used is not known: {_clean(str(error))}", markup=False, soft_wrap=True)
-        return {}
+        return None
     return {row["model"]: row["last_used_at"] for row in answer.rows}
 
 
@@ -375,3 +382,4 @@ def _clean(text: str) -> str:
 
 
 add_downloads(models)
+add_removal(models)

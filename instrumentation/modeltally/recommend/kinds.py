@@ -163,8 +163,8 @@ CLEANUP = Advice(
     sentence="Which models may go.",
     verb="delete",
     next_step=(
-        "Nothing is deleted by itself. Ask who else needs the model, then remove it with the tool that brought it, for"
-        " example `hf cache rm`."
+        "Nothing is deleted by itself. Ask who else needs the model; `modeltally models remove --advised` then says"
+        " what would go from this machine, and with --apply moves it into a trash."
     ),
     when_empty="no model is worth removing",
     rules={

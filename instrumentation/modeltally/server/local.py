@@ -31,6 +31,7 @@ from modeltally.server.stopping import stop_in_time, stopped_by_signals
 from modeltally.server.web import Web
 from modeltally.show.access import Access
 from modeltally.show.backend import Backend
+from modeltally.show.downloads import Downloads
 from modeltally.show.events import Broker
 from modeltally.show.site import site_routes
 from modeltally.show.watch import Watcher
@@ -269,6 +270,9 @@ class LocalServer:
         hosts = local_names(settings.host, settings.allowed_host_names)
         otlp = otlp_http(receiver.acceptors, max_body_bytes=settings.max_body_bytes, hosts=hosts)
         self._statistics = statistics = Statistics(store, settings=settings, max_computing=MAX_COMPUTING)
+        downloads = Downloads(
+            settings, self._events, store=store, statistics=statistics, now=self._clock, otlp_url=address.otlp_url
+        )
         self._backend = backend = Backend(
             store=store,
             statistics=statistics,
@@ -278,6 +282,7 @@ class LocalServer:
             problem=self.problem,
             now=self._clock,
             events=self._events,
+            downloads=downloads,
             otlp_url=address.otlp_url,
         )
         control = control_app(
@@ -298,6 +303,8 @@ class LocalServer:
         clickhouse = clickhouse_app(engine, passwords=passwords, hosts=hosts)
         self._web = Web([(otlp, otlp_socket), (control, http_socket), (clickhouse, clickhouse_socket)])
         cleanup.callback(self._web.stop)
+        downloads.start()
+        cleanup.callback(downloads.stop)
         watcher.start()
         cleanup.callback(self._stop_watcher)
         cleanup.callback(self._events.close)  # or who listens would hold up the stop

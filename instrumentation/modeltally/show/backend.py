@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from modeltally.analytics.statistics import Statistics
     from modeltally.settings import Settings
     from modeltally.show.access import Access
+    from modeltally.show.downloads import Downloads
     from modeltally.store import Store
 
 __all__ = ["Backend"]
@@ -32,6 +33,7 @@ class Backend:
         problem: Says what is wrong with it; None when all is well.
         now: The time that windows are counted back from, aware.
         events: Tells whoever listens what happens.
+        downloads: What is fetched to this machine; None where nothing is managed here.
         otlp_url: Where services send what they do; empty where that is not taken here.
     """
 
@@ -43,4 +45,5 @@ class Backend:
     problem: Callable[[], str | None]
     now: Callable[[], datetime]
     events: Broker = field(default_factory=Broker)
+    downloads: Downloads | None = None
     otlp_url: str = ""

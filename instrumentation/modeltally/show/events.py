@@ -33,6 +33,7 @@ KINDS: Final[Mapping[str, str]] = {
     "state": "What is wrong with the process has changed, or nothing is any more.",
     "roll": "Rolls were made: figures of settled hours are stored.",
     "advice": "Advice was made: how much of each kind, by what it says.",
+    "downloads": "Downloads of the server's machine went on: those that are open, and the last that are over.",
     "loss": "Processes said that they lost operations, or what came could not be counted.",
     CLOSED: "The last thing that a listener gets that was too slow, or of a server that ends.",
 }

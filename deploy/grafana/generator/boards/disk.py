@@ -33,6 +33,14 @@ def build() -> dashboard.Dashboard:
                     height=9,
                 ),
             ],
+            "Disks": [
+                table_of(
+                    "disk/volumes",
+                    "Disks that hold models",
+                    "How full they are, and when they will be: from seven days on, between two bounds. Hosts tell of"
+                    " their disks by `modeltally agent`.",
+                ),
+            ],
             "Models": [
                 table_of(
                     "disk/by_model",

@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from modeltally.availability.downloads.faults import FetchError, StoppedError, fault_of
 from modeltally.availability.downloads.fetch import Counts, Fetcher
 from modeltally.availability.downloads.parts import folder_of, locked_model, part_of, parts_in, unfinished_lists
-from modeltally.availability.downloads.plan import Plan, PlannedFile, Source, check_room, is_linked, plan_of
+from modeltally.availability.downloads.plan import Plan, PlannedFile, check_room, is_linked, plan_of
 from modeltally.availability.downloads.record import Lane
+from modeltally.availability.downloads.source import Source
 from modeltally.availability.reading import Throttle
 
 if TYPE_CHECKING:

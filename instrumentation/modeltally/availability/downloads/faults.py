@@ -13,7 +13,7 @@ import urllib3
 from modeltally.availability.downloads.parts import BusyError
 
 if TYPE_CHECKING:
-    from modeltally.availability.downloads.plan import Source
+    from modeltally.availability.downloads.source import Source
 
 __all__ = ["FetchError", "NoSpaceError", "StoppedError", "fault_of"]
 

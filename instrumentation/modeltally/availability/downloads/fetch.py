@@ -24,7 +24,8 @@ from modeltally.availability.downloads.parts import part_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from modeltally.availability.downloads.plan import PlannedFile, Source
+    from modeltally.availability.downloads.plan import PlannedFile
+    from modeltally.availability.downloads.source import Source
     from modeltally.availability.reading import Throttle
 
 __all__ = ["Counts", "Fetcher"]

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-__all__ = ["Plan", "PlannedFile", "Source", "check_room", "plan_of"]
+    from modeltally.availability.downloads.source import Source
+
+__all__ = ["Plan", "PlannedFile", "check_room", "is_linked", "plan_of"]
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
@@ -30,28 +32,6 @@ FLOOR_BYTES: Final = 1024**3
 FLOOR_SHARE: Final = 0.01
 # plain HTTP serves no larger ones
 MOST_HTTP_BYTES: Final = 50 * 1000**3
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """What is fetched, and from where.
-
-    Attributes:
-        model: The model.
-        revision: A branch, tag or commit; empty for the main branch.
-        cache: The folder of the cache.
-        endpoint: The hub's address; None for the one that huggingface_hub is set up for.
-    """
-
-    model: str
-    revision: str
-    cache: Path
-    endpoint: str | None = None
-
-    @property
-    def address(self) -> str:
-        """The hub's address, for a message."""
-        return (self.endpoint or os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from modeltally.show.api.actions import actions_security
 from modeltally.show.api.alerts import alerts_router
 from modeltally.show.api.answering import Answering
+from modeltally.show.api.downloads import downloads_router
 from modeltally.show.api.generation import generation_router
 from modeltally.show.api.guard import Guard
 from modeltally.show.api.live import live_router
@@ -51,6 +52,7 @@ ROUTERS: Final[tuple[Callable[[Answering], APIRouter], ...]] = (
     recommendations_router,
     reports_router,
     alerts_router,
+    downloads_router,
     process_router,
     live_router,
 )

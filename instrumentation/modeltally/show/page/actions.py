@@ -24,6 +24,11 @@ __all__ = ["ACTIONS", "MAX_BODY_BYTES", "Done", "form_of", "perform"]
 MAX_BODY_BYTES: Final = 16 * 1024
 _HASH: Final = re.compile(r"[0-9a-f]{16}")
 _MOST_FIELDS: Final = 16
+_TO_DOWNLOADS: Final = {
+    "pause": "It stops within seconds, and keeps what has come.",
+    "resume": "It waits for its turn, and goes on from where it is.",
+    "cancel": "It is given up; whole files stay.",
+}
 
 
 class Done:
@@ -164,6 +169,28 @@ def _advise(form: Mapping[str, str], backend: Backend, asker: Asker) -> Done:
     )
 
 
+def _download(form: Mapping[str, str], backend: Backend, asker: Asker) -> Done:
+    """Pause a download, have it go on, or give it up; the last is asked for twice, since unfinished files go."""
+    del asker
+    what, desk = form.get("what", ""), backend.downloads
+    if what not in _TO_DOWNLOADS:
+        raise InputError(f"what={what[:80]!r} is not one of {', '.join(_TO_DOWNLOADS)}")
+    if desk is None:
+        raise InputError("this server manages no models: `modeltally up` does, on the machine that has them")
+    one = desk.queue.get(form.get("id", ""))
+    if what == "cancel" and _is_dry(form):
+        return Done(
+            f"Give up the download of {one.model}?",
+            "Nothing has been changed. Unfinished files would go, whole ones stay.",
+            to_confirm={"id": one.id, "what": what, "dry_run": "false"},
+            href="/downloads",
+            link="Downloads",
+        )
+    getattr(desk.queue, what)(one.id)
+    desk.wake()
+    return Done(f"{what.title()}: {one.model}", _TO_DOWNLOADS[what], href="/downloads", link="Downloads")
+
+
 def _is_dry(form: Mapping[str, str]) -> bool:
     value = form.get("dry_run", "true")
     if value not in {"true", "false"}:
@@ -175,4 +202,5 @@ ACTIONS: Final[Mapping[str, Callable[[Mapping[str, str], Backend, Asker], Done]]
     "erase-user": _erase_user,
     "check": _check,
     "advise": _advise,
+    "download": _download,
 }

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from modeltally.analytics.rows import columns_of
 from modeltally.analytics.topics import TOPICS
 from modeltally.analytics.topics.advice import ACCURACY, CALIBRATION, VERDICTS
+from modeltally.analytics.topics.disk import CLEANUP_EFFECT, DISK, INVENTORY, RUBBISH
 from modeltally.analytics.topics.lifecycle import DOWNLOADS, LOADS, MEMORY, RESIDENCY, STAYS, STORAGE
 from modeltally.analytics.topics.patterns import PATTERNS, TOGETHER
 from modeltally.analytics.topics.quality import COMPLETENESS, FAILURES, FAILURES_BY_MODEL, FOREIGN, LATENCY
@@ -20,6 +21,7 @@ from modeltally.show.page.blocks import Block, Page
 from modeltally.show.page.cells import shortened
 from modeltally.show.page.common import said_block, topic_block, trust_block
 from modeltally.show.page.figures import UNUSED_DAYS, unused_since
+from modeltally.show.page.queue import queue_block
 from modeltally.show.page.tables import table_of
 from modeltally.show.units import clean_text, column_header, format_value
 
@@ -169,7 +171,7 @@ def _disk(state: PageState, settings: Settings) -> Page:
     return Page(
         title="Disk",
         section="/disk",
-        intro="What models take against their use, by what downloads and loads told of their sizes.",
+        intro="What models take against their use, and how full the disks are, as downloads, loads and hosts tell.",
         blocks=[
             trust_block(state),
             topic_block(
@@ -197,12 +199,42 @@ def _disk(state: PageState, settings: Settings) -> Page:
                 most=25,
                 empty=f"every model was asked for within {UNUSED_DAYS} days",
             ),
+            topic_block(
+                DISK,
+                state,
+                columns=(
+                    "host",
+                    "volume",
+                    "free_bytes",
+                    "used_share",
+                    "models_bytes",
+                    "rubbish_bytes",
+                    "days_until_full",
+                    "days_until_full_low",
+                    "days_until_full_high",
+                ),
+            ),
+            topic_block(
+                INVENTORY,
+                state,
+                columns=("model", "host", "store", "state", "size_bytes", "freed_bytes", "requests", "last_used_at"),
+                most=100,
+            ),
+            topic_block(
+                RUBBISH, state, columns=("host", "store", "leftover", "model", "freed_bytes", "seen_at"), most=25
+            ),
+            topic_block(
+                CLEANUP_EFFECT,
+                state,
+                title="Trash, and what removals came to",
+                columns=("model", "removed_at", "removed_bytes", "freed_bytes", "state", "is_back"),
+                most=25,
+            ),
             said_block(
-                "inventory",
-                "Files on the disk",
-                "Nobody reports the files themselves: volumes, revisions, what is damaged or left over. Sizes above are"
-                " those that downloads and loads named. Before a model is removed, ask the advice, which says how long"
-                " its use was watched.",
+                "removing",
+                "Removing a model",
+                "Nothing is removed from here. `modeltally models remove` on the host moves a model into a trash, from"
+                " where it comes back; before that, ask the advice, which says how long its use was watched.",
                 href=state.link("/advice"),
                 link="advice on cleaning up",
             ),
@@ -225,11 +257,7 @@ def _downloads(state: PageState, settings: Settings) -> Page:
                 empty="no download began in this window: they are recorded by `modeltally.download` and by the"
                 " instrumented huggingface_hub",
             ),
-            said_block(
-                "queue",
-                "Queue",
-                "No downloads are managed from here; those above were done by services and told of by them.",
-            ),
+            queue_block(),
         ],
     )
 

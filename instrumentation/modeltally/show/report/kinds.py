@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modeltally.analytics.topics.advice import ACCURACY, CALIBRATION, VERDICTS
 from modeltally.analytics.topics.cost import COST
+from modeltally.analytics.topics.disk import CLEANUP_EFFECT, DISK, INVENTORY, RUBBISH
 from modeltally.analytics.topics.lifecycle import DOWNLOADS, LOADS, MEMORY, RESIDENCY, STORAGE
 from modeltally.analytics.topics.over_time import ANOMALIES, PEAKS, TIME, TRENDS
 from modeltally.analytics.topics.patterns import PATTERNS
@@ -99,6 +100,10 @@ _STORAGE: Final = Kind(
     sentence="What models take on disk and in memory, against how much they are used.",
     parts=(
         from_topic(STORAGE, chart=_bars("size_bytes", "model", "Size on disk by model")),
+        from_topic(DISK),
+        from_topic(INVENTORY, most=100),
+        from_topic(RUBBISH, most=50),
+        from_topic(CLEANUP_EFFECT, most=50),
         from_topic(DOWNLOADS, chart=_bars("moved_bytes", "model", "Bytes downloaded by model")),
         from_topic(RESIDENCY, chart=_bars("idle_seconds", "model", "Idle time in memory by model")),
         from_topic(MEMORY, chart=_bars("peak_bytes", "model", "Peak memory by model", "device")),

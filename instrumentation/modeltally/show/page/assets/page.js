@@ -194,7 +194,7 @@ function fetchLate() {
 }
 setTimeout(fetchLate, 400);
 
-const KINDS = ["operations", "state", "roll", "advice", "loss"];
+const KINDS = ["operations", "state", "roll", "advice", "loss", "downloads"];
 const POLL_SECONDS = 10;
 let source = null;
 let polling = 0;
