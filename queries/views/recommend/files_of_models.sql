@@ -17,7 +17,9 @@ WITH
             countIf(operation = 'model.download') AS downloads,
             maxIf(start, operation = 'model.download' AND outcome = 'success') AS downloaded_at,
             countIf(operation = 'model.download' AND (outcome IN ('failure', 'error') OR is_abandoned)) AS failures,
-            maxIf(start, operation = 'model.download' AND (outcome IN ('failure', 'error') OR is_abandoned)) AS failed_at,
+            maxIf(
+                start, operation = 'model.download' AND (outcome IN ('failure', 'error') OR is_abandoned)
+            ) AS failed_at,
             argMaxIf(
                 error_type::String, start, operation = 'model.download' AND outcome IN ('failure', 'error')
             ) AS last_error,
