@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 def test_jobs_that_run_by_themselves_name_a_setting() -> None:
     """The seconds between two runs are settings, and they are what the scheduler gets."""
-    assert intervals(Settings(roll_interval_seconds=5)) == {"roll": 5, "expire": 3600, "reports": 60, "alerts": 300}
+    told = {"roll": 5, "expire": 3600, "reports": 60, "alerts": 300, "advise": 3600, "judge": 3600}
+    assert intervals(Settings(roll_interval_seconds=5)) == told
     assert {job.every for job in JOBS.values() if job.every} <= set(Settings.model_fields)
 
 

@@ -16,7 +16,7 @@ from modeltally.errors import InputError, StoreError
 from modeltally.receiver.spool.refused import FOLDER, damaged_segments, forget_users
 from modeltally.recommend.advise import run_advice
 from modeltally.recommend.judge import run_judge
-from modeltally.recommend.kinds import ADVICE
+from modeltally.recommend.kinds import ADVICE, GUARDED
 from modeltally.recommend.record import ADVISE
 from modeltally.show.report.job import run_reports
 from modeltally.store import transfer_jobs
@@ -27,6 +27,7 @@ from modeltally.store.layer_names import known_layers, set_layer
 from modeltally.store.prices import set_price
 from modeltally.store.retention import expire
 from modeltally.store.rollup import Roller
+from modeltally.store.sql import as_utc
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -122,12 +123,20 @@ def _alerts_now(store: DatabaseStore, parameters: Mapping[str, object]) -> list[
 
 
 def _advise(store: DatabaseStore, parameters: Mapping[str, object]) -> list[Row]:
-    """Make every kind of advice by its guarded rule, so that there is something to judge later."""
-    asked = {"as_of": store.as_of(parameters), "count_imports": parameters.get("count_imports", False)}
+    """Give every kind of advice that was not given yet on this day (UTC), so that there is something to judge later."""
+    as_of = store.as_of(parameters)
+    given = {
+        row["kind"]
+        for row in store.read("recommendations_last", {"as_of": as_of})
+        if row["policy"] == GUARDED and as_utc(row["advised_at"]).date() == as_utc(as_of).date()
+    }
+    asked = {"as_of": as_of, "count_imports": parameters.get("count_imports", False)}
     made = []
     for advice in ADVICE.values():
-        rows = run_advice(advice, store, asked)
-        made.append({"kind": advice.name, "advised": sum(row["verdict"] == ADVISE for row in rows), "said": len(rows)})
+        if advice.name not in given:
+            rows = run_advice(advice, store, asked)
+            advised = sum(row["verdict"] == ADVISE for row in rows)
+            made.append({"kind": advice.name, "advised": advised, "said": len(rows)})
     return made
 
 

@@ -651,7 +651,7 @@ print(at - 1)
 """
 
 
-@pytest.mark.slow(seconds=90, why="a download for each step at which it is killed, twice")
+@pytest.mark.slow(seconds=20, why="a download for each step at which it is killed, twice")
 def test_killed_at_every_step_it_ends_as_if_nothing_had_been(served: FakeHub, tmp_path: Path) -> None:
     """Killed with -9 before each write, rename, link and connection in turn, then run again: the same cache."""
     served.files[MODEL] = {**FILES, "model.safetensors": safetensors(4, bytes_each=200_000)}

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from cli.conftest import run_command
 from clickhouse.client import ask
 from grafana.boards import VARIABLES
 from grafana.macros import ALL, Asked, expand
-from queries.given import Given, Heartbeat, Item, Operation
+from modeltally.server import LocalServer
+from queries.given import Given, Heartbeat, Item, Operation, give
+from support.servers import settings_for
+from support.stores import stored
 
 if TYPE_CHECKING:
-    from modeltally.server import LocalServer
+    from collections.abc import Iterator
+    from pathlib import Path
 
-__all__ = ["DAYS", "ZONES", "Column", "Rows", "Studio", "beside_the_demo"]
+
+__all__ = ["DAYS", "ZONES", "Column", "Rows", "Studio", "beside_the_demo", "opened_studio"]
 
 DAYS = 8
 # The zone of the dashboard, as Grafana says it, and that of the server's session. The second has half hours.
@@ -119,6 +126,23 @@ class Studio:
         assert all(first.values())
         strange = ["it's", r"back\\slash", "--", ""]
         return [{}, {**first}, {name: [*one, *strange] for name, one in first.items()}]
+
+
+@contextlib.contextmanager
+def opened_studio(home: Path) -> Iterator[Studio]:
+    """Run a server over the data of the demonstration, and what that has nothing of; its time stands at their end."""
+    directory = home / "data"
+    shown = run_command("demo", "--days", DAYS, "--dir", directory, home=home)
+    assert shown.returncode == 0, shown.stderr
+    (newest,) = stored(directory, "SELECT max(at) AS at FROM heartbeats")
+    # Grafana's times have no microseconds
+    ends_at: dt.datetime = newest["at"].replace(microsecond=0) + dt.timedelta(minutes=1)
+    # nothing may be rolled or expired between two questions
+    quiet = {"roll_interval_seconds": 3600.0, "expire_interval_seconds": 3600.0}
+    with LocalServer(settings_for(directory, **quiet), clock=lambda: ends_at) as server:
+        give(server._store, beside_the_demo(ends_at), first_id=10**9)  # type: ignore[arg-type] # what a server opens
+        # what was refused counts by when it came
+        yield Studio(server, ends_at - dt.timedelta(days=DAYS, hours=1), ends_at)
 
 
 def _kind(engine_type: str) -> str:

@@ -147,9 +147,7 @@ def test_import_names_nothing_new(store: EmbeddedStore) -> None:
     before = advised(store, DAYS - 1)
     long_ago = FIRST - dt.timedelta(days=400)
     told = [
-        Operation(
-            at=FIRST - dt.timedelta(days=400), model=model, received_at=end_of(DAYS - 2), times=9, every_seconds=86_400
-        )
+        Operation(at=long_ago, model=model, received_at=end_of(DAYS - 2), times=9, every_seconds=86_400)
         for model in ("young", "seen", "only told", *FLEET)
     ]
     spared = min(before)
@@ -247,7 +245,7 @@ def test_prices_decide_where_they_are_told(store: EmbeddedStore) -> None:
     free = said(store, DAYS - 1)
     row = next(row for row in free.values() if row["verdict"] == "advise")
     assert row["evidence"]["break_even_chance"] is None
-    dear = {"cleanup_disk_price": 1e-6, "cleanup_gone_price": 1000, "cleanup_gone_chance": 1}
+    dear = {"cleanup_disk_price": 1e-12, "cleanup_gone_price": 1000, "cleanup_gone_chance": 1}
     store.settings = AT_ONCE.model_copy(update=dear)
     priced = said(store, DAYS - 1)[row["subject"]]
     assert (

@@ -40,7 +40,10 @@ class ExitCode(enum.IntEnum):
     DATABASE = 5, "the database refused or failed"
     FOUND = (
         6,
-        "`check`, `doctor` or `models verify` found something wrong, a download failed, or `check --alerts` something to look at",
+        (
+            "`check`, `doctor` or `models verify` found something wrong, a download failed, or `check --alerts` found"
+            " something to look at"
+        ),
     )
     INTERRUPTED = 130, "stopped by Ctrl-C"
 

@@ -8,7 +8,7 @@
 | ``NodeUsageAnalyticsReducer`` and the types of its contract | ``modeltally.analytics.reducer`` |
 | ``get_model_usage_analytics``, ``get_usage_statistics_for_model`` | ``modeltally stats`` of one model |
 | ``get_generation_overview``, ``get_generation_trends`` and the like | ``modeltally stats``, its answers |
-| ``get_cleanup_recommendations``, ``get_preload_recommendations`` | ``modeltally recommend`` |
+| ``get_cleanup_recommendations``, ``..._preload_...``, ``..._performance_...`` | ``modeltally recommend`` |
 | ``generate_analytics_report`` | ``modeltally report``, all of them |
 | ``ModelAvailabilityManager`` and the types of its answers | ``modeltally.availability``, and ``modeltally models`` |
 
@@ -23,7 +23,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from modeltally.compat.advice import get_cleanup_recommendations, get_preload_recommendations
+    from modeltally.compat.advice import (
+        get_cleanup_recommendations,
+        get_performance_recommendations,
+        get_preload_recommendations,
+    )
     from modeltally.compat.availability import (
         CleanupResult,
         DetailedModelStatus,
@@ -111,6 +115,7 @@ __all__ = [
     "get_model_performance",
     "get_model_usage_analytics",
     "get_peak_usage_times",
+    "get_performance_recommendations",
     "get_preload_recommendations",
     "get_usage_statistics_for_model",
     "get_usage_tracker",
@@ -123,7 +128,11 @@ __all__ = [
 ]
 
 _HOMES = {
-    "advice": ("get_cleanup_recommendations", "get_preload_recommendations"),
+    "advice": (
+        "get_cleanup_recommendations",
+        "get_performance_recommendations",
+        "get_preload_recommendations",
+    ),
     "availability": (
         "CleanupResult",
         "DetailedModelStatus",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from modeltally.recommend.kinds import AdviceRow
 
-__all__ = ["get_cleanup_recommendations", "get_preload_recommendations"]
+__all__ = ["get_cleanup_recommendations", "get_performance_recommendations", "get_preload_recommendations"]
 
 
 async def get_cleanup_recommendations(*, directory: Path | None = None) -> list[AdviceRow]:
@@ -47,6 +47,21 @@ async def get_preload_recommendations(*, directory: Path | None = None) -> list[
         ModelTallyError: There is no store, or it cannot be asked.
     """
     return await asyncio.to_thread(_advice, "preload", directory)
+
+
+async def get_performance_recommendations(*, directory: Path | None = None) -> list[AdviceRow]:
+    """Say which models are slow, unsteady or unreliable, with the likely cause.
+
+    Args:
+        directory: The data directory; None: the one that the settings name.
+
+    Returns:
+        Every advice, with evidence and confidence.
+
+    Raises:
+        ModelTallyError: There is no store, or it cannot be asked.
+    """
+    return await asyncio.to_thread(_advice, "performance", directory)
 
 
 def _advice(kind: str, directory: Path | None) -> list[AdviceRow]:

@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 from modeltally.analytics.statistics import Statistics
 from modeltally.availability.declared import ModelPriority, read_declared
 from modeltally.availability.downloads.rates import Rates
+from modeltally.availability.found import places_of
+from modeltally.availability.guards import Use
+from modeltally.availability.inventory import take_inventory, wanted_of
 from modeltally.availability.manager import ModelAvailabilityManager as Manager
+from modeltally.availability.removal import Remover
 from modeltally.availability.states import ModelAvailabilityStatus
 from modeltally.availability.status import CleanupResult, DetailedModelStatus, ModelRequestResult, RetentionPolicy
 from modeltally.availability.watched import watched_usage
@@ -18,6 +22,8 @@ from modeltally.connect import has_store, open_reader, running_server
 from modeltally.settings import load_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from modeltally.availability.status import ModelUsage
 
 __all__ = [
@@ -34,7 +40,8 @@ __all__ = [
 class ModelAvailabilityManager(Manager):
     """The manager over this machine's stores: its use from the store of the settings, its declared models from there.
 
-    ``MODELTALLY_MODELS`` names the file of declared models.
+    ``MODELTALLY_MODELS`` names the file of declared models. A clean-up by a policy that is no dry run moves models into
+    the trash, after each was looked at once more.
     """
 
     def __init__(
@@ -55,11 +62,25 @@ class ModelAvailabilityManager(Manager):
         if named and "declared" not in parts:
             parts["declared"] = read_declared(Path(named))
         settings = load_settings()
+        if "places" not in parts:
+            cache = parts.get("cache")
+            environ = dict(os.environ) if cache is None else {**os.environ, "HF_HUB_CACHE": os.fspath(cache)}
+            parts["places"] = places_of(environ, Path.home(), wanted=wanted_of(parts.get("declared")))
+        places, declared = parts["places"], parts.get("declared")
+        remover = Remover(lambda: take_inventory(places, declared), declared=declared, use_of=_use_of)
+        parts.setdefault("remove", remover.for_manager(RetentionPolicy(dry_run=False)))
         parts.setdefault("directory", settings.dir)
         parts.setdefault("usage", _usage)
         day, night = settings.download_bytes_per_second, settings.download_night_bytes_per_second
         parts.setdefault("rates", Rates.of(day, night, settings.download_night_hours))
         super().__init__(model_manager, downloader, health_monitor, **parts)
+
+
+def _use_of(names: Sequence[str]) -> Use:
+    """Say when a model was last used, by all its names; asked once more before anything is removed."""
+    found = _usage()
+    times = [found[name].last_used_at for name in names if name in found]
+    return Use(max((at for at in times if at is not None), default=None), is_known=bool(found))
 
 
 def _usage() -> dict[str, ModelUsage]:

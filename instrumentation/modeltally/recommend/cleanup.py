@@ -76,8 +76,9 @@ class Known:
 
     @property
     def size_bytes(self) -> int:
-        """Its size; 0 where nobody said."""
-        return int(self.row["size_bytes"] or 0)
+        """What would become free: what hosts say of their disks, else what downloads said; 0 where nobody did."""
+        freed = self.row["freed_bytes"]
+        return int((self.row["size_bytes"] if freed is None else freed) or 0)
 
     @property
     def is_used(self) -> bool:
@@ -293,8 +294,12 @@ class _Run:
         return None
 
     def _too_cheap(self, known: Known, idle: Idle) -> str | None:
+        if known.row["hosts"] == 0:
+            return "gone: no host that reports its disks has it under this name; `modeltally alias` names it as they do"
+        if known.row["freed_bytes"] == 0:
+            return "size: nothing would become free, since other models hold its files"
         if not known.size_bytes:
-            return "size: unknown, so nobody knows what would be gained: run the inventory, `modeltally models`"
+            return "size: unknown, so nobody knows what would be gained: run the inventory, `modeltally agent`"
         returning = 1 - self._chance(known, idle, _QUARTER)
         equal = self._worth(known, 1 - returning)["break_even_chance"]
         if equal is not None and returning > equal:
@@ -342,6 +347,7 @@ class _Run:
             "downloaded_at": _moment(row["downloaded_at"]),
             "age_days": idle.age_days,
             "size_bytes": known.size_bytes or None,
+            "hosts": row["hosts"],
             "unused_30_days_chance": round(chance, 4),
             "unused_90_days_chance": round(quarter, 4),
             "watched_days": len(self._watched),

@@ -222,6 +222,13 @@ CAUSE_LEAST_SUPERIORITY: Final = _noted(
     "how likely a request with the value takes longer than one without: a medium effect (Cohen's d of 0.5)",
     _PUBLISHED,
 )
+CAUSE_MOST_REQUESTS: Final = _noted(
+    "cause_most_requests",
+    100_000.0,
+    "recommend performance",
+    "requests of all models, the newest, that are looked at one by one for causes",
+    _ROUGH,
+)
 CAUSES_TOLD: Final = _noted("causes_told", 3.0, "recommend performance", "likely causes told of a model", _ROUGH)
 
 HOLE_DAYS: Final = _noted(

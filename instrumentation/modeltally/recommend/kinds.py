@@ -137,6 +137,7 @@ class Advice:
         rules: Its rules by the name of the policy; each has one called guarded.
         has_window: It looks at a window that may be given; otherwise at the whole history up to ``as_of``.
         takes: What may be asked for besides: some of ``ASKED``.
+        is_pressing: What it advises stands on the first screen, among what needs somebody.
     """
 
     name: str
@@ -148,6 +149,7 @@ class Advice:
     rules: Mapping[str, Rule] = field(default_factory=dict)
     has_window: bool = False
     takes: tuple[str, ...] = ()
+    is_pressing: bool = True
 
     @property
     def job(self) -> str:
@@ -257,6 +259,7 @@ KEEP = Advice(
         )
     },
     takes=("slots", "room_bytes"),
+    is_pressing=False,
 )
 KEEPALIVE = Advice(
     "keepalive",
@@ -274,6 +277,7 @@ KEEPALIVE = Advice(
         )
     },
     takes=("zone",),
+    is_pressing=False,
 )
 DOWNLOAD = Advice(
     "download",

@@ -1,10 +1,10 @@
 -- How full each disk that holds models is, how much more of it is used each day, and when it will be full. growth is
--- the mean change from one day to the next, of days of the window that follow each other. Days until full are told from 7
--- such changes on, and only where the disk fills: free bytes by growth, between the bounds at which what is expected
--- after that many days, give or take its error at 90%, reaches the free bytes. The error is that of the mean and of the
--- changes to come, taken to be independent: the bounds are the roots of
--- (free - growth d)^2 = t^2 s^2 (d + d^2 / n), with Student's t for n - 1 changes (Hill's expansion). Without an upper
--- root it may never be full, and the upper bound is unknown.
+-- the mean change from one day to the next, of days of the window that follow each other. Days until full are told
+-- from 7 such changes on, and only where the disk fills: free bytes by growth, between the bounds at which what is
+-- expected after that many days, give or take its error at 90%, reaches the free bytes. The error is that of the mean
+-- and of the changes to come, taken to be independent: the bounds are the roots of (free - growth d)^2 = t^2 s^2 (d +
+-- d^2 / n), with Student's t for n - 1 changes (Hill's expansion). Without an upper root it may never be full, and the
+-- upper bound is unknown.
 -- Grain: one row per host and disk that somebody looked at in the window.
 -- Reads: disk_by_day, inventory_last
 -- Read by: stats disk

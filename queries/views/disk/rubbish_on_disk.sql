@@ -1,6 +1,6 @@
--- Bytes on the disks of hosts that no model needs, as the newest looks before the window's end saw them, at most 31 days
--- before its begin: downloads that were left unfinished, files without a model, revisions that no name points at, caches
--- that are made again.
+-- Bytes on the disks of hosts that no model needs, as the newest looks before the window's end saw them, at most 31
+-- days before its begin: downloads that were left unfinished, files without a model, revisions that no name points at,
+-- caches that are made again.
 -- Grain: one row per host, store, kind of leftover and model.
 -- Reads: inventory_last
 -- Read by: stats rubbish

@@ -47,6 +47,7 @@ SELECT
     r.horizon_seconds AS horizon_seconds,
     r.expires_at AS expires_at,
     r.refutation AS refutation,
+    toStartOfHour(r.as_of) AS hour,
     j.judged AS judged
 FROM recommendations AS r FINAL
 LEFT JOIN judged AS j
@@ -56,4 +57,4 @@ WHERE r.refutation != ''
     AND r.as_of < {as_of:DateTime64(6, 'UTC')}
     AND r.as_of >= {as_of:DateTime64(6, 'UTC')} - toIntervalDay(400)
 ORDER BY kind, policy, subject, action, advised_at
-LIMIT 1 BY kind, policy, subject, action, toStartOfHour(advised_at)
+LIMIT 1 BY kind, policy, subject, action, hour

@@ -1,5 +1,5 @@
--- How much each model is used, a use counting half after half_life_seconds: what the models that are kept are ranked by.
--- Uses are taken to have come in the middle of their hour, or of what there is of it.
+-- How much each model is used, a use counting half after half_life_seconds: what the models that are kept are ranked
+-- by. Uses are taken to have come in the middle of their hour, or of what there is of it.
 -- Grain: one row per model used in the window.
 -- Reads: usage_named_figures
 -- Read by: the advice on what to keep

@@ -17,7 +17,9 @@ WITH
             countIf(operation = 'model.download') AS downloads,
             maxIf(start, operation = 'model.download' AND outcome = 'success') AS downloaded_at,
             countIf(operation = 'model.download' AND (outcome IN ('failure', 'error') OR is_abandoned)) AS failures,
-            maxIf(start, operation = 'model.download' AND (outcome IN ('failure', 'error') OR is_abandoned)) AS failed_at,
+            maxIf(
+                start, operation = 'model.download' AND (outcome IN ('failure', 'error') OR is_abandoned)
+            ) AS failed_at,
             argMaxIf(
                 error_type::String, start, operation = 'model.download' AND outcome IN ('failure', 'error')
             ) AS last_error,
@@ -27,8 +29,8 @@ WITH
                 model, operation, outcome, start, model_priority, files_checked, files_missing, files_corrupted,
                 health_status, error_type, is_abandoned, is_in_flight
             FROM usage_operations(
-                kind = '',
-                subject = '',
+                kind = 'operation',
+                subject = 'model.health_check',
                 operation = 'model.health_check',
                 since = {since:DateTime64(6, 'UTC')},
                 until = {until:DateTime64(6, 'UTC')},
@@ -40,8 +42,8 @@ WITH
                 model, operation, outcome, start, model_priority, files_checked, files_missing, files_corrupted,
                 health_status, error_type, is_abandoned, is_in_flight
             FROM usage_operations(
-                kind = '',
-                subject = '',
+                kind = 'operation',
+                subject = 'model.download',
                 operation = 'model.download',
                 since = {since:DateTime64(6, 'UTC')},
                 until = {until:DateTime64(6, 'UTC')},

@@ -1,5 +1,5 @@
--- How often the advice of each rule proved wrong, of what was judged between two moments: an advice is wrong when it is at
--- any of its horizons, and moot ones do not count.
+-- How often the advice of each rule proved wrong, of what was judged between two moments: an advice is wrong when it
+-- is at any of its horizons, and moot ones do not count.
 -- Grain: one row per kind, policy and version with a judged advice.
 -- Reads: verdicts_newest
 -- Read by: the advice jobs

@@ -6,12 +6,14 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from modeltally.recommend.constants import CAUSE_MOST_REQUESTS
 from modeltally.recommend.record import Made
 from modeltally.recommend.rules.causes import Group, causes
 from modeltally.store import sql
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    import datetime as dt
+    from collections.abc import Iterator, Mapping, Sequence
 
     from modeltally.recommend.record import Occasion
     from modeltally.recommend.rules.causes import Cause
@@ -44,16 +46,27 @@ def look_into(occasion: Occasion) -> Iterator[Made]:
     models = [made.subject for made in found]
     if not models:
         return
-    rows = occasion.store.database.query(sql.statement("recommend/causes"), {**window, "models": models})
+    since = _newest(occasion, window)
+    rows = occasion.store.database.query(
+        sql.statement("recommend/causes"), {**window, "since": since, "models": models}
+    )
     likely = causes(_group(row) for row in rows)
     for made in found:
-        yield _with(made, likely.get(made.subject, ()))
+        yield _with(made, likely.get(made.subject, ()), since)
 
 
-def _with(made: Made, likely: Sequence[Cause]) -> Made:
+def _newest(occasion: Occasion, window: Mapping[str, object]) -> dt.datetime:
+    """Give from when on requests are looked at one by one: the last part of the window, with the newest of many."""
+    since = occasion.since or occasion.until
+    requests = sum(int(str(row["requests"])) for row in occasion.store.read("usage_by_model", window))
+    part = min(1.0, CAUSE_MOST_REQUESTS / requests) if requests else 1.0
+    return occasion.until - (occasion.until - since) * part
+
+
+def _with(made: Made, likely: Sequence[Cause], since: dt.datetime) -> Made:
     names = "; likely cause: " + "; ".join(cause.sentence for cause in likely) if likely else ""
     evidence = {**made.evidence, "likely_causes": [cause.sentence for cause in likely]}
-    evidence |= {"causes": [cause._asdict() for cause in likely]}
+    evidence |= {"causes": [cause._asdict() for cause in likely], "causes_since": since}
     return replace(made, reason=made.reason + names, evidence=evidence)
 
 

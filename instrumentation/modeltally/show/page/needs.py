@@ -15,6 +15,7 @@ from modeltally.alerts.state import Status
 from modeltally.analytics.topics.quality import COMPLETENESS, FAILURES_BY_MODEL
 from modeltally.analytics.topics.usage import MODELS
 from modeltally.recommend.kinds import ADVICE
+from modeltally.recommend.record import ADVISE, EVERY_MODEL
 from modeltally.show.page.asking import Question, advice, asks, of_state
 from modeltally.show.page.cells import count_word, shortened
 from modeltally.show.units import clean_text, format_value
@@ -35,6 +36,9 @@ MIN_RATED: Final = 10
 _ALERTS_SECONDS: Final = 30.0
 # rules about what another source tells with more words
 _TOLD_BY_OTHERS: Final = frozenset({"low_success_rate", "high_error_rate", "operations_lost", "store_damaged"})
+
+
+_PRESSING: Final = {name: kind for name, kind in ADVICE.items() if kind.is_pressing}
 
 
 class Level(enum.IntEnum):
@@ -165,11 +169,11 @@ def _failing(found: Mapping[str, Any], state: PageState, settings: Settings) -> 
 def _advised(found: Mapping[str, Any], state: PageState, settings: Settings) -> list[Need]:
     del settings
     lines = []
-    for name, kind in ADVICE.items():
+    for name, kind in _PRESSING.items():
         for row in found[name][1] if found[name] is not None else ():
-            if row["verdict"] == "refused" or row["subject"] == "*":
+            if row["verdict"] != ADVISE or row["subject"] == EVERY_MODEL:
                 continue
-            text = f"{kind.verb}: {clean_text(str(row['reason']))}"
+            text = f"{clean_text(row['action']) or kind.verb}: {clean_text(str(row['reason']))}"
             lines.append(
                 Need(level=Level.ADVICE, subject=row["subject"], text=text, href=state.link("/advice"), link="advice")
             )
@@ -233,7 +237,7 @@ SOURCES: Final = (
     ),
     Source(
         "advice",
-        lambda state: {name: advice(kind, state.window, is_optional=True) for name, kind in ADVICE.items()},
+        lambda state: {name: advice(kind, state.window, is_optional=True) for name, kind in _PRESSING.items()},
         _advised,
     ),
 )

@@ -283,10 +283,12 @@ def _advice_block(kind: Advice, state: PageState) -> Block:
     columns = [
         column
         for column in columns_of(AdviceRow)
-        if column.name in {"subject", "verdict", "priority", "confidence", "reason", "expires_at"}
+        if column.name in {"subject", "verdict", "action", "priority", "confidence", "reason", "expires_at"}
     ]
     by_name = {column.name: column for column in columns}
-    columns = [by_name[name] for name in ("subject", "verdict", "priority", "confidence", "reason", "expires_at")]
+    columns = [
+        by_name[name] for name in ("subject", "verdict", "action", "priority", "confidence", "reason", "expires_at")
+    ]
 
     def where(column: str, value: Any) -> str:
         return state.link(f"/models/{quote(str(value), safe='')}") if column == "subject" and value != _ALL else ""
