@@ -10,6 +10,7 @@ from modeltally.analytics.topics.subjects import BY_USER
 from modeltally.analytics.window import BEGINNING, Window, format_moment
 from modeltally.errors import InputError, UnknownNameError
 from modeltally.recommend.kinds import advice_named
+from modeltally.recommend.record import ADVISE
 from modeltally.show.page.asking import advice
 from modeltally.show.units import column_header, format_value
 
@@ -160,7 +161,7 @@ def _advise(form: Mapping[str, str], backend: Backend, asker: Asker) -> Done:
     question = advice(kind, Window(BEGINNING, as_of, as_of))
     asker.drop(question)
     _, rows = asker.ask(question).result()
-    advised = sum(row["verdict"] != "refused" for row in rows)
+    advised = sum(row["verdict"] == ADVISE for row in rows)
     return Done(
         f"{kind.title}: asked anew",
         f"{advised:,} advised, {len(rows) - advised:,} not advised.",

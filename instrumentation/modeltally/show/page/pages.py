@@ -16,6 +16,7 @@ from modeltally.analytics.topics.quality import COMPLETENESS, FAILURES, FAILURES
 from modeltally.analytics.topics.subjects import BY_USER, BY_USER_AND_MODEL
 from modeltally.analytics.topics.usage import OPERATIONS, USERS
 from modeltally.recommend.kinds import ADVICE, AdviceRow
+from modeltally.recommend.record import ADVISE
 from modeltally.show.page.asking import advice, of_state
 from modeltally.show.page.blocks import Block, Page
 from modeltally.show.page.cells import shortened
@@ -296,8 +297,8 @@ def _advice_block(kind: Advice, state: PageState) -> Block:
     def view(found: Mapping[str, Any]) -> Mapping[str, Any]:
         as_of, rows = found["advice"]
         shown = [{**row, "subject": _ALL if row["subject"] == _EVERY else row["subject"]} for row in rows]
-        advised = [row for row in shown if row["verdict"] != "refused"]
-        refused = [row for row in shown if row["verdict"] == "refused"]
+        advised = [row for row in shown if row["verdict"] == ADVISE]
+        refused = [row for row in shown if row["verdict"] != ADVISE]
         tables = [
             table_of(part, columns, caption=caption, state=state, empty=empty, most=25, where=where)
             for part, caption, empty in (

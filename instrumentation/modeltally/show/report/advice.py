@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from modeltally.analytics.rows import columns_of
 from modeltally.recommend.kinds import ADVICE, GUARDED, AdviceRow, advise, parameters_of
+from modeltally.recommend.record import ADVISE
 from modeltally.show.charts.chart import label_of
 from modeltally.show.report.model import Section
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["EVERY_ADVICE", "from_advice"]
 
 _SHOWN: Final = ("verdict", "subject", "priority", "confidence", "reason", "expires_at")
-_REFUSED: Final = "refused"
 _EVERY: Final = "*"
 
 
@@ -36,7 +36,7 @@ def from_advice(advice: Advice) -> Part:
         rows = _advised(advice, asked, asked.window)
         verdicts = Counter(row["verdict"] for row in rows)
         told = ", ".join(f"{verdict} {count:,}" for verdict, count in verdicts.most_common())
-        names = [label_of(row["subject"]) for row in rows if row["verdict"] != _REFUSED][:5]
+        names = [label_of(row["subject"]) for row in rows if row["verdict"] == ADVISE][:5]
         text = [advice.sentence]
         if rows:
             text.append(f"By verdict: {told}." + (f" To {advice.verb}: {', '.join(names)}." if names else ""))
