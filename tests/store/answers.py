@@ -81,6 +81,7 @@ VALUES: dict[str, list[object]] = {
     "received_since": ["2026-01-01", "2026-03-10"],
     "as_of": [AS_OF],
     "abandoned_after_seconds": [3600.0],
+    "half_life_seconds": [86_400.0],
     "event_retention_days": [90],
     "kind": ["model", "pattern", "error_type", "service", "cleanup", "all", "instance"],
     "subject": ["flux", "", "outline", "timeout", "painter"],
