@@ -90,7 +90,6 @@ VALUES: dict[str, list[object]] = {
     "per": ["", "day", "hour_of_day", "week", "month", "day_of_week", "hour_of_week", "hour"],
     "silent_after_seconds": [180.0],
     "waiting_weight": [10.0],
-    "half_life_seconds": [86400.0],
     "anomaly_min_score": [2.0],
     "performance_slow_seconds": [300.0],
     "excellent_ms": [500.0],
