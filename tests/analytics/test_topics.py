@@ -57,6 +57,7 @@ NO_TOPICS = {
     "recommendations_made",
     "regret_by_policy",
     "requests_in_order",
+    "inventory_last",
     "uses_of_models",
     "verdicts_newest",
 }

@@ -260,7 +260,8 @@ def test_shared_file_goes_with_its_last_model_and_comes_back(cache: Path) -> Non
     assert cleanup(cache).undo(TWO) == []
     now, listed = state_of(cache), f"blobs/ab/{'ab' * 32}.refs"
     kind, mode, _, content = now.pop(listed)  # written anew, so at another time
-    assert (kind, mode, content) == tuple(before.pop(listed)[i] for i in (0, 1, 3))
+    was = before.pop(listed)
+    assert (kind, mode, content) == (was[0], was[1], was[3])
     assert now == before
     assert library_agrees(cache)
 

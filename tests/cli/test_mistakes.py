@@ -55,7 +55,7 @@ def _flat(text: str) -> str:
         (("stats", "attribute"), ExitCode.USAGE, "--name acme.team"),
         (("recommend", "cleenup"), ExitCode.USAGE, "did you mean 'cleanup'?"),
         (("recommend", "cleanup", "--since", "7d"), ExitCode.USAGE, "takes no --since"),
-        (("recommend", "preload", "--policy", "seed"), ExitCode.USAGE, "takes no --policy"),
+        (("recommend", "performance", "--policy", "seed"), ExitCode.USAGE, "takes no --policy"),
         (("replay", os.devnull, "--endpoint", "ftp://x"), ExitCode.USAGE, "ftp://x"),
         (("replay", "missing.csv"), ExitCode.USAGE, "error: cannot read missing.csv: No such file or directory"),
         (("replay", "/"), ExitCode.USAGE, "error: cannot read /: Is a directory"),
@@ -89,8 +89,8 @@ def test_help_of_every_command_has_an_example(capsys: pytest.CaptureFixture[str]
 
 
 def test_help_of_recommend_says_what_takes_a_window(capsys: pytest.CaptureFixture[str]) -> None:
-    """Cleanup and preload take none, which the reader sees before being refused."""
-    assert "--since DATE For performance, which alone takes a window" in run(capsys, "recommend", "--help")[1]
+    """The others take none, which the reader sees before being refused."""
+    assert "--since DATE For performance and pattern, which alone take a window" in run(capsys, "recommend", "--help")[1]
 
 
 def test_help_lists_every_command_whole(capsys: pytest.CaptureFixture[str]) -> None:

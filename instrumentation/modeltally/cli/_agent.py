@@ -62,8 +62,8 @@ def agent(
     Nothing is read of a model's files, unless the setting `models_verify_days` asks for checks; no model server takes
     it for use. `modeltally up` does the same on its own machine.
     """
-    from modeltally.cli._models import find_places, read_declaration
     from modeltally.cli._progress import exporting_to
+    from modeltally.cli._stores import find_places, read_declaration
     from modeltally.cli._watching_disks import DiskWatch
     from modeltally.server.stopping import stopped_by_signals
     from modeltally.settings import load_settings

@@ -315,7 +315,7 @@ def _remover(
     """Make what removes models, with a log of every step in the data directory."""
     from modeltally.availability.inventory import take_inventory
     from modeltally.availability.removal import Remover
-    from modeltally.cli._models import find_places, read_declaration
+    from modeltally.cli._stores import find_places, read_declaration
 
     known = read_declaration(declared)
     places = find_places(list(store) if store else None, known)
@@ -364,7 +364,7 @@ def _uses(settings: Settings) -> Callable[[Sequence[str]], Use]:
 
     def use_of(names: Sequence[str]) -> Use:
         from modeltally.availability.guards import Use
-        from modeltally.cli._models import last_used
+        from modeltally.cli._stores import last_used
 
         known = last_used(settings)
         if known is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -126,7 +126,7 @@ class _Run:
         since = occasion.as_of - dt.timedelta(days=self._settings.cleanup_history_days)
         (losses,) = occasion.store.read("losses_since", {"since": since, "as_of": occasion.as_of})
         self._lost = int(str(losses["dropped"] or 0))
-        self._pauses: list[tuple[int, bool]] = []
+        self._ended: list[int] = []
         hazard = CarriedHazard()
         self._models = [self._known(row, hazard) for row in rows]
         self._idle = {known.model: known.idle(self._today) for known in self._models}
@@ -134,7 +134,8 @@ class _Run:
             (idle.idle_days, idle.days_used, known.life.longest)
             for known, idle in ((known, self._idle[known.model]) for known in self._models)
         )
-        self._pauses += [(idle.idle_days, False) for idle in self._idle.values()]
+        self._ended.sort()
+        self._pauses = sorted([*self._ended, *(idle.idle_days for idle in self._idle.values())])
         self._begin = min(sql.as_utc(row["first_seen_at"]) for row in rows)
         self._bytes = sum(known.size_bytes for known in self._models)
         self._alike = _alike(self._models, self._idle)
@@ -149,7 +150,7 @@ class _Run:
         for day in live:
             idle = life.idle(day - 1)
             hazard.ended(idle.idle_days, days_used=idle.days_used, longest_days=idle.longest_days)
-            self._pauses.append((idle.idle_days, True))
+            self._ended.append(idle.idle_days)
             life.use(day)
         every = sorted({*live, *(self._at(day) for day in row["days_told"])})
         pauses = [later - before for before, later in pairwise(every)]
@@ -330,7 +331,7 @@ class _Run:
 
     def _evidence(self, known: Known, idle: Idle, chance: float) -> dict[str, Any]:
         row = known.row
-        lasted = [(days, is_over) for days, is_over in self._pauses if days >= idle.idle_days]
+        first = bisect_left(self._ended, idle.idle_days)
         quarter = self._chance(known, idle, _QUARTER)
         return {
             "class": _class_of(known),
@@ -340,9 +341,9 @@ class _Run:
             "idle_days": idle.idle_days,
             "idle_limit_days": self._least_idle(known, idle),
             "longest_pause_days": idle.longest_days,
-            "pauses_so_long": len(lasted),
-            "pauses_ended_within_30_days": sum(over and days <= idle.idle_days + _MONTH for days, over in lasted),
-            "pauses_ended_within_90_days": sum(over and days <= idle.idle_days + _QUARTER for days, over in lasted),
+            "pauses_so_long": len(self._pauses) - bisect_left(self._pauses, idle.idle_days),
+            "pauses_ended_within_30_days": bisect_right(self._ended, idle.idle_days + _MONTH) - first,
+            "pauses_ended_within_90_days": bisect_right(self._ended, idle.idle_days + _QUARTER) - first,
             "first_seen_at": _moment(row["first_seen_at"]),
             "downloaded_at": _moment(row["downloaded_at"]),
             "age_days": idle.age_days,

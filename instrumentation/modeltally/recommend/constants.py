@@ -229,6 +229,13 @@ CAUSE_MOST_REQUESTS: Final = _noted(
     "requests of all models, the newest, that are looked at one by one for causes",
     _ROUGH,
 )
+CAUSE_MOST_MODELS: Final = _noted(
+    "cause_most_models",
+    50.0,
+    "recommend performance",
+    "models, those asked most, that causes are looked for of",
+    _ROUGH,
+)
 CAUSES_TOLD: Final = _noted("causes_told", 3.0, "recommend performance", "likely causes told of a model", _ROUGH)
 
 HOLE_DAYS: Final = _noted(

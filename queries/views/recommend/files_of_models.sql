@@ -1,9 +1,41 @@
 -- How it stands with the files of each model: what its last health check found, how its last downloads ended, and how
--- much it is used. Read from the events, which are kept for 90 days as a rule; use is counted from rolled figures too.
+-- much it is used. Checks and downloads are read from the events, which are kept for 90 days as a rule.
 -- Grain: one row per model that was downloaded or checked in the window.
--- Reads: usage_operations, usage_summary
+-- Reads: usage_events, aliases, usage_summary
 -- Read by: the advice on downloads
 WITH
+    (
+        SELECT tuple(groupArray(alias), groupArray(name))
+        FROM aliases FINAL
+        WHERE kind = 'model' AND name != ''
+    ) AS model_names,
+
+    -- of copies the finished one, then the first received
+    told AS (
+        SELECT
+            if(has(model_names.1, e.model), model_names.2[indexOf(model_names.1, e.model)], e.model)::String AS model,
+            operation,
+            outcome,
+            start,
+            model_priority,
+            files_checked,
+            files_missing,
+            files_corrupted,
+            health_status,
+            error_type,
+            is_unfinished
+                AND start <= {as_of:DateTime64(6, 'UTC')}
+                    - toIntervalMicrosecond(toInt64({abandoned_after_seconds:Float64} * 1e6)) AS is_abandoned,
+            is_unfinished AND NOT is_abandoned AS is_in_flight
+        FROM usage_events AS e
+        WHERE e.start >= {since:DateTime64(6, 'UTC')}
+            AND e.start < {until:DateTime64(6, 'UTC')}
+            AND e.operation IN ('model.health_check', 'model.download')
+            AND e.is_counted
+        ORDER BY e.start, e.trace_id, e.span_id, e.is_unfinished, e.received_at
+        LIMIT 1 BY e.start, e.trace_id, e.span_id
+    ),
+
     looked_at AS (
         SELECT
             model,
@@ -24,33 +56,7 @@ WITH
                 error_type::String, start, operation = 'model.download' AND outcome IN ('failure', 'error')
             ) AS last_error,
             maxIf(start, operation = 'model.download' AND is_in_flight) AS loading_since
-        FROM (
-            SELECT
-                model, operation, outcome, start, model_priority, files_checked, files_missing, files_corrupted,
-                health_status, error_type, is_abandoned, is_in_flight
-            FROM usage_operations(
-                kind = 'operation',
-                subject = 'model.health_check',
-                operation = 'model.health_check',
-                since = {since:DateTime64(6, 'UTC')},
-                until = {until:DateTime64(6, 'UTC')},
-                as_of = {as_of:DateTime64(6, 'UTC')},
-                abandoned_after_seconds = {abandoned_after_seconds:Float64}
-            )
-            UNION ALL
-            SELECT
-                model, operation, outcome, start, model_priority, files_checked, files_missing, files_corrupted,
-                health_status, error_type, is_abandoned, is_in_flight
-            FROM usage_operations(
-                kind = 'operation',
-                subject = 'model.download',
-                operation = 'model.download',
-                since = {since:DateTime64(6, 'UTC')},
-                until = {until:DateTime64(6, 'UTC')},
-                as_of = {as_of:DateTime64(6, 'UTC')},
-                abandoned_after_seconds = {abandoned_after_seconds:Float64}
-            )
-        )
+        FROM told
         WHERE model != ''
         GROUP BY model
     ),

@@ -18,8 +18,8 @@ COMMAND = Path(sys.executable).parent / "schemathesis"
 SEED = 20260310
 # Events have no end; the rest of it is asked by tests of its own.
 NO_END = "/v1/events"
-# what would fetch whatever is made up from the hub
-FETCHES = r"^/v1/downloads|^/v1/availability/request"
+# what would fetch whatever is made up from the hub, or look into the stores of this machine to remove it
+FETCHES = r"^/v1/downloads|^/v1/availability/request|^/v1/trash"
 _SECONDS = 400
 SOME = r"generation/overview|^/v1/models|users|recommendations|usage-stats|topics/models$"
 CONFIG = """

@@ -20,7 +20,7 @@ class AccuracyRow(TypedDict):
     policy: Annotated[str, "The rule that gave it."]
     policy_version: Annotated[int, "The version of the rule."]
     horizon_seconds: Annotated[float | None, "How long after the advice it was looked at."]
-    subjects: Annotated[str, "all, or those told apart: never used, few uses, several uses."]
+    subjects: Annotated[str, "Which: all, or those told apart: never used, few uses, several uses."]
     judged: Annotated[int, "Pieces of advice that were right or wrong."]
     right: Annotated[int, "Those that were right."]
     wrong: Annotated[int, "Those that were wrong."]
@@ -119,7 +119,7 @@ class VerdictRow(TypedDict):
     advised_at: Annotated[datetime, "When it was given."]
     confidence: Annotated[float | None, "How sure it was, where that was said for this horizon."]
     horizon_seconds: Annotated[float, "How long after it was looked at."]
-    verdict: Annotated[str, "right, wrong, or moot where nobody can tell."]
+    verdict: Annotated[str, "What came of it: right, wrong, or moot where nobody can tell."]
     reason: Annotated[str, "The figure that decided."]
     judged_at: Annotated[datetime, "When it was judged."]
 

@@ -182,7 +182,7 @@ class CleanupEffectRow(TypedDict):
     removed_at: Annotated[datetime, "When it was removed."]
     removed_bytes: Annotated[int, "What went with it."]
     freed_bytes: Annotated[int, "What of that is free by now: the trash frees nothing until it is purged."]
-    state: Annotated[str, "in the trash, purged, restored, or gone where there was no trash."]
+    state: Annotated[str, "Where it is: in the trash, purged, restored, or gone where there was no trash."]
     downloaded_again_at: Annotated[datetime | None, "When it was last downloaded since."]
     asked_again_at: Annotated[datetime | None, "When it was last asked since."]
     is_back: Annotated[bool, "It is there again: restored, downloaded, or seen at a later look."]

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from modeltally.recommend.constants import CAUSE_MOST_REQUESTS
+from modeltally.recommend.constants import CAUSE_MOST_MODELS, CAUSE_MOST_REQUESTS
 from modeltally.recommend.record import Made
 from modeltally.recommend.rules.causes import Group, causes
 from modeltally.store import sql
@@ -43,9 +43,10 @@ def look_into(occasion: Occasion) -> Iterator[Made]:
     }
     told = occasion.store.database.query(sql.statement("recommend/performance"), {**window, **limits})
     found = [Made(**{**row, "evidence": json.loads(str(row["evidence"]))}) for row in told]
-    models = [made.subject for made in found]
-    if not models:
+    if not found:
         return
+    asked_most = sorted(found, key=lambda made: (-int(made.evidence["requests"]), made.subject))
+    models = [made.subject for made in asked_most[: int(CAUSE_MOST_MODELS)]]
     since = _newest(occasion, window)
     rows = occasion.store.database.query(
         sql.statement("recommend/causes"), {**window, "since": since, "models": models}

@@ -29,6 +29,7 @@ from modeltally.show.api.process import process_router
 from modeltally.show.api.recommendations import recommendations_router
 from modeltally.show.api.reports import reports_router
 from modeltally.show.api.topics import topics_router
+from modeltally.show.api.trash import trash_router
 from modeltally.show.api.users import users_router
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ ROUTERS: Final[tuple[Callable[[Answering], APIRouter], ...]] = (
     reports_router,
     alerts_router,
     downloads_router,
+    trash_router,
     process_router,
     live_router,
 )
