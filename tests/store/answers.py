@@ -104,7 +104,6 @@ VALUES: dict[str, list[object]] = {
     "policy": ["guarded"],
     "count_imports": [0, 1],
     "judge_version": [1],
-    "half_life_seconds": [86_400.0],
     "made_at": [AS_OF],
 }
 
