@@ -1,6 +1,7 @@
 -- What an advice says besides: what to do, for how long its chance holds, how much of its window was seen, which
 -- version of its rule gave it, and what would refute it. A moment may have several actions for one subject.
 -- Grain: one row per kind, policy, moment, subject and action once merged.
+-- Reads: recommendations
 ALTER TABLE recommendations
     ADD COLUMN IF NOT EXISTS action LowCardinality(String),
     -- the confidence is the chance that the advice is not refuted within them

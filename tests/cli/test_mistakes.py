@@ -90,7 +90,9 @@ def test_help_of_every_command_has_an_example(capsys: pytest.CaptureFixture[str]
 
 def test_help_of_recommend_says_what_takes_a_window(capsys: pytest.CaptureFixture[str]) -> None:
     """The others take none, which the reader sees before being refused."""
-    assert "--since DATE For performance and pattern, which alone take a window" in run(capsys, "recommend", "--help")[1]
+    assert (
+        "--since DATE For performance and pattern, which alone take a window" in run(capsys, "recommend", "--help")[1]
+    )
 
 
 def test_help_lists_every_command_whole(capsys: pytest.CaptureFixture[str]) -> None:

@@ -81,6 +81,7 @@ VALUES: dict[str, list[object]] = {
     "received_since": ["2026-01-01", "2026-03-10"],
     "as_of": [AS_OF],
     "abandoned_after_seconds": [3600.0],
+    "half_life_seconds": [86_400.0],
     "event_retention_days": [90],
     "kind": ["model", "pattern", "error_type", "service", "cleanup", "all", "instance"],
     "subject": ["flux", "", "outline", "timeout", "painter"],
@@ -89,7 +90,6 @@ VALUES: dict[str, list[object]] = {
     "per": ["", "day", "hour_of_day", "week", "month", "day_of_week", "hour_of_week", "hour"],
     "silent_after_seconds": [180.0],
     "waiting_weight": [10.0],
-    "half_life_seconds": [86400.0],
     "anomaly_min_score": [2.0],
     "performance_slow_seconds": [300.0],
     "excellent_ms": [500.0],
@@ -104,7 +104,6 @@ VALUES: dict[str, list[object]] = {
     "policy": ["guarded"],
     "count_imports": [0, 1],
     "judge_version": [1],
-    "half_life_seconds": [86_400.0],
     "made_at": [AS_OF],
 }
 

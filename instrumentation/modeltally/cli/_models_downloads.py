@@ -283,6 +283,7 @@ def _fetch(queue: DownloadQueue, settings: Settings, ids: list[str], *, is_recor
     with DownloadsBar(console=console) as bar:
         runner = Runner(queue, rates=rates, told=bar.show, over=over)
         failed: list[BaseException] = []
+        ended = threading.Event()
 
         def run() -> None:
             try:
@@ -293,22 +294,26 @@ def _fetch(queue: DownloadQueue, settings: Settings, ids: list[str], *, is_recor
                     time.sleep(_POLL_SECONDS)
             except BaseException as error:  # noqa: BLE001 - raised below, where it is told
                 failed.append(error)
+            finally:
+                ended.set()
 
-        worker = threading.Thread(target=run, name="modeltally-downloads", daemon=True)
-        worker.start()
-        _waited(worker, runner.stop, lambda: bool(ids) and _is_over(queue, ids))
+        threading.Thread(target=run, name="modeltally-downloads", daemon=True).start()
+        _waited(ended, runner.stop, lambda: bool(ids) and _is_over(queue, ids))
         if failed:
             raise failed[0]
 
 
-def _waited(worker: threading.Thread, stop: Callable[[], None], is_over: Callable[[], bool]) -> None:
-    """Wait until what was asked for is over; on Ctrl-C stop, keep what came, and say so."""
+def _waited(ended: threading.Event, stop: Callable[[], None], is_over: Callable[[], bool]) -> None:
+    """Wait until what was asked for is over; on Ctrl-C stop, and keep what came.
+
+    An event and no join: one that is interrupted takes the thread for ended, up to Python 3.12.
+    """
     try:
-        while worker.is_alive() and not is_over():
-            worker.join(_POLL_SECONDS)
+        while not ended.wait(_POLL_SECONDS) and not is_over():
+            pass
     finally:
         stop()
-        worker.join()
+        ended.wait()
 
 
 def _is_over(queue: DownloadQueue, ids: list[str]) -> bool:

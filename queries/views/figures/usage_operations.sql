@@ -1,11 +1,10 @@
 -- Every operation of a window once, from its events: for what rolls do not know. It answers for what is still there,
--- 90 days as a rule; what usage_figures tells of a window is the same count. kind and subject choose whose: a model,
--- pattern, project, agent, service, session, context, user (by the hex of the hash) and so on by name; kind '' is
--- everybody's, kind 'operation' reads of an operation that is rare what is its own alone, kind 'evaluated' those that
--- somebody evaluated. operation is the one to read, '' reads each. What ran inside another operation of its kind is
--- part of that one and not here. Copies collapse as figures_raw has it: a copy that does not count wins over those of
--- the service it speaks of, then a finished one over an unfinished one, then the first received. Of the columns only
--- those asked for are read.
+-- 90 days as a rule; what usage_figures tells of a window is the same count.
+-- kind and subject choose whose: a model, pattern, project, agent, service, session, context, user (by the hex of the
+-- hash) and so on by name; kind '' is everybody's, kind 'evaluated' those that somebody evaluated. operation is the one
+-- to read, '' reads each. What ran inside another operation of its kind is part of that one and not here.
+-- Copies collapse as figures_raw has it: a copy that does not count wins over those of the service it speaks of, then a
+-- finished one over an unfinished one, then the first received. Of the columns only those asked for are read.
 -- Grain: one row per operation.
 -- Reads: usage_events, aliases, evaluations
 -- Read by: operations_by_subject, usage_by_attribute, the views about one subject
@@ -68,7 +67,6 @@ FROM (
                     AND if({kind:String} = 'session', s.session = {subject:String}, true)
                     AND if({kind:String} = 'context', s.context_id = {subject:String}, true)
                     AND if({kind:String} = 'user', s.user_hash = user_asked, true)
-                    AND if({kind:String} = 'operation', s.operation = {subject:String}, true)
             )
         )
         -- by the key of the table, so that what nobody evaluated is not read
