@@ -90,8 +90,8 @@ def test_every_rule_can_be_judged_or_says_that_it_cannot() -> None:
     for advice in ADVICE.values():
         for name, rule in advice.rules.items():
             told = rule.refutation
-            if told is None:
-                assert rule.limit is None, f"{advice.name} {name}"
+            if told is None:  # each row of a function may bring its own
+                assert rule.make is not None or rule.limit is None, f"{advice.name} {name}"
                 continue
             assert told.figure in FIGURES
             assert (told.more_than is None) != (told.less_than is None)

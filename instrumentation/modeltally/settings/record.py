@@ -252,10 +252,10 @@ class Settings(BaseModel):
 
     # what an advice needs before it is given
     advice_interval_seconds: float = Field(
-        default=86_400.0,
+        default=3600.0,
         gt=0,
         le=MAX_WAIT_SECONDS,
-        description="Seconds between two rounds of advice, and of verdicts.",
+        description="Seconds between two looks at what is to be advised, each kind once a day (UTC), and at what came of it.",
     )
     cleanup_history_days: float = Field(
         default=180,

@@ -84,7 +84,7 @@ class DownloadAnswer(BaseModel):
     pid: int | None
 
 
-class DownloadsAnswer(BaseModel):
+class QueueAnswer(BaseModel):
     """What is fetched, what waits in its order, what is paused, and the last that are over."""
 
     rows: list[DownloadAnswer]
@@ -149,7 +149,7 @@ def downloads_router(answering: Answering) -> APIRouter:  # noqa: C901 - each fu
             )
         return backend.downloads
 
-    @router.get("/downloads", response_model=DownloadsAnswer, responses=documented(401, 409, 422, 503))
+    @router.get("/downloads", response_model=QueueAnswer, responses=documented(401, 409, 422, 503))
     async def list_downloads(request: Request) -> Response:
         """List what is fetched, what waits, in its order, what is paused, and the last that are over."""
 
