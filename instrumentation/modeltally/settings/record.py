@@ -255,7 +255,7 @@ class Settings(BaseModel):
         default=3600.0,
         gt=0,
         le=MAX_WAIT_SECONDS,
-        description="Seconds between two looks at what is to be advised, each kind once a day (UTC), and at what came of it.",
+        description="Seconds between two looks at what to advise, each kind once a day (UTC), and at what came of it.",
     )
     cleanup_history_days: float = Field(
         default=180,

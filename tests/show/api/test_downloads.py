@@ -10,7 +10,7 @@ import pytest
 from availability.samples import publish, safetensors
 from libraries.fake_hub import FakeHub, running_hub
 from modeltally.availability.downloads.queue import DownloadQueue
-from modeltally.show.api.downloads import DownloadsAnswer, StatusesAnswer
+from modeltally.show.api.downloads import QueueAnswer, StatusesAnswer
 from modeltally.show.downloads import Downloads
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def test_download_is_asked_for_changed_and_given_up(client: Client, queue: Downl
         assert acts(client, f"downloads/{one}/{what}").content["done"] is False
         assert acts(client, f"downloads/{one}/{what}", dry_run="false").content["report"][0]["state"] == state
         answer = client.get(DOWNLOADS).content
-        DownloadsAnswer.model_validate(answer)
+        QueueAnswer.model_validate(answer)
         assert next(row["state"] for row in answer["rows"] if row["id"] == one) == state
     assert acts(client, f"downloads/{one}/pause", dry_run="false").status == 409
     assert acts(client, "downloads/00000000/pause", dry_run="false").status == 404
