@@ -33,7 +33,7 @@ COMMANDS = {
     "comfyui": ("Record the prompts of a ComfyUI server.", "modeltally comfyui http://127.0.0.1:8188"),
     "stats": ("Show statistics of a window of time.", "modeltally stats models --since 7d --format json"),
     "query": ("Read a view of the store by its name.", "modeltally query usage_cover --param finest=day --format json"),
-    "recommend": ("Advise what to clean up, preload, make faster.", "modeltally recommend cleanup --as-of 2024-12-01"),
+    "recommend": ("Advise what to keep, preload, clean up, mend.", "modeltally recommend cleanup --as-of 2024-12-01"),
     "accuracy": ("Show how often advice was right.", "modeltally accuracy --since 90d"),
     "backtest": (
         "Replay history to see what a policy would do.",
@@ -55,7 +55,7 @@ COMMANDS = {
         "Show what your models cost you, or set it.",
         "modeltally price flux gpu-hour 2.50 USD --from 2026-03-01",
     ),
-    "models": ("Show the models on this machine, check their files.", "modeltally models list"),
+    "models": ("Show, fetch, check, remove models on this machine.", "modeltally models list"),
     "agent": ("Tell what lies on this machine's disks.", "modeltally agent --once"),
     "check": ("Ask a store every invariant, or for alerts.", "modeltally check --alerts --format json"),
     "demo": ("Simulate days of a small studio, show the answers.", "modeltally demo --days 200 --keep"),
