@@ -128,7 +128,8 @@ def questions(view: sql.Statement) -> list[dict[str, object]]:
     free = sorted(name for name in view.parameters if name not in {"since", "until"})
     rounds = max([len(VALUES[name]) for name in free], default=1)
     found: list[dict[str, object]] = []
-    for shift, (since, until) in enumerate(WINDOWS if "since" in view.parameters else WINDOWS[:1]):
+    for shift, window in enumerate(WINDOWS if "since" in view.parameters else WINDOWS[:1]):
+        ends = {name: end for name, end in zip(("since", "until"), window, strict=True) if name in view.parameters}
         for number in range(rounds):
             values = {
                 name: VALUES[name][(number + shift * position) % len(VALUES[name])]
@@ -136,7 +137,7 @@ def questions(view: sql.Statement) -> list[dict[str, object]]:
             }
             if "per" in values and "finest" in values:  # a coarser roll does not know its hours or days
                 values["finest"] = FINEST.get(str(values["per"]), "hour") if values["zone"] == "UTC" else "hour"
-            found.append({**values, "since": since, "until": until} if "since" in view.parameters else values)
+            found.append({**values, **ends})
     return found
 
 

@@ -58,7 +58,7 @@ COMMANDS = {
     "models": ("Show, fetch, check, remove models on this machine.", "modeltally models list"),
     "agent": ("Tell what lies on this machine's disks.", "modeltally agent --once"),
     "check": ("Ask a store every invariant, or for alerts.", "modeltally check --alerts --format json"),
-    "demo": ("Simulate days of a small studio, show the answers.", "modeltally demo --days 200 --keep"),
+    "demo": ("Simulate days of a small studio, show the answers.", "modeltally demo --days 365 --keep"),
 }
 _EXIT_CODES = "Exit codes: " + "; ".join(f"{code.value} {code.meaning}" for code in ExitCode) + "."
 

@@ -25,7 +25,7 @@ from modeltally.cli._table import write_notes, write_table
 from modeltally.connect import temporary_server
 from modeltally.demo import LONGEST_DAYS, SHORTEST_DAYS, plan
 from modeltally.errors import InputError, ServerError, StoreError
-from modeltally.recommend.kinds import CLEANUP, GUARDED, PERFORMANCE, PRELOAD, advise, parameters_of
+from modeltally.recommend.kinds import CLEANUP, GUARDED, PERFORMANCE, PRELOAD, SEED, advise, parameters_of
 from modeltally.replay import Feed
 from modeltally.server.client import RemoteStore
 from modeltally.settings import Settings, load_settings
@@ -46,12 +46,12 @@ __all__ = ["demo"]
 
 _SEED = 1
 # a history so long lets cleanup advise
-_CLEANUP_DAYS = 200
+_CLEANUP_DAYS = 365
 _SERVICE_NAME = "demo-studio"
 _PATIENCE_SECONDS = 60.0
 # where in the simulated days advice is given, to be judged at their end
 _SHOWN_VERDICTS = 40
-_LOOKED_BACK = (0.41, 0.47, 0.53, 0.59, 0.66, 0.73)
+_LOOKED_BACK = (0.47, 0.6, 0.73)
 _TOPICS: tuple[Topic[Any], ...] = (OVERVIEW, MODELS, FAILURES)
 _JUDGED: tuple[Topic[Any], ...] = (ACCURACY, VERDICTS)
 _KINDS = (PRELOAD, PERFORMANCE, CLEANUP)
@@ -151,8 +151,10 @@ def _judge(store: Store, window: Window, *, settings: Settings, console: Console
     with working("advice of earlier days, and what became of it", console=error_console()):
         for part in _LOOKED_BACK:
             moment = format_moment(window.since + length * part)
-            store.run("advise", {"as_of": moment, "count_imports": True})
-            store.run(CLEANUP.job, {"as_of": moment, "policy": "seed"})
+            for kind in _KINDS:
+                counts = {"count_imports": True} if kind.rules[GUARDED].wants_history else {}
+                store.run(kind.job, {"as_of": moment, **counts})
+            store.run(CLEANUP.job, {"as_of": moment, "policy": SEED})
         store.run("judge", {"as_of": format_moment(window.as_of), "count_imports": True})
     judged = Window(window.since, window.as_of + timedelta(seconds=1), window.as_of + timedelta(seconds=1))
     for topic in _JUDGED:

@@ -59,7 +59,9 @@ SELECT
     c.mean_confidence AS mean_confidence,
     c.came_share AS came_share,
     c.brier AS brier,
-    judged >= 20 AND right_share = min(if(judged >= 20, right_share, NULL)) OVER () AS is_worst,
+    coalesce(
+        judged >= 20 AND right_share = min(if(judged >= 20, right_share, NULL)) OVER (), false
+    )::Bool AS is_worst,
     if(
         g.last_run = g.last_reason AND startsWith(g.reason_of_run, 'suspended: '),
         substring(g.reason_of_run, 12),

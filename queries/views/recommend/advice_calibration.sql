@@ -37,9 +37,11 @@ SELECT
     avg(said) AS said_chance,
     avg(came) AS came_share,
     -- more than two standard errors off, of at least 20
-    chances >= 20
+    (
+        chances >= 20
         AND abs(said_chance - came_share)
-            > 2 * sqrt(greatest(said_chance * (1 - said_chance), 1e-4) / chances) AS is_off
+            > 2 * sqrt(greatest(said_chance * (1 - said_chance), 1e-4) / chances)
+    )::Bool AS is_off
 FROM chances
 GROUP BY kind, policy, policy_version, horizon, place
 ORDER BY kind, policy, policy_version DESC, horizon_seconds, from_chance
