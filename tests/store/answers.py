@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modeltally.store import sql
-from queries.given import Alias, Evaluation, Given, Heartbeat, Operation, Run, give
+from queries.given import Alias, Evaluation, Given, Heartbeat, Item, Operation, Run, give
 from support.part import some
 
 if TYPE_CHECKING:
@@ -61,6 +61,16 @@ GIVEN = Given(
         Evaluation(at=MARCH, of=7999, of_at=MARCH, score=0.5),
     ],
     runs=[Run(job="set_price", ask=PRICE)],
+    inventory=[
+        Item(at=MARCH, item="store", items=3, times=2),
+        Item(at=MARCH, item="model", model="inner", files=2, size=9000, freed=7000, times=2),
+        Item(at=MARCH, item="model", model="old/one", files=1, size=500, freed=500, times=2),
+        Item(at=MARCH, item="leftover", leftover="partial", files=1, size=70, freed=70, times=2),
+        Item(at=MARCH, item="volume", volume="/models", volume_size=100_000, free=40_000, times=2),
+        Item(at=AS_OF - dt.timedelta(days=2), item="store", items=1),
+        Item(at=AS_OF - dt.timedelta(days=2), item="model", model="inner", files=2, size=9000, freed=7000),
+        Item(at=MARCH + dt.timedelta(hours=1), item="removed", cleanup="c1", model="gone", size=500, freed=500),
+    ],
 )
 # After the January events are rolled and dropped, and a user is erased, more comes: late, dirty, from a new user, and
 # once more what was there.
