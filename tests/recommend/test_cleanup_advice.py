@@ -241,17 +241,24 @@ def test_source_that_was_seen_lately_lets_delete(store: EmbeddedStore) -> None:
 
 def test_prices_decide_where_they_are_told(store: EmbeddedStore) -> None:
     """Where a return costs more than the disk, nothing is named; a price of zero tells nothing; none is negative."""
-    _odd(store)
-    free = said(store, DAYS - 1)
-    row = next(row for row in free.values() if row["verdict"] == "advise")
-    assert row["evidence"]["break_even_chance"] is None
-    dear = {"cleanup_disk_price": 1e-12, "cleanup_gone_price": 1000, "cleanup_gone_chance": 1}
-    store.settings = AT_ONCE.model_copy(update=dear)
-    priced = said(store, DAYS - 1)[row["subject"]]
-    assert (
-        priced["verdict"] == "refused" or priced["evidence"]["return_chance"] <= priced["evidence"]["break_even_chance"]
-    )
-    assert any(row["reason"].startswith("price: ") for row in said(store, DAYS - 1).values())
+    year = 365
+    size = {"modeltally.model.size": "5000000000"}
+    days = {"every_seconds": 86_400}
+    operations = [
+        Operation(at=FIRST, model="busy", times=year, **days),
+        *(Operation(at=FIRST, model=name, times=30, attributes=size, **days) for name in ("idle", "other")),
+    ]
+    give(store, Given(operations=operations, heartbeats=[Heartbeat(at=FIRST, times=year)]))
+    row = said(store, year - 1)["idle"]
+    assert (row["verdict"], row["evidence"]["break_even_chance"]) == ("advise", None)
+    assert row["evidence"]["return_chance"] > 0.01
+    priced = {"cleanup_disk_price": 0.01, "cleanup_gone_price": 1000, "cleanup_gone_chance": 1}
+    store.settings = AT_ONCE.model_copy(update=priced)
+    row = said(store, year - 1)["idle"]
+    assert row["verdict"] == "refused"
+    assert row["reason"].startswith("price: ")
+    # 5 GB for three months at 0.01 a month each, beside 1000 if it is wanted back
+    assert row["evidence"]["break_even_chance"] == pytest.approx(5 * 0.01 * 3 / 1000)
     with pytest.raises(ValidationError, match="cleanup_disk_price"):
         Settings(cleanup_disk_price=-1)
 

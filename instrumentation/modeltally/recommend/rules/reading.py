@@ -52,7 +52,7 @@ def unwatched(occasion: Occasion, since: dt.datetime, *, least_days: float, what
     Returns:
         A code and a sentence; None where there is enough.
     """
-    if occasion.is_silent:
+    if occasion.is_silent and occasion.seen_at is not None:
         return f"silence: nothing was seen since {occasion.seen_at:%Y-%m-%d %H:%M:%S}"
     first = since.astimezone(dt.UTC).date()
     watched = sum(first <= day for day in occasion.watched)

@@ -149,12 +149,12 @@ class Asker:
         """Have an answer found, unless it is being found."""
         with self._lock:
             coming = self._coming.get(question.key)
-            if coming is None:
+            if coming is None or coming.done():  # what is found belongs to those who asked before
                 is_urgent = threads is self._threads
                 self._urgent += is_urgent
                 find = self._find if is_urgent else self._find_last
                 coming = self._coming[question.key] = threads.submit(find, question)
-                coming.add_done_callback(lambda _: self._forget(question.key, is_urgent=is_urgent))
+                coming.add_done_callback(lambda done: self._forget(question.key, done, is_urgent=is_urgent))
             return coming
 
     def drop(self, question: Question) -> None:
@@ -185,10 +185,11 @@ class Asker:
                     self._kept.popitem(last=False)
         return answer
 
-    def _forget(self, key: str, *, is_urgent: bool) -> None:
+    def _forget(self, key: str, done: Future[Any], *, is_urgent: bool) -> None:
         with self._lock:
             self._urgent -= is_urgent
-            self._coming.pop(key, None)
+            if self._coming.get(key) is done:
+                del self._coming[key]
 
 
 def _rows(answer: Any) -> int:
