@@ -243,10 +243,12 @@ def test_prices_decide_where_they_are_told(store: EmbeddedStore) -> None:
     """Where a return costs more than the disk, nothing is named; a price of zero tells nothing; none is negative."""
     year = 365
     size = {"modeltally.model.size": "5000000000"}
-    days = {"every_seconds": 86_400}
     operations = [
-        Operation(at=FIRST, model="busy", times=year, **days),
-        *(Operation(at=FIRST, model=name, times=30, attributes=size, **days) for name in ("idle", "other")),
+        Operation(at=FIRST, model="busy", times=year, every_seconds=86_400),
+        *(
+            Operation(at=FIRST, model=name, times=30, attributes=size, every_seconds=86_400)
+            for name in ("idle", "other")
+        ),
     ]
     give(store, Given(operations=operations, heartbeats=[Heartbeat(at=FIRST, times=year)]))
     row = said(store, year - 1)["idle"]

@@ -128,7 +128,7 @@ class _Spread(Database):
 
     def insert_rows(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Insert through the table over all shards; where there is none, to the shard of each trace id."""
-        if len(self.shards) == 1:
+        if len(self.shards) == 1 or table in EVERYWHERE:
             super().insert_rows(table, columns, rows)
             return
         for number, shard in enumerate(self.shards):
