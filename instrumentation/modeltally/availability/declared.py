@@ -7,6 +7,7 @@ import difflib
 import enum
 import tomllib
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
@@ -16,10 +17,17 @@ from modeltally.availability.disk import read_small
 from modeltally.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping
 
-__all__ = ["SOURCES", "DeclaredModel", "DeclaredModels", "DeclaredPrice", "ModelPriority", "read_declared"]
+__all__ = [
+    "SOURCES",
+    "DeclaredModel",
+    "DeclaredModels",
+    "DeclaredPrice",
+    "ModelPriority",
+    "declared_in",
+    "read_declared",
+]
 
 _MOST_BYTES: Final = 4 * 1024**2
 _SHOWN_ERRORS: Final = 20
@@ -132,6 +140,22 @@ class DeclaredModels(_Checked):
     """
 
     models: tuple[DeclaredModel, ...] = Field(default=(), description="[[models]] tables, one for each model")
+
+
+def declared_in(environ: Mapping[str, str]) -> DeclaredModels | None:
+    """Read the file that ``MODELTALLY_MODELS`` names.
+
+    Args:
+        environ: The environment.
+
+    Returns:
+        What it declares; None where none is named.
+
+    Raises:
+        InputError: As :func:`read_declared` has it.
+    """
+    named = environ.get("MODELTALLY_MODELS")
+    return read_declared(Path(named)) if named else None
 
 
 def read_declared(path: Path) -> DeclaredModels:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modeltally.analytics.statistics import Statistics
-from modeltally.availability.declared import ModelPriority, read_declared
+from modeltally.availability.declared import ModelPriority, declared_in
 from modeltally.availability.downloads.rates import Rates
 from modeltally.availability.found import places_of
 from modeltally.availability.guards import Use
@@ -58,9 +58,8 @@ class ModelAvailabilityManager(Manager):
         Raises:
             ModelTallyError: The settings, or the file of declared models, are not usable.
         """
-        named = os.environ.get("MODELTALLY_MODELS")
-        if named and "declared" not in parts:
-            parts["declared"] = read_declared(Path(named))
+        if "declared" not in parts:
+            parts["declared"] = declared_in(os.environ)
         settings = load_settings()
         if "places" not in parts:
             cache = parts.get("cache")

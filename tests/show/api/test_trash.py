@@ -85,3 +85,18 @@ def test_without_the_token_nothing_is_done(client: Client, store: Path) -> None:
     sent = client.send("POST", TRASH, None, model=MODEL, confirm=MODEL, dry_run="false")
     assert sent.status in (401, 403)
     assert files(store) == before
+
+
+def test_pinned_model_stays(client: Client, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the file of declared models pins is not removed over HTTP either, and a damaged file removes nothing."""
+    before, declared = files(store), tmp_path / "models.toml"
+    monkeypatch.setenv("MODELTALLY_MODELS", str(declared))
+    for text, said in (
+        (f'[[models]]\nmodel = "{MODEL}"\nsource = "ollama"\npin = true\n', "pinned"),
+        ("[[", "no TOML"),
+    ):
+        declared.write_text(text)
+        answered = client.act(TRASH, model=MODEL, confirm=MODEL, dry_run="false")
+        assert answered.status == 409
+        assert said in answered.content["detail"]
+        assert files(store) == before

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from datetime import datetime  # noqa: TC003 - the models are read at run time
-from http import HTTPStatus
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
@@ -19,17 +18,16 @@ from modeltally.availability.downloads.record import (  # noqa: TC001 - the mode
 )
 from modeltally.availability.found import hub_folder
 from modeltally.availability.states import ModelAvailabilityStatus  # noqa: TC001 - as above
-from modeltally.errors import InputError, UnknownNameError
 from modeltally.show.api.actions import SECURED, Action, Actions, DryRun, IdempotencyKey
 from modeltally.show.api.answering import json_response
-from modeltally.show.api.problems import ProblemError, documented
+from modeltally.show.api.machine import desk_of, usable
+from modeltally.show.api.problems import documented
 from modeltally.show.downloads import download_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from modeltally.show.api.answering import Answering
-    from modeltally.show.downloads import Downloads
 
 __all__ = ["downloads_router"]
 
@@ -140,21 +138,12 @@ def downloads_router(answering: Answering) -> APIRouter:  # noqa: C901 - each fu
     router = APIRouter(prefix="/v1", tags=["downloads"])
     backend, actions = answering.backend, Actions(answering)
 
-    def downloads() -> Downloads:
-        if backend.downloads is None:
-            raise ProblemError(
-                HTTPStatus.CONFLICT,
-                "this server manages no models: `modeltally up` does, on the machine that has them",
-                thing="server",
-            )
-        return backend.downloads
-
     @router.get("/downloads", response_model=QueueAnswer, responses=documented(401, 409, 422, 503))
     async def list_downloads(request: Request) -> Response:
         """List what is fetched, what waits, in its order, what is paused, and the last that are over."""
 
         def content() -> Mapping[str, Any]:
-            desk = downloads()
+            desk = desk_of(backend)
             rows = _usable(lambda: [download_answer(each) for each in desk.shown()])
             return {"rows": rows, "is_running": desk.queue.is_running}
 
@@ -165,7 +154,7 @@ def downloads_router(answering: Answering) -> APIRouter:  # noqa: C901 - each fu
         """Look at the disks: in which of the nine states is each model? It is no use of any, and nothing is read."""
 
         def content() -> Mapping[str, Any]:
-            desk = downloads()
+            desk = desk_of(backend)
             return {"rows": [each.to_dict() for each in _usable(desk.statuses).values()]}
 
         return json_response(await answering.work.run(request, content))
@@ -182,7 +171,7 @@ def downloads_router(answering: Answering) -> APIRouter:  # noqa: C901 - each fu
         """Ask whether a model can be used now: it counts as a use, and what is missing or damaged is fetched."""
 
         def act() -> Mapping[str, Any]:
-            desk = downloads()
+            desk = desk_of(backend)
             told = {"action": "request_model", "dry_run": dry_run, "done": not dry_run}
             if dry_run:
                 found = next((each for each in _usable(desk.statuses).values() if each.model_id == model), None)
@@ -215,7 +204,7 @@ def downloads_router(answering: Answering) -> APIRouter:  # noqa: C901 - each fu
         """Have a model fetched into the cache of huggingface_hub on the server's machine."""
 
         def act() -> Mapping[str, Any]:
-            desk = downloads()
+            desk = desk_of(backend)
             told = {"action": "add_download", "dry_run": dry_run, "done": not dry_run}
             cache = hub_folder(os.environ, FilePath.home())[0]
             if dry_run:
@@ -255,7 +244,7 @@ def downloads_router(answering: Answering) -> APIRouter:  # noqa: C901 - each fu
         """Pause a download, have it go on, or give it up."""
 
         def act() -> Mapping[str, Any]:
-            desk = downloads()
+            desk = desk_of(backend)
             told = {"action": f"{what}_download", "dry_run": dry_run, "done": not dry_run}
             one = _usable(lambda: desk.queue.get(download_id))
             if dry_run:
@@ -271,10 +260,4 @@ def downloads_router(answering: Answering) -> APIRouter:  # noqa: C901 - each fu
 
 
 def _usable(ask: Callable[[], T]) -> T:
-    """Ask the queue; what it refuses is a problem."""
-    try:
-        return ask()
-    except UnknownNameError as error:
-        raise ProblemError(HTTPStatus.NOT_FOUND, str(error), thing="download", value=error.name) from error
-    except InputError as error:
-        raise ProblemError(HTTPStatus.CONFLICT, str(error), thing="downloads") from error
+    return usable(ask, missing="download", thing="downloads")

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field, StringConstraints
 
+from modeltally.availability.declared import declared_in
 from modeltally.availability.found import places_of
 from modeltally.availability.guards import Use
-from modeltally.availability.inventory import take_inventory
+from modeltally.availability.inventory import take_inventory, wanted_of
 from modeltally.availability.removal import Advised, Remover
-from modeltally.errors import InputError, StoreError, UnknownNameError
+from modeltally.errors import InputError, StoreError
 from modeltally.show.api.actions import SECURED, Action, Actions, DryRun, IdempotencyKey
 from modeltally.show.api.answering import json_response
+from modeltally.show.api.machine import desk_of, usable
 from modeltally.show.api.problems import ProblemError, documented
 
 if TYPE_CHECKING:
@@ -72,14 +74,15 @@ def trash_router(answering: Answering) -> APIRouter:  # noqa: C901 - each functi
     backend, actions = answering.backend, Actions(answering)
 
     def remover() -> Remover:
-        if backend.downloads is None:
-            raise ProblemError(
-                HTTPStatus.CONFLICT,
-                "this server manages no models: `modeltally up` does, on the machine that has them",
-                thing="server",
-            )
-        places = places_of(os.environ, FilePath.home())
-        return Remover(lambda: take_inventory(places), use_of=lambda _: Use(is_known=False), clock=backend.now)
+        desk_of(backend)
+        declared = _usable(lambda: declared_in(os.environ))
+        places = places_of(os.environ, FilePath.home(), wanted=wanted_of(declared))
+        return Remover(
+            lambda: take_inventory(places, declared),
+            declared,
+            use_of=lambda _: Use(is_known=False),
+            clock=backend.now,
+        )
 
     @router.get("", response_model=TrashAnswer, responses=documented(401, 409, 422, 503))
     async def list_trash(request: Request) -> Response:
@@ -187,10 +190,4 @@ def _check(model: str, confirm: str, *, dry_run: bool) -> None:
 
 
 def _usable(ask: Callable[[], T]) -> T:
-    """Do it; what is refused is a problem."""
-    try:
-        return ask()
-    except UnknownNameError as error:
-        raise ProblemError(HTTPStatus.NOT_FOUND, str(error), thing="model", value=error.name) from error
-    except (InputError, StoreError) as error:
-        raise ProblemError(HTTPStatus.CONFLICT, str(error), thing="trash") from error
+    return usable(ask, missing="model", thing="trash", refusals=(InputError, StoreError))
