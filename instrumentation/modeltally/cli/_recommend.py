@@ -15,9 +15,12 @@ from modeltally.cli._options import TABLE, AsOf, Directory, Format
 from modeltally.errors import InputError
 from modeltally.recommend.kinds import (
     ADVICE,
+    CHOOSABLE,
     GUARDED,
     KEEPALIVE,
     POLICIES,
+    WATCHFUL,
+    WINDOWED,
     AdviceRow,
     advice_named,
     advise,
@@ -62,7 +65,7 @@ def recommend(  # noqa: PLR0913 - each is a flag of the command
         typer.Option(
             "--since",
             metavar="DATE",
-            help="For performance and pattern, which alone take a window: its begin. Default: 7d, 30d.",
+            help=f"For {' and '.join(WINDOWED)}, which alone take a window: its begin. Default: 7d, 30d.",
             show_default=False,
         ),
     ] = None,
@@ -71,7 +74,7 @@ def recommend(  # noqa: PLR0913 - each is a flag of the command
         typer.Option(
             "--until",
             metavar="DATE",
-            help="For performance and pattern: its end. Default: --as-of.",
+            help=f"For {' and '.join(WINDOWED)}: its end. Default: --as-of.",
             show_default=False,
         ),
     ] = None,
@@ -82,7 +85,8 @@ def recommend(  # noqa: PLR0913 - each is a flag of the command
             metavar=f"[{'|'.join(POLICIES)}]",
             callback=_known_policy,
             autocompletion=lambda: list(POLICIES),
-            help="For cleanup and preload: guarded (default) refuses on thin evidence; seed is UNSAFE, the plain rule.",
+            help=f"For {' and '.join(CHOOSABLE)}: guarded (default) refuses on thin evidence; seed is UNSAFE, the plain"
+            " rule.",
             show_default=False,
         ),
     ] = None,
@@ -90,7 +94,7 @@ def recommend(  # noqa: PLR0913 - each is a flag of the command
         bool,
         typer.Option(
             "--count-imports",
-            help="For cleanup, preload, keep, keepalive: take the days of imported logs as days that were watched.",
+            help=f"For {', '.join(WATCHFUL)}: take the days of imported logs as days that were watched.",
         ),
     ] = False,
     slots: Annotated[

@@ -29,8 +29,11 @@ if TYPE_CHECKING:
 __all__ = [
     "ADVICE",
     "ASKED",
+    "CHOOSABLE",
     "GUARDED",
     "POLICIES",
+    "WATCHFUL",
+    "WINDOWED",
     "Advice",
     "AdviceRow",
     "Limit",
@@ -338,6 +341,10 @@ ADVICE: dict[str, Advice] = {
 
 
 POLICIES: tuple[str, ...] = tuple(dict.fromkeys(policy for advice in ADVICE.values() for policy in advice.rules))
+# Which kinds take a window, which have a rule to choose, which go by the days that were watched.
+WINDOWED: tuple[str, ...] = tuple(advice.name for advice in ADVICE.values() if advice.has_window)
+CHOOSABLE: tuple[str, ...] = tuple(advice.name for advice in ADVICE.values() if len(advice.rules) > 1)
+WATCHFUL: tuple[str, ...] = tuple(advice.name for advice in ADVICE.values() if advice.rules[GUARDED].wants_history)
 
 
 def advice_named(name: str) -> Advice:
@@ -393,14 +400,12 @@ def parameters_of(
             f"advice {advice.name!r} takes no --since or --until: it looks at the whole history up to --as-of"
         )
     if policy is not None and len(advice.rules) == 1:
-        takers = ", ".join(other.name for other in ADVICE.values() if len(other.rules) > 1)
-        raise InputError(f"advice {advice.name!r} takes no --policy; only {takers} does")
+        raise InputError(f"advice {advice.name!r} takes no --policy; only {', '.join(CHOOSABLE)} does")
     rule = advice.rules.get(policy or GUARDED)
     if count_imports and rule is not None and not rule.wants_history:
-        takers = ", ".join(other.name for other in ADVICE.values() if other.rules[GUARDED].wants_history)
         raise InputError(
             f"advice {advice.name!r} by the {policy or GUARDED} rule takes no --count-imports; the guarded rules of"
-            f" {takers} do"
+            f" {', '.join(WATCHFUL)} do"
         )
     parameters = window.parameters()
     if not has_bounds:

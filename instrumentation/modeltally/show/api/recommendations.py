@@ -12,7 +12,18 @@ from pydantic import BaseModel, ConfigDict, Field
 from modeltally.analytics.plain import plain
 from modeltally.analytics.window import Window, parse_window
 from modeltally.recommend.advise import advice_made
-from modeltally.recommend.kinds import ADVICE, ASKED, GUARDED, POLICIES, advice_named, advise, parameters_of
+from modeltally.recommend.kinds import (
+    ADVICE,
+    ASKED,
+    CHOOSABLE,
+    GUARDED,
+    POLICIES,
+    WATCHFUL,
+    WINDOWED,
+    advice_named,
+    advise,
+    parameters_of,
+)
 from modeltally.show.api.actions import SECURED, Action, Actions, IdempotencyKey
 from modeltally.show.api.answering import csv_response, json_response, wants_csv
 from modeltally.show.api.pages import Cursor, page_of, question_id
@@ -91,14 +102,18 @@ class _Parameters(_Asked, listed_by(_SORTED, name="RecommendationsList")):  # ty
 class _New(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    since: Moment | None = Field(default=None, description="For performance, which alone takes a window: its begin.")
-    until: Moment | None = Field(default=None, description="For performance: its end.")
+    since: Moment | None = Field(
+        default=None, description=f"For {' and '.join(WINDOWED)}, which alone take a window: its begin."
+    )
+    until: Moment | None = Field(default=None, description=f"For {' and '.join(WINDOWED)}: its end.")
     as_of: Moment | None = Field(default=None, description="Advise as of this moment. Default: now.")
     policy: Literal[POLICIES] | None = Field(  # type: ignore[valid-type] # the words are data
-        default=None, description="For cleanup: guarded refuses on thin evidence; seed is UNSAFE, the plain rule."
+        default=None,
+        description=f"For {' and '.join(CHOOSABLE)}: guarded refuses on thin evidence; seed is UNSAFE, the plain rule.",
     )
     count_imports: bool = Field(
-        default=False, description="For cleanup and preload: days of imported logs count as days that were watched."
+        default=False,
+        description=f"For {', '.join(WATCHFUL)}: days of imported logs count as days that were watched.",
     )
     slots: int | None = Field(default=None, ge=1, le=2**50, description="For keep: how many models fit.")
     room_bytes: int | None = Field(default=None, ge=1, le=2**50, description="For keep: how many bytes of them fit.")
