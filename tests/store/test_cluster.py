@@ -249,7 +249,7 @@ def of_one_store(template: Template, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.mark.timeout(1200)  # every view of three stores, on a machine that may be busy
-@pytest.mark.slow(seconds=120, why="every view of a cluster and of one store")
+@pytest.mark.slow(seconds=300, why="every view of a cluster and of one store")
 @pytest.mark.parametrize("shard_names", [["modeltally_shard"], ["shard1", "shard2"]], ids=["one shard", "two shards"])
 def test_shards_answer_as_one_store(of_one_store: dict[str, list[Row]], tmp_path: Path, shard_names: list[str]) -> None:
     """Each shard rolled by itself, every view over all of them answers as one store with all the rows does.
