@@ -266,7 +266,7 @@ def test_commands_run_against_a_server(server: Server, tmp_path: Path) -> None:
     models = rows_of(run(server, directory, "stats", "models", *window))
     assert {row["model"]: row["requests"] for row in models} == {row["model"]: row["requests"] for row in wanted}
     jobs = rows_of(run(server, directory, "jobs", "--once", "--format", "json"))
-    assert {row["job"] for row in jobs} == {"roll", "expire", "reports", "alerts"}
+    assert {row["job"] for row in jobs} == {"roll", "expire", "reports", "alerts", "advise", "judge"}
     checked = rows_of(run(server, directory, "check", "--format", "json"))
     assert all(row["broken_rows"] == 0 for row in checked)
     advised = run(server, directory, "recommend", "cleanup", "--as-of", AS_OF.date(), "--format", "json")
