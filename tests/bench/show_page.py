@@ -21,7 +21,7 @@ from bench.store.__main__ import DEFAULT_CACHE, _count
 from bench.store.stores import END, Shape, rolled_store
 from bench.store.usage import apart
 from modeltally.server import LocalServer
-from support.servers import settings_for
+from support.servers import QUIET, settings_for
 from support.stores import copy_store
 
 PAGES = ("/", "/users", "/failures", "/patterns", "/loads", "/disk", "/topics/models", "/topics/time")
@@ -41,7 +41,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(dir=options.cache, prefix="scratch-") as name:
         directory = copy_store(rolled, Path(name) / "data")
         # no job in the middle of a page: what it costs is measured elsewhere
-        quiet = settings_for(directory, roll_interval_seconds=86_400, expire_interval_seconds=86_400)
+        quiet = settings_for(directory, **QUIET)
         cold: list[tuple[float, float]] = []
         for _ in range(options.rounds):
             with LocalServer(quiet, clock=lambda: END) as server:

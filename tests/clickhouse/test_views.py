@@ -15,7 +15,7 @@ from modeltally.settings import Settings
 from modeltally.store import ServedStore, sql
 from modeltally.store.client import Database
 from store.answers import AS_OF, Asking, answers, asked_views, has_rows, knows_where_to_read, lived_in, named, questions
-from support.servers import settings_for
+from support.servers import QUIET, settings_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,9 +34,7 @@ OWN_COLUMNS = frozenset({"usage_figures", "usage_named_figures"})
 @pytest.fixture(scope="module")
 def server(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
     """Run a server whose store has been lived in."""
-    # nothing may be rolled between two readings
-    quiet = {"roll_interval_seconds": 3600.0, "expire_interval_seconds": 3600.0}
-    settings = settings_for(template.copy(tmp_path_factory.mktemp("views")), **quiet)
+    settings = settings_for(template.copy(tmp_path_factory.mktemp("views")), **QUIET)
     with LocalServer(settings) as started:
         lived_in(embedded(started))
         store = embedded(started)

@@ -15,7 +15,7 @@ from grafana.boards import VARIABLES
 from grafana.macros import ALL, Asked, expand
 from modeltally.server import LocalServer
 from queries.given import Given, Heartbeat, Item, Operation, give
-from support.servers import settings_for
+from support.servers import QUIET, settings_for
 from support.stores import stored
 
 if TYPE_CHECKING:
@@ -137,9 +137,7 @@ def opened_studio(home: Path) -> Iterator[Studio]:
     (newest,) = stored(directory, "SELECT max(at) AS at FROM heartbeats")
     # Grafana's times have no microseconds
     ends_at: dt.datetime = newest["at"].replace(microsecond=0) + dt.timedelta(minutes=1)
-    # nothing may be rolled or expired between two questions
-    quiet = {"roll_interval_seconds": 3600.0, "expire_interval_seconds": 3600.0}
-    with LocalServer(settings_for(directory, **quiet), clock=lambda: ends_at) as server:
+    with LocalServer(settings_for(directory, **QUIET), clock=lambda: ends_at) as server:
         give(server._store, beside_the_demo(ends_at), first_id=10**9)  # type: ignore[arg-type] # what a server opens
         # what was refused counts by when it came
         yield Studio(server, ends_at - dt.timedelta(days=DAYS, hours=1), ends_at)

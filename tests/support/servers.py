@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import pytest
 
+from modeltally.jobs import JOBS
 from modeltally.server import LocalServer
 from modeltally.settings import Settings
 
@@ -20,6 +21,10 @@ ANYWHERE: dict[str, Any] = {
     **dict.fromkeys(("otlp_port", "otlp_grpc_port", "http_port", "clickhouse_port"), 0),
     "min_free_disk_bytes": 0,
 }
+
+
+# A server that runs no job by itself: nothing is rolled, dropped, advised or told between two readings.
+QUIET: Final = {job.every: 86_400.0 for job in JOBS.values() if job.every}
 
 
 def settings_for(directory: Path, **settings: Any) -> Settings:
